@@ -1,2 +1,3 @@
-//! Placeholder.
+//! The `alicloud-emulator` command.
+
 fn main() {}
