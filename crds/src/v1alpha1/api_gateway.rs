@@ -1,0 +1,411 @@
+//! How a binding is published on an API Gateway: routes, callers, limits.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{KubeSchema, core::Duration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ConsumerRef;
+
+/// Publishes the service on an API Gateway.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingApiGateway {
+    /// Name of one of the apiGateways of the class. Default: the one that the defaults of the class
+    /// name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub gateway: Option<String>,
+
+    /// Name of one of the groups of that API gateway. Default: the one that the defaults of the class
+    /// name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub group: Option<String>,
+
+    /// Environments to publish to. Default: Release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub environments: Option<Vec<EnvironmentRef>>,
+
+    /// Protocols that callers may use: HTTP, HTTPS. Default: HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub protocols: Option<Vec<Protocol>>,
+
+    /// Paths that are published. A path and method can be published once in a group. Default: one
+    /// route with the prefix /<namespace of the binding>/<name of the binding>, which is replaced
+    /// with / on the way to the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub routes: Option<Vec<Route>>,
+
+    /// Who may call. Nobody is let in by leaving this out: it is required.
+    pub auth: Auth,
+
+    /// Limits on the rate of requests. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttling: Option<Throttling>,
+
+    /// How the API Gateway talks to the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+}
+
+impl BindingApiGateway {
+    /// Environments to publish to.
+    #[must_use]
+    pub fn environments(&self) -> Vec<Environment> {
+        self.environments.as_ref().map_or_else(
+            || vec![Environment::Release],
+            |environments| {
+                environments
+                    .iter()
+                    .map(|environment| environment.name)
+                    .collect()
+            },
+        )
+    }
+
+    /// Protocols that callers may use.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<Protocol> {
+        self.protocols
+            .clone()
+            .unwrap_or_else(|| vec![Protocol::HTTPS])
+    }
+
+    /// The published paths, with the default one of the binding `namespace/name` if none is given.
+    #[must_use]
+    pub fn routes(&self, namespace: &str, name: &str) -> Vec<Route> {
+        self.routes
+            .clone()
+            .unwrap_or_else(|| vec![Route::default_for(namespace, name)])
+    }
+
+    /// How long the API Gateway waits for the service's answer.
+    #[must_use]
+    pub fn backend_timeout(&self) -> std::time::Duration {
+        self.backend
+            .as_ref()
+            .and_then(|backend| backend.timeout)
+            .map_or(Backend::DEFAULT_TIMEOUT, Into::into)
+    }
+}
+
+/// An environment of an API Gateway.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum Environment {
+    /// For trying out.
+    Test,
+    /// For a last look before the release.
+    Pre,
+    /// For production.
+    Release,
+}
+
+/// Names an environment.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentRef {
+    /// The environment: Test, Pre or Release.
+    pub name: Environment,
+}
+
+/// A protocol that callers may use.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum Protocol {
+    /// Unencrypted.
+    HTTP,
+    /// Encrypted.
+    HTTPS,
+}
+
+/// An HTTP method.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum Method {
+    /// GET
+    GET,
+    /// POST
+    POST,
+    /// PUT
+    PUT,
+    /// DELETE
+    DELETE,
+    /// PATCH
+    PATCH,
+    /// HEAD
+    HEAD,
+    /// OPTIONS
+    OPTIONS,
+}
+
+/// A published path.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// Name of the route, unique within the binding. Part of the name of the API in the cloud, where
+    /// a new name means a new API.
+    #[schemars(length(min = 1, max = 32), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// The path that callers use.
+    pub path: RoutePath,
+
+    /// Methods that callers may use: GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS. Default: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 7))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub methods: Option<Vec<Method>>,
+}
+
+impl Route {
+    /// Name of the route that a binding without routes has.
+    pub const DEFAULT_NAME: &str = "default";
+
+    /// The route of a binding that names none: `/<namespace>/<name>`, replaced with `/`.
+    #[must_use]
+    pub fn default_for(namespace: &str, name: &str) -> Self {
+        Self {
+            name: Self::DEFAULT_NAME.to_owned(),
+            path: RoutePath {
+                exact: None,
+                prefix: Some(format!("/{namespace}/{name}")),
+                replace_with: Some("/".to_owned()),
+            },
+            methods: None,
+        }
+    }
+}
+
+/// The path of a route: this one path, or everything below it.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+#[x_kube(validation = Rule::new("has(self.exact) != has(self.prefix)")
+    .message("give exactly one of exact and prefix")
+    .reason(Reason::FieldValueInvalid))]
+#[x_kube(validation = Rule::new("[has(self.exact) ? self.exact : '/', has(self.prefix) ? self.prefix : '/', has(self.replaceWith) ? self.replaceWith : '/'].all(p, !p.contains('//') && !p.matches('/[.]{1,2}(/|$)'))")
+    .message("a path must not contain //, /./ or /../")
+    .reason(Reason::FieldValueInvalid))]
+pub struct RoutePath {
+    /// This path and no other. Starts with /. Example: /status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = crate::schema::URL_PATH))]
+    pub exact: Option<String>,
+
+    /// This path and everything below it. Starts with /. The prefix / takes a whole group for one
+    /// binding. Example: /shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = crate::schema::URL_PATH))]
+    pub prefix: Option<String>,
+
+    /// What the service sees instead of the exact path or the prefix. Starts with /. Default: the
+    /// path as the caller sent it. Example: /.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = crate::schema::URL_PATH))]
+    pub replace_with: Option<String>,
+}
+
+/// Who may call: known consumers, or everybody.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.consumer) || has(self.anonymous)")
+    .message("say who may call: consumer for known callers, or anonymous: {} for everybody")
+    .reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!has(self.anonymous) || !has(self.consumer)")
+    .message("anonymous lets everybody in and must stand alone")
+    .reason(Reason::FieldValueForbidden).field_path(".anonymous"))]
+pub struct Auth {
+    /// Callers are known by a credential of a GatewayConsumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<ConsumerAuth>,
+
+    /// Everybody may call, without a credential: write anonymous: {}. Stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<Anonymous>,
+}
+
+/// Lets everybody in. Has no settings.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anonymous {}
+
+/// Callers that are known by a credential.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.apiKey) || has(self.signature)")
+    .message("say how callers prove who they are: apiKey, signature or both")
+    .reason(Reason::FieldValueRequired))]
+pub struct ConsumerAuth {
+    /// A caller may send an API key. With signature given too, it may use either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<ApiKeyAuth>,
+
+    /// A caller may sign its requests with a key pair: write signature: {}. With apiKey given too, it
+    /// may use either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<SignatureAuth>,
+
+    /// The consumers that may call. An empty list means nobody.
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub allow: Vec<AllowedConsumer>,
+}
+
+/// How a caller sends an API key.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeyAuth {
+    /// Where the key may stand: Header, Query. With the classic API Gateway the header is
+    /// "Authorization: APPCODE <key>" and the query parameter is AppCode; it has no way to accept
+    /// Query alone.
+    #[serde(rename = "in")]
+    #[schemars(length(min = 1, max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub in_: Vec<ApiKeyLocation>,
+}
+
+/// Where an API key may stand.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum ApiKeyLocation {
+    /// In a header.
+    Header,
+    /// In the query string.
+    Query,
+}
+
+/// Requests signed with a key pair. Has no settings.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignatureAuth {}
+
+/// A consumer that may call.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedConsumer {
+    /// Name of this entry, unique within the list. Also the name of the GatewayConsumer, in the
+    /// binding's namespace, unless consumerRef names another.
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// The GatewayConsumer, if it has another name than this entry or lives in another namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer_ref: Option<ConsumerRef>,
+
+    /// When the permission ends, with time zone. Default: never. Example: 2027-01-01T00:00:00Z.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::time")]
+    pub until: Option<Time>,
+}
+
+impl AllowedConsumer {
+    /// Namespace and name of the GatewayConsumer, seen from a binding in `namespace`.
+    #[must_use]
+    pub fn consumer(&self, namespace: &str) -> super::NamespacedName {
+        let reference = self.consumer_ref.as_ref();
+        super::NamespacedName {
+            namespace: reference
+                .and_then(|reference| reference.namespace.as_deref())
+                .unwrap_or(namespace)
+                .to_owned(),
+            name: reference
+                .map_or(&self.name, |reference| &reference.name)
+                .clone(),
+        }
+    }
+}
+
+/// Limits on the rate of requests.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Throttling {
+    /// The limits. All of them hold; a request above any of them is answered with 429. The classic
+    /// API Gateway wants the same unit of time in all of them, and no limit for a consumer above that
+    /// for an account, nor one for an account above that for the API.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub limits: Vec<Limit>,
+}
+
+/// A limit on the rate of requests.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.consumer) || self.scope == 'Consumer'")
+    .message("consumer may be given with scope: Consumer only")
+    .reason(Reason::FieldValueForbidden).field_path(".consumer"))]
+pub struct Limit {
+    /// Name of the limit, unique within the binding.
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// What is counted together: API for all requests to a route, Account for those of all consumers
+    /// of one cloud account, Consumer for those of each consumer.
+    pub scope: LimitScope,
+
+    /// With scope Consumer: the entry of allow that this limit is for, instead of the one for every
+    /// consumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub consumer: Option<String>,
+
+    /// Number of requests in the unit of time, 1 to 100000000.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub requests: i64,
+
+    /// Unit of time: Second, Minute, Hour or Day.
+    pub per: RateUnit,
+}
+
+/// What a limit counts together.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum LimitScope {
+    /// All requests to a route.
+    API,
+    /// The requests of all consumers of one cloud account.
+    Account,
+    /// The requests of each consumer.
+    Consumer,
+}
+
+/// A unit of time.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum RateUnit {
+    /// One second.
+    Second,
+    /// One minute.
+    Minute,
+    /// One hour.
+    Hour,
+    /// One day.
+    Day,
+}
+
+/// How the API Gateway talks to the service.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Backend {
+    /// How long the API Gateway waits for the answer. The classic one takes whole seconds, at most
+    /// 30s. Default: 10s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::duration")]
+    pub timeout: Option<Duration>,
+}
+
+impl Backend {
+    /// How long the API Gateway waits for an answer if a binding says nothing.
+    pub const DEFAULT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+}

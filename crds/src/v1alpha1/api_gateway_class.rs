@@ -1,0 +1,92 @@
+//! The API gateways and groups that a class offers.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::AllowedNamespaces;
+
+/// The product behind an API gateway.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApiGatewayType {
+    /// The classic API Gateway.
+    Classic,
+}
+
+/// An API gateway that bindings may publish on.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassApiGateway {
+    /// Name by which bindings refer to it.
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// The product: Classic for the classic API Gateway.
+    #[serde(rename = "type")]
+    pub type_: ApiGatewayType,
+
+    /// Settings of the classic API Gateway. Default: the shared instance of the region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classic: Option<ClassicApiGateway>,
+
+    /// The groups that bindings may publish in.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub groups: Vec<ApiGroup>,
+}
+
+/// Settings of the classic API Gateway.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassicApiGateway {
+    /// Id of the instance that new groups are made on. Example: apigateway-bj-0123456789ab.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[-A-Za-z0-9]+$"))]
+    pub instance_id: String,
+}
+
+/// Whether a group can be called under the public name that the product gives it.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TestDomain {
+    /// It can.
+    Enabled,
+    /// It cannot.
+    #[default]
+    Disabled,
+}
+
+/// A group of published services under one name. It is made when the first binding needs it.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiGroup {
+    /// Name by which bindings refer to it, and its name in the cloud, where it is unique in the
+    /// account and region: 4 to 50 characters.
+    #[schemars(
+        length(min = 4, max = 50),
+        regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub name: String,
+
+    /// What the group is for, in words; shown in the cloud console. At most 100 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    pub description: Option<String>,
+
+    /// Whether the group can be called under the public name that the product gives it: Enabled or
+    /// Disabled. That name is meant for trials, answers 1000 calls a day, and opens every service of
+    /// the group. Default: Disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_domain: Option<TestDomain>,
+
+    /// The namespaces whose bindings may publish in this group, among those that the class allows.
+    /// Default: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+}
+
+impl ApiGroup {
+    /// Whether the group can be called under the name that the product gives it.
+    #[must_use]
+    pub fn test_domain(&self) -> TestDomain {
+        self.test_domain.unwrap_or_default()
+    }
+}

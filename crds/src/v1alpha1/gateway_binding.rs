@@ -1,0 +1,103 @@
+//! The kind `GatewayBinding`: how one service is exposed.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BindingApiGateway, DeletionPolicy, DriftPolicy, GatewayBindingClassSpec, GatewayBindingStatus,
+    Mode, ServiceRef, SlbSettings,
+};
+
+/// How one Knative Service, or a plain Service, is exposed on Alibaba Cloud.
+#[derive(CustomResource, Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[kube(
+    group = "gatewaybinding.dev",
+    version = "v1alpha1",
+    kind = "GatewayBinding",
+    plural = "gatewaybindings",
+    shortname = "gwb",
+    category = "gatewaybinding",
+    namespaced,
+    status = "GatewayBindingStatus",
+    derive = "PartialEq",
+    doc = "How one Knative Service, or a plain Service, is exposed on Alibaba Cloud: through a gateway with a load balancer, and published on an API gateway in front of it.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Gateway", type_ = "string", json_path = ".status.gateway"),
+    printcolumn(name = "Address", type_ = "string", json_path = ".status.address"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Class", type_ = "string", priority = 1, json_path = ".status.className"),
+    printcolumn(name = "Group", type_ = "string", priority = 1, json_path = ".status.apiGateway.group"),
+    printcolumn(name = "Mode", type_ = "string", priority = 1, json_path = ".spec.mode"),
+    printcolumn(name = "Message", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type=='Ready')].message"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 63")
+        .message("the name of a binding must have at most 63 characters: it becomes part of paths and of names in the cloud")
+)]
+#[cfg_attr(test, kube(cel))]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)")
+    .message("className cannot be changed or removed once set: delete the binding and make a new one")
+    .reason(Reason::FieldValueForbidden).field_path(".className"))]
+pub struct GatewayBindingSpec {
+    /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
+    /// binding is first seen. Cannot be changed once set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_SUBDOMAIN))]
+    pub class_name: Option<String>,
+
+    /// The service that is exposed, in the namespace of the binding.
+    pub service_ref: ServiceRef,
+
+    /// Name of one of the gateways of the class. Default: the one that the defaults of the class name
+    /// when the binding is first seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub gateway: Option<String>,
+
+    /// Settings of the gateway's load balancer. Only those that the class leaves open to bindings are
+    /// accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slb: Option<SlbSettings>,
+
+    /// Publishes the service on an API gateway. Default: it is not published on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_gateway: Option<BindingApiGateway>,
+
+    /// What the operator does: Apply makes cluster and cloud match this binding, Plan publishes in
+    /// status what would be done and writes nothing else, Suspend leaves everything as it is.
+    /// Default: Apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// What happens when something the operator wrote was changed by somebody else: Enforce puts it
+    /// back, Report only says so. Default: what the class says, else Enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+
+    /// What happens to cloud and cluster when the binding is deleted: Delete removes what nobody else
+    /// uses, Retain leaves everything in place. Default: what the class says, else Delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl GatewayBindingSpec {
+    /// What the operator does with the binding.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode.unwrap_or_default()
+    }
+
+    /// What happens on drift, given the class if it is known.
+    #[must_use]
+    pub fn drift_policy(&self, class: Option<&GatewayBindingClassSpec>) -> DriftPolicy {
+        let default = class.and_then(|class| class.defaults.as_ref()?.drift_policy);
+        self.drift_policy.or(default).unwrap_or_default()
+    }
+
+    /// What happens on deletion, given the class if it is known.
+    #[must_use]
+    pub fn deletion_policy(&self, class: Option<&GatewayBindingClassSpec>) -> DeletionPolicy {
+        let default = class.and_then(|class| class.defaults.as_ref()?.deletion_policy);
+        self.deletion_policy.or(default).unwrap_or_default()
+    }
+}

@@ -1,0 +1,182 @@
+//! The kind `GatewayBindingClass`: what a platform team offers to bindings.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{AllowedNamespaces, ClassApiGateway, Cloud, DeletionPolicy, DriftPolicy, SlbGateway};
+
+/// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
+/// what a binding may set on them. One class may be the default for bindings that name none: set the
+/// annotation gatewaybinding.dev/is-default-class to "true".
+#[derive(CustomResource, Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "gatewaybinding.dev",
+    version = "v1alpha1",
+    kind = "GatewayBindingClass",
+    plural = "gatewaybindingclasses",
+    shortname = "gwbc",
+    category = "gatewaybinding",
+    status = "GatewayBindingClassStatus",
+    derive = "PartialEq",
+    doc = "What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and what a binding may set on them. One class may be the default for bindings that name none: set the annotation gatewaybinding.dev/is-default-class to \"true\".",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Default", type_ = "string", json_path = ".metadata.annotations.gatewaybinding\\.dev/is-default-class"),
+    printcolumn(name = "Account", type_ = "string", json_path = ".status.account"),
+    printcolumn(name = "Region", type_ = "string", json_path = ".spec.cloud.regionId"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "Cluster", type_ = "string", priority = 1, json_path = ".spec.cloud.clusterId"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 63")
+        .message("the name of a class must have at most 63 characters: it becomes the value of a label")
+)]
+#[cfg_attr(test, kube(cel))]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.cloud) || !((has(self.gateways) && self.gateways.exists(g, has(g.slb))) || has(self.apiGateways))")
+    .message("cloud is required once there is a gateway with slb, or apiGateways")
+    .reason(Reason::FieldValueRequired).field_path(".cloud"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.cloud) || has(self.cloud)")
+    .message("cloud cannot be removed: make a new class")
+    .reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("!has(oldSelf.cloud) || !has(self.cloud) || self.cloud.regionId == oldSelf.cloud.regionId")
+    .message("cloud.regionId cannot be changed: make a new class")
+    .reason(Reason::FieldValueForbidden).field_path(".cloud.regionId"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.cloud) || !has(self.cloud) || self.cloud.clusterId == oldSelf.cloud.clusterId")
+    .message("cloud.clusterId cannot be changed: make a new class")
+    .reason(Reason::FieldValueForbidden).field_path(".cloud.clusterId"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.cloud) || !has(self.cloud) || !has(oldSelf.cloud.accountId) || (has(self.cloud.accountId) && self.cloud.accountId == oldSelf.cloud.accountId)")
+    .message("cloud.accountId cannot be changed or removed once set: make a new class")
+    .reason(Reason::FieldValueForbidden).field_path(".cloud.accountId"))]
+#[x_kube(validation = Rule::new("!has(self.defaults) || !has(self.defaults.gateway) || (has(self.gateways) && self.gateways.exists(g, g.name == self.defaults.gateway))")
+    .message("defaults.gateway must be the name of one of gateways")
+    .reason(Reason::FieldValueInvalid).field_path(".defaults.gateway"))]
+#[x_kube(validation = Rule::new("!has(self.defaults) || !has(self.defaults.apiGateway) || !has(self.defaults.apiGateway.gateway) || (has(self.apiGateways) && self.apiGateways.exists(a, a.name == self.defaults.apiGateway.gateway && (!has(self.defaults.apiGateway.group) || a.groups.exists(g, g.name == self.defaults.apiGateway.group))))")
+    .message("defaults.apiGateway must name one of apiGateways, and one of its groups")
+    .reason(Reason::FieldValueInvalid).field_path(".defaults.apiGateway"))]
+pub struct GatewayBindingClassSpec {
+    /// The Alibaba Cloud account and region. Required once there is a load balancer or an API gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
+
+    /// The namespaces whose bindings may use this class. Default: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// What holds for bindings that do not say otherwise. It is never written into them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<ClassDefaults>,
+
+    /// The gateways that bindings may enter through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub gateways: Option<Vec<ClassGateway>>,
+
+    /// The API gateways that bindings may publish on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub api_gateways: Option<Vec<ClassApiGateway>>,
+}
+
+impl GatewayBindingClassSpec {
+    /// The gateway with this name.
+    #[must_use]
+    pub fn gateway(&self, name: &str) -> Option<&ClassGateway> {
+        self.gateways
+            .iter()
+            .flatten()
+            .find(|gateway| gateway.name == name)
+    }
+
+    /// The API gateway with this name.
+    #[must_use]
+    pub fn api_gateway(&self, name: &str) -> Option<&ClassApiGateway> {
+        self.api_gateways
+            .iter()
+            .flatten()
+            .find(|gateway| gateway.name == name)
+    }
+}
+
+/// What holds for bindings that do not say otherwise.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassDefaults {
+    /// Name of the gateway for bindings that name none. A binding keeps the gateway it once got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub gateway: Option<String>,
+
+    /// The API gateway and group for bindings with an apiGateway block that names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_gateway: Option<ApiGatewayDefaults>,
+
+    /// What happens to cloud and cluster when a binding is deleted: Delete removes what nobody else
+    /// uses, Retain leaves everything in place. Default: Delete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+
+    /// What happens when something the operator wrote was changed by somebody else: Enforce puts it
+    /// back, Report only says so. Default: Enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+}
+
+/// The API gateway and group for bindings that name none.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.group) || has(self.gateway)")
+    .message("group needs gateway: a group belongs to one API gateway")
+    .reason(Reason::FieldValueRequired).field_path(".gateway"))]
+pub struct ApiGatewayDefaults {
+    /// Name of one of apiGateways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub gateway: Option<String>,
+
+    /// Name of one of its groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub group: Option<String>,
+}
+
+/// A gateway that bindings may enter through.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.slb)")
+    .message("a gateway must say what it is: give slb")
+    .reason(Reason::FieldValueRequired).field_path(".slb"))]
+pub struct ClassGateway {
+    /// Name by which bindings refer to it. Example: intranet.
+    #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// The namespaces whose bindings may use this gateway, among those that the class allows.
+    /// Default: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// A Service of type LoadBalancer with a classic load balancer (SLB, also called CLB).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slb: Option<SlbGateway>,
+}
+
+/// Where a class stands.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayBindingClassStatus {
+    /// The generation of the class that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Id of the cloud account that the credentials belong to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub account: Option<String>,
+
+    /// Accepted (valid, credentials work) and Ready, which sums it up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "crate::schema::conditions")]
+    pub conditions: Vec<Condition>,
+}

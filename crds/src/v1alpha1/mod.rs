@@ -1,0 +1,34 @@
+//! Version `v1alpha1` of the API.
+
+// The schema derive copies each type into a function body, where its `pub` reaches nobody.
+#![allow(unreachable_pub)]
+
+mod api_gateway;
+mod api_gateway_class;
+mod cloud;
+mod condition;
+mod gateway_binding;
+mod gateway_binding_class;
+mod gateway_consumer;
+mod ledger;
+mod plan;
+mod policy;
+mod reason;
+mod reference;
+mod slb;
+mod status;
+
+pub use api_gateway::*;
+pub use api_gateway_class::*;
+pub use cloud::*;
+pub use condition::*;
+pub use gateway_binding::*;
+pub use gateway_binding_class::*;
+pub use gateway_consumer::*;
+pub use ledger::*;
+pub use plan::*;
+pub use policy::*;
+pub use reason::*;
+pub use reference::*;
+pub use slb::*;
+pub use status::*;

@@ -1,0 +1,159 @@
+//! Reasons: the closed set of words that say why a condition holds or does not.
+
+/// Declares the reasons once: the variant, the word in the condition, and what it means.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why a condition holds or does not. The set is closed: alerts and scripts may rely on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// All reasons, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The `reason` of the condition.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What the reason means, in one sentence for the documentation.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+).trim(),)+
+                }
+            }
+
+            /// The reason that this word names.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+            }
+        }
+    };
+}
+
+reasons! {
+    // It is as it should be.
+    /// The object is valid and its class allows it.
+    Accepted,
+    /// Everything it refers to exists and may be used.
+    ResolvedRefs,
+    /// Cluster and cloud match it.
+    Programmed,
+    /// Requests through the gateway were answered as they should be.
+    Verified,
+    /// Everything is in place.
+    Ready,
+    // Work is going on.
+    /// It was not looked at yet, or waits for something that comes before.
+    Pending,
+    /// Cluster or cloud is being changed to match it.
+    Reconciling,
+    /// The cloud controller manager has not yet made the load balancer or brought it up to date.
+    WaitingForLoadBalancer,
+    /// The Knative Service has no ready route, hence no host to send requests to.
+    RouteNotReady,
+    /// It is being deleted and cleaned up.
+    Deleting,
+    // What it says is refused.
+    /// A field, or a combination of fields, is not valid; the message names it.
+    InvalidSpec,
+    /// The product in use cannot do what a field asks for.
+    Unsupported,
+    /// A name in the cloud, made from names in the spec, would be too long.
+    NameTooLong,
+    /// A field was changed that the cloud fixes once the thing exists.
+    Immutable,
+    /// The class does not leave a field open to bindings.
+    NotAllowedByClass,
+    /// The class, gateway or group does not allow the namespace of the binding.
+    NamespaceNotAllowed,
+    /// Another binding holds a field of a shared thing with another value.
+    Conflict,
+    /// Another binding publishes the same path and method in the group.
+    PathConflict,
+    // Something it refers to is missing.
+    /// The named class does not exist.
+    ClassNotFound,
+    /// No class is named and none is marked as the default one.
+    NoDefaultClass,
+    /// No class is named and more than one is marked as the default one.
+    AmbiguousDefaultClass,
+    /// The class itself is not accepted.
+    ClassNotReady,
+    /// The class has no gateway or API gateway of that name, or none is named and there is no default.
+    GatewayNotFound,
+    /// The API gateway has no group of that name, or none is named and there is no default.
+    GroupNotFound,
+    /// The exposed service, or the Service of the gateway, does not exist.
+    ServiceNotFound,
+    /// The exposed service, or the Service of the gateway, cannot be used as it is.
+    ServiceInvalid,
+    /// A named GatewayConsumer does not exist.
+    ConsumerNotFound,
+    /// A named GatewayConsumer does not allow the namespace of the binding.
+    ConsumerNotAllowed,
+    /// A named GatewayConsumer is not ready to be used.
+    ConsumerNotReady,
+    /// A named Secret does not exist.
+    SecretNotFound,
+    /// A named Secret lacks an entry, or an entry has no usable value.
+    SecretInvalid,
+    /// The Secret for a generated credential exists and was not made by the operator.
+    SecretNotOwned,
+    /// The permission of a consumer, or a credential, has reached its end.
+    GrantExpired,
+    // The cloud stands in the way.
+    /// The credentials could not be obtained, or the cloud refuses them.
+    CredentialsInvalid,
+    /// The credentials belong to another account than the class names.
+    AccountMismatch,
+    /// The credentials are valid and lack a permission; the message names it.
+    PermissionDenied,
+    /// The cloud could not be reached, or failed to answer.
+    CloudUnreachable,
+    /// The cloud asks for fewer calls; work goes on later.
+    CloudThrottled,
+    /// The cloud refuses a call; the message has its words.
+    CloudRejected,
+    /// A quota of the account is used up.
+    QuotaExceeded,
+    /// The cloud controller manager could not make the load balancer or bring it up to date; the message has its
+    /// words.
+    LoadBalancerFailed,
+    /// A field does not keep the value that was written several times.
+    NonConvergent,
+    // Somebody else stands in the way.
+    /// Another tool or person owns a field of a Service and the class says to leave it.
+    ForeignField,
+    /// A thing of that name exists and nothing proves that the operator made it.
+    NotOwned,
+    /// Something the operator wrote was changed by somebody else and the policy says to leave it.
+    DriftDetected,
+    // As was asked.
+    /// The mode is Plan: the plan is in status, nothing is written.
+    PlanOnly,
+    /// The mode is Suspend: nothing is done.
+    Suspended,
+    /// The consumer is disabled and refused everywhere.
+    Disabled,
+    // The rest.
+    /// It cannot be cleaned up; the message says what stands in the way and what to do.
+    DeletionBlocked,
+    /// A request through the gateway was not answered as it should be.
+    VerificationFailed,
+    /// An error in the operator; its log says more.
+    InternalError,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

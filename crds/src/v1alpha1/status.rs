@@ -1,0 +1,185 @@
+//! Where a binding stands.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ApiGatewayType, Environment, LedgerEntry, NamespacedName, PlanStatus};
+
+/// Where a binding stands. Nothing in it moves while nothing changes.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayBindingStatus {
+    /// The generation of the binding that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The class in use. It stays the same when another class becomes the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub class_name: Option<String>,
+
+    /// The gateway in use, by its name in the class. It stays the same when the defaults of the class
+    /// change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub gateway: Option<String>,
+
+    /// Where the service can be called, in short: the first of urls, else the address of the load
+    /// balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub address: Option<String>,
+
+    /// Where the service can be called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 512)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub urls: Vec<String>,
+
+    /// The load balancer of the gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<LoadBalancerStatus>,
+
+    /// Where the service is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_gateway: Option<ApiGatewayStatus>,
+
+    /// Accepted (valid, and allowed by the class), ResolvedRefs (what it refers to is there),
+    /// Programmed (cluster and cloud match it) and Ready, which sums it up. Reconciling and Stalled
+    /// are there only while they are true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "crate::schema::conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// Fields of shared things that another binding holds with another value. At most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["object".into(), "field".into()]))]
+    pub conflicts: Vec<FieldConflict>,
+
+    /// How many more conflicts there are than are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub conflicts_omitted: Option<i32>,
+
+    /// What would be done; with mode Plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+
+    /// What the binding has claimed in cluster and cloud, so that it can be cleaned up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub ledger: Vec<LedgerEntry>,
+}
+
+impl GatewayBindingStatus {
+    /// The most conflicts that are shown; the rest is counted in `conflicts_omitted`.
+    pub const MAX_CONFLICTS: usize = 16;
+}
+
+/// The load balancer of a gateway.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadBalancerStatus {
+    /// Its id. Example: lb-2ze8x0q1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub id: Option<String>,
+
+    /// Its address. Example: 192.168.0.23.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub address: Option<String>,
+
+    /// The Service it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<NamespacedName>,
+}
+
+/// Where a service is published.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiGatewayStatus {
+    /// The product.
+    #[serde(rename = "type")]
+    pub type_: ApiGatewayType,
+
+    /// The API gateway in use, by its name in the class.
+    #[schemars(length(max = 63))]
+    pub gateway: String,
+
+    /// The group in use, by its name in the class.
+    #[schemars(length(max = 63))]
+    pub group: String,
+
+    /// Id of the group in the cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub group_id: Option<String>,
+
+    /// The routes, with what each became in the cloud.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub routes: Vec<RouteStatus>,
+}
+
+/// What a route became in the cloud.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteStatus {
+    /// Name of the route.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+
+    /// The APIs it became, by method and environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["method".into(), "environment".into()]))]
+    pub apis: Vec<PublishedApi>,
+}
+
+/// An API in the cloud.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedApi {
+    /// Its method; ANY for all of them.
+    #[schemars(length(min = 1, max = 16))]
+    pub method: String,
+
+    /// Its id.
+    #[schemars(length(min = 1, max = 128))]
+    pub id: String,
+
+    /// The environment it is published in.
+    pub environment: Environment,
+}
+
+/// A field of a shared thing that another binding holds with another value.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldConflict {
+    /// The shared thing. Example: Service/default/nginx.
+    #[schemars(length(min = 1, max = 512))]
+    pub object: String,
+
+    /// The field, as its path in the spec. Example: slb.name.
+    #[schemars(length(min = 1, max = 512))]
+    pub field: String,
+
+    /// The value that this binding asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub wanted: Option<String>,
+
+    /// The value that is held. Left out where it is not for everybody's eyes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub held: Option<String>,
+
+    /// The binding that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<NamespacedName>,
+}
