@@ -303,7 +303,7 @@ pub struct AllowedConsumer {
     pub consumer_ref: Option<ConsumerRef>,
 
     /// When the permission ends, with time zone. Default: never. Example: 2027-01-01T00:00:00Z.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub until: Option<Time>,
 }
@@ -400,7 +400,7 @@ pub enum RateUnit {
 pub struct Backend {
     /// How long the API Gateway waits for the answer. The classic one takes whole seconds, at most
     /// 30s. Default: 10s.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::duration")]
     pub timeout: Option<Duration>,
 }

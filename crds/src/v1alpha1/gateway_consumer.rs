@@ -134,7 +134,7 @@ pub struct ConsumerCredential {
 
     /// When the credential stops being valid, with time zone. Default: never. Example:
     /// 2026-12-01T00:00:00Z.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::time")]
     pub until: Option<Time>,
 }

@@ -104,7 +104,7 @@ pub struct AllowedNamespaces {
 
     /// Labels of the namespaces, for from: Selector. At least one requirement.
     /// Example: {matchLabels: {tenant: payments}}.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::label_selector")]
     pub selector: Option<LabelSelector>,
 }
@@ -134,7 +134,7 @@ pub struct ConsumerNamespaces {
 
     /// Labels of the namespaces, for from: Selector. At least one requirement.
     /// Example: {matchLabels: {tenant: shop}}.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::label_selector")]
     pub selector: Option<LabelSelector>,
 }
