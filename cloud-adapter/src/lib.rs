@@ -1,5 +1,27 @@
 //! Alibaba Cloud for the GatewayBinding operator: credentials, signing, typed calls, error
 //! classes, a call budget for each operation, and list snapshots that all bindings share.
 
+pub mod budget;
+pub mod call;
+pub mod client;
+pub mod credentials;
+pub mod endpoints;
 pub mod error;
+pub mod error_codes;
 pub mod gateway;
+pub mod observe;
+pub mod operations;
+pub mod sign;
+mod transport;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// Tells the time. A value, so that tests set it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The clock of the machine.
+pub fn system_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
