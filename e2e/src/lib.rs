@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Scenario tests, benches and the playground of the GatewayBinding operator.
+//!
+//! [`world`] puts a whole world together: the real control plane, the emulated cloud, the
+//! stand-ins for what runs in a cluster but not in this repository ([`knative`], [`gateway`]), and
+//! the operator. [`play`] is that world for people, with `cargo play`.
+
+pub mod gateway;
+pub mod knative;
