@@ -16,12 +16,16 @@ pub use params::{Paging, Params};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Product {
     /// API Gateway (classic), version 2016-07-14.
+    #[serde(rename = "CloudAPI")]
     CloudApi,
     /// Classic load balancer, version 2014-05-15.
+    #[serde(rename = "SLB")]
     Slb,
     /// Virtual private cloud, version 2016-04-28.
+    #[serde(rename = "VPC")]
     Vpc,
     /// Security token service, version 2015-04-01.
+    #[serde(rename = "STS")]
     Sts,
 }
 

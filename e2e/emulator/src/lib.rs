@@ -5,8 +5,16 @@
 //! Start it in-process with [`Emulator::builder`], or run the `alicloud-emulator` binary.
 
 pub mod api;
+pub mod calls;
 pub mod cloudapi;
+mod control;
+mod dispatch;
+pub mod faults;
 pub mod ids;
+mod metadata;
+pub mod persist;
+pub mod protocol;
+mod server;
 pub mod slb;
 pub mod state;
 pub mod sts;
@@ -14,4 +22,5 @@ pub mod traffic;
 pub mod vpc;
 pub mod world;
 
+pub use server::{Builder, Emulator, Running, StartError};
 pub use state::AppState;

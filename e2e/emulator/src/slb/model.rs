@@ -17,6 +17,9 @@ pub struct State {
     pub server_groups: BTreeMap<String, VServerGroup>,
     /// `CreateLoadBalancer` client tokens and the load balancer each made.
     pub client_tokens: BTreeMap<String, String>,
+    /// Whether load balancers by specification may be bought; not part of what is saved.
+    #[serde(skip)]
+    pub sells_pay_by_spec: bool,
     /// Internet addresses handed out so far.
     pub internet_addresses: u32,
 }

@@ -1,0 +1,90 @@
+//! Starting, serving and stopping.
+
+mod accept;
+mod builder;
+
+use std::net::SocketAddr;
+
+use tokio::task::JoinHandle;
+
+pub use builder::{Builder, StartError};
+
+use crate::calls::Call;
+use crate::faults::{Injector, Plan};
+use crate::state::AppState;
+
+/// Entry point: [`Emulator::builder`].
+pub struct Emulator;
+
+impl Emulator {
+    /// An emulator with defaults: a free loopback port, region `cn-hangzhou`, no keys.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+/// A running emulator. It stops when this is dropped; [`Running::stop`] also waits for it.
+pub struct Running {
+    address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    state: AppState,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://…`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address it listens on for TLS, if it was given a certificate.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// The state behind it, for looking into and for fixtures.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// All calls since the start or the last clearing, oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.calls().to_vec()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.state.calls().clear();
+    }
+
+    /// Replaces all faults; `Plan::default()` clears them.
+    pub fn set_faults(&self, plan: Plan) {
+        *self.state.faults() = Injector::new(plan);
+    }
+
+    /// Runs until something else stops it.
+    pub async fn stopped(&self) {
+        self.state.stopping().cancelled().await;
+    }
+
+    /// Stops serving, saves the state if it is kept in a file, and waits for all of it.
+    pub async fn stop(mut self) {
+        self.state.stopping().cancel();
+        for task in self.tasks.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the emulator broke off");
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.state.stopping().cancel();
+    }
+}

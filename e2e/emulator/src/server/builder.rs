@@ -1,0 +1,149 @@
+//! What an emulator is started with.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Running, accept};
+use crate::persist::{self, PersistError};
+use crate::state::{AppState, Config};
+use crate::world::World;
+
+/// Settings of an emulator; see [`crate::Emulator::builder`].
+#[derive(Clone)]
+pub struct Builder {
+    listen: SocketAddr,
+    tls: Option<(SocketAddr, Arc<rustls::ServerConfig>)>,
+    region: String,
+    account_id: String,
+    access_keys: BTreeMap<String, String>,
+    state_file: Option<PathBuf>,
+    sells_pay_by_spec: bool,
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The state file is of no use.
+    #[error(transparent)]
+    State(#[from] PersistError),
+    /// The client for requests to backends could not be made.
+    #[error("no client for requests to backends: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            region: "cn-hangzhou".to_owned(),
+            account_id: "1234567890123456".to_owned(),
+            access_keys: BTreeMap::new(),
+            state_file: None,
+            sells_pay_by_spec: false,
+        }
+    }
+}
+
+impl Builder {
+    /// Where to listen; port 0 takes a free one.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where to listen for TLS as well, with which certificate.
+    #[must_use]
+    pub fn tls(mut self, address: SocketAddr, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls = Some((address, config));
+        self
+    }
+
+    /// The one region.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// The one account.
+    #[must_use]
+    pub fn account_id(mut self, id: impl Into<String>) -> Self {
+        self.account_id = id.into();
+        self
+    }
+
+    /// A long-lived key; may be called several times.
+    #[must_use]
+    pub fn access_key(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.access_keys.insert(id.into(), secret.into());
+        self
+    }
+
+    /// Loads the state from this file if it exists, and keeps it there.
+    #[must_use]
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
+    /// Whether load balancers by specification may still be bought; the vendor ended their sale on
+    /// 2025-06-01.
+    #[must_use]
+    pub fn sell_pay_by_spec(mut self, sells: bool) -> Self {
+        self.sells_pay_by_spec = sells;
+        self
+    }
+
+    /// Binds, loads and serves.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let (listener, address) = bind(self.listen).await?;
+        let tls = match &self.tls {
+            Some((address, config)) => Some((bind(*address).await?, TlsAcceptor::from(config.clone()))),
+            None => None,
+        };
+        let state = self.state()?;
+        let tls_address = tls.as_ref().map(|((_, address), _)| *address);
+        let mut tasks = vec![tokio::spawn(accept::serve(listener, None, state.clone()))];
+        if let Some(((listener, _), acceptor)) = tls {
+            tasks.push(tokio::spawn(accept::serve(listener, Some(acceptor), state.clone())));
+        }
+        if let Some(path) = self.state_file {
+            tasks.push(tokio::spawn(persist::keep_saved(state.clone(), path)));
+        }
+        Ok(Running { address, tls_address, state, tasks })
+    }
+
+    fn state(&self) -> Result<AppState, StartError> {
+        let saved = match &self.state_file {
+            Some(path) => persist::load(path, &self.region, &self.account_id)?,
+            None => None,
+        };
+        let mut world = saved.unwrap_or_else(|| World::new(&self.region, &self.account_id));
+        world.slb.sells_pay_by_spec = self.sells_pay_by_spec;
+        let http =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(AppState::with_config(world, http, Config { access_keys: self.access_keys.clone() }))
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
