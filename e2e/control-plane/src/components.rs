@@ -144,7 +144,7 @@ pub(crate) fn apiserver(
         file("client-ca-file", pki.ca_cert()),
         "--authorization-mode=RBAC".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        file("service-account-key-file", pki.service_account_key()),
+        file("service-account-key-file", pki.service_account_public_key()),
         file(
             "service-account-signing-key-file",
             pki.service_account_key(),

@@ -19,6 +19,7 @@ const SERVER_KEY: &str = "apiserver.key";
 const ADMIN_CERT: &str = "admin.crt";
 const ADMIN_KEY: &str = "admin.key";
 const SERVICE_ACCOUNT_KEY: &str = "service-account.key";
+const SERVICE_ACCOUNT_PUBLIC_KEY: &str = "service-account.pub";
 
 /// The first address of the Service range, which Pods know as `kubernetes.default`.
 const SERVICE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
@@ -74,9 +75,14 @@ impl Pki {
         self.folder.join(ADMIN_KEY)
     }
 
-    /// The private key that signs ServiceAccount tokens; verifiers derive the public one from it.
+    /// The private key that signs ServiceAccount tokens.
     pub(crate) fn service_account_key(&self) -> PathBuf {
         self.folder.join(SERVICE_ACCOUNT_KEY)
+    }
+
+    /// The public key that verifies them.
+    pub(crate) fn service_account_public_key(&self) -> PathBuf {
+        self.folder.join(SERVICE_ACCOUNT_PUBLIC_KEY)
     }
 }
 
@@ -98,9 +104,14 @@ fn generate(folder: &Path) -> Result<(), PkiError> {
     )?;
     write_private(&folder.join(ADMIN_KEY), &admin_key.serialize_pem())?;
 
+    let token_key = KeyPair::generate()?;
     write_private(
         &folder.join(SERVICE_ACCOUNT_KEY),
-        &KeyPair::generate()?.serialize_pem(),
+        &token_key.serialize_pem(),
+    )?;
+    write_private(
+        &folder.join(SERVICE_ACCOUNT_PUBLIC_KEY),
+        &token_key.public_key_pem(),
     )?;
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The control plane as its users see it. A first run builds the programs, which takes minutes.
-#![allow(clippy::unwrap_used, reason = "the lint's exemption of tests leaves out their helpers")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lint's exemption of tests leaves out their helpers"
+)]
 
 use std::{
     fs,
