@@ -137,6 +137,9 @@ pub(crate) fn apiserver(
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
         "--permit-port-sharing".to_owned(),
+        // By default the address of the default route, which a machine without network lacks.
+        "--advertise-address=127.0.0.1".to_owned(),
+        "--external-hostname=127.0.0.1".to_owned(),
         // A loopback address is no valid endpoint for the Service `kubernetes`.
         "--endpoint-reconciler-type=none".to_owned(),
         file("tls-cert-file", pki.server_cert()),

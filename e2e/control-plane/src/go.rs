@@ -17,7 +17,7 @@ use crate::{
 
 /// How many of the last lines of a failed `go` an error shows.
 const TAIL_LINES: usize = 20;
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(20);
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Why a `go` command could not do its work.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OnceCell;
 
 use crate::{
     cache::{self, NoCacheFolder, progress},
@@ -110,7 +111,8 @@ pub async fn ensure(tool: Tool) -> Result<PathBuf, ToolError> {
     let module = tool.module();
     let folder = module.folder()?;
     let purpose = format!("building {} {}", tool.name(), module.version());
-    let binaries = folder.join(go_version(&folder, module, &purpose).await?);
+    module.write_to(&folder)?;
+    let binaries = folder.join(go_version(&folder, &purpose).await?);
     let binary = binaries.join(tool.name());
     if binary.is_file() {
         return Ok(binary);
@@ -127,15 +129,18 @@ fn in_assets(assets: Option<OsString>, tool: Tool) -> Option<PathBuf> {
     binary.is_file().then_some(binary)
 }
 
-/// The version of the Go that would build in `folder`.
-async fn go_version(folder: &Path, module: &Module, purpose: &str) -> Result<String, ToolError> {
-    module.write_to(folder)?;
-    let version = go::run(folder, purpose, ["env", "GOVERSION"]).await?;
-    // A development version has spaces: "devel go1.27-abcdef Mon ...".
-    Ok(version.trim().replace(
-        |c: char| !c.is_ascii_alphanumeric() && !".-".contains(c),
-        "_",
-    ))
+/// The version of the Go toolchain. Asked once: all our modules want the same.
+async fn go_version(folder: &Path, purpose: &str) -> Result<String, ToolError> {
+    static VERSION: OnceCell<String> = OnceCell::const_new();
+    let ask = || async {
+        let version = go::run(folder, purpose, ["env", "GOVERSION"]).await?;
+        // A development version has spaces: "devel go1.27-abcdef Mon ...".
+        Ok(version.trim().replace(
+            |c: char| !c.is_ascii_alphanumeric() && !".-".contains(c),
+            "_",
+        ))
+    };
+    VERSION.get_or_try_init(ask).await.cloned()
 }
 
 async fn build(tool: Tool, folder: &Path, binary: &Path, purpose: &str) -> Result<(), ToolError> {
