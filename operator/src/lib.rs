@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The GatewayBinding operator: controllers and command line.
+
+pub mod args;
+pub mod backoff;
+pub mod core;
+pub mod commands;
+pub mod controller;
+pub mod events;
+pub mod health;
+pub mod leader;
+pub mod metrics;
+pub mod runtime;
+pub mod supervise;
+pub mod telemetry;

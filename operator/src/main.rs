@@ -1,2 +1,39 @@
-//! Placeholder.
-fn main() {}
+//! `gatewaybinding-operator`: see `--help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use gatewaybinding_operator::args::{Cli, Command};
+use gatewaybinding_operator::commands;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Both HTTP clients use this one provider; a second install in one process is harmless.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(args) => block_on(commands::run(*args)),
+        Command::Plan(args) => block_on(commands::plan(args)),
+        Command::Crd => commands::crd(),
+        Command::Version => commands::version(),
+    }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(command);
+    // Whatever was aborted or left behind must not hold up the exit.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,249 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::telemetry::LogFormat;
+
+/// Exposes Knative services on Alibaba Cloud from one typed GatewayBinding.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gatewaybinding-operator", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator until it is told to stop.
+    Run(Box<RunArgs>),
+    /// Print what would be done for manifests, and do nothing.
+    Plan(PlanArgs),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crd,
+    /// Print the version.
+    Version,
+}
+
+/// Flags of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Kubeconfig file; without it, the one of the environment or the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Namespace of the Lease: the one the operator runs in.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "gatewaybinding-system")]
+    pub namespace: String,
+
+    /// Serve only classes labelled `gatewaybinding.dev/shard` with this value; when empty, only
+    /// classes without the label.
+    #[arg(long, default_value = "", value_parser = shard)]
+    pub shard: String,
+
+    /// One endpoint for all products of the cloud, instead of their own. For tests.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub cloud_endpoint: Option<String>,
+
+    /// Address for /livez, /readyz and /metrics.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub metrics_listen: SocketAddr,
+
+    /// How often everything is compared with the cloud when nothing has changed.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub drift_interval: Duration,
+
+    /// How many objects each controller works on at once.
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub concurrency: NonZeroU16,
+
+    /// How long the work in hand may take to finish when the process is told to stop.
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    pub shutdown_grace: Duration,
+
+    /// Format of log lines on standard error; RUST_LOG chooses which are written.
+    #[arg(long, value_enum, default_value_t, env = "LOG_FORMAT")]
+    pub log_format: LogFormat,
+
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "its doc comment would replace the help of `run`"
+    )]
+    pub lease: LeaseArgs,
+}
+
+/// Flags of leader election.
+#[derive(Clone, Debug, Args)]
+pub struct LeaseArgs {
+    /// Identity in the Lease; a restarted process with the same identity takes its own Lease back
+    /// at once. Without it, the host's name with a random suffix.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub identity: Option<String>,
+
+    /// How long other replicas wait for a silent leader.
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    pub lease_duration: Duration,
+
+    /// How long after its last renewal a leader stops by itself.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub lease_renew_deadline: Duration,
+
+    /// Time between two renewals.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub lease_renew_interval: Duration,
+}
+
+/// Flags of `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// Manifests to plan for; `-` reads standard input.
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+
+    /// Compare with the cluster of this kubeconfig; without it, plan offline.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// How to print the plan.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: PlanFormat,
+}
+
+/// How `plan` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `500ms`, `15s`, `10m`, `1h 30m`; above zero.
+fn duration(text: &str) -> Result<Duration, String> {
+    let hint = "write a number with its unit, e.g. 500ms, 15s, 10m or 1h";
+    let parsed: SignedDuration = text.parse().map_err(|error| format!("{error}; {hint}"))?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(format!("a duration must be above zero; {hint}")),
+    }
+}
+
+/// The shard becomes a part of the Lease's name and has to be a label value.
+fn shard(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = text.chars().all(|c| plain(c) || c == '-');
+    if text.len() <= 40 && inner && !text.starts_with('-') && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    Err("a shard is at most 40 lower-case letters, digits and inner dashes".into())
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let uri: axum::http::Uri = text
+        .parse()
+        .map_err(|error| format!("not a URL: {error}"))?;
+    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    if scheme && uri.host().is_some_and(|host| !host.is_empty()) && bare {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err("write http:// or https:// with a host and perhaps a port, and no path".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn run(flags: &[&str]) -> Result<RunArgs, String> {
+        let words = ["gatewaybinding-operator", "run"].iter().chain(flags);
+        match Cli::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .command
+        {
+            Command::Run(args) => Ok(*args),
+            other => Err(format!("parsed as {other:?}")),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_needs_no_flags() {
+        let args = run(&[]).unwrap();
+        assert_eq!(args.shard, "");
+        assert_eq!(args.metrics_listen.port(), 8080);
+        assert_eq!(args.drift_interval, Duration::from_secs(600));
+        assert_eq!(args.lease.lease_duration, Duration::from_secs(15));
+        assert_eq!(args.cloud_endpoint, None);
+    }
+
+    #[test]
+    fn values_are_read_in_the_forms_people_write() {
+        let flags = [
+            "--drift-interval",
+            "1h 30m",
+            "--cloud-endpoint",
+            "http://127.0.0.1:9/",
+            "--shard",
+            "eu-1",
+        ];
+        let args = run(&flags).unwrap();
+        assert_eq!(args.drift_interval, Duration::from_secs(5400));
+        assert_eq!(args.cloud_endpoint.as_deref(), Some("http://127.0.0.1:9"));
+        assert_eq!(args.shard, "eu-1");
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_the_flag_and_the_rule() {
+        for (flag, value, rule) in [
+            ("--drift-interval", "10", "unit"),
+            ("--drift-interval", "0s", "above zero"),
+            ("--drift-interval", "-5s", "above zero"),
+            ("--lease-duration", "soon", "unit"),
+            ("--shard", "EU", "lower-case"),
+            ("--shard", "-a", "inner dashes"),
+            ("--cloud-endpoint", "127.0.0.1:9", "http"),
+            ("--cloud-endpoint", "ftp://host", "http://"),
+            ("--cloud-endpoint", "http://host/path", "no path"),
+            ("--concurrency", "0", "concurrency"),
+            ("--metrics-listen", "8080", "address"),
+        ] {
+            let error = run(&[&format!("{flag}={value}")]).unwrap_err();
+            assert!(error.contains(flag), "{flag} {value}: {error}");
+            assert!(error.contains(rule), "{flag} {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn plan_takes_several_files() {
+        let words = [
+            "gatewaybinding-operator",
+            "plan",
+            "-f",
+            "a.yaml",
+            "-f",
+            "b.yaml",
+            "-o",
+            "json",
+        ];
+        let Command::Plan(args) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("not parsed as plan");
+        };
+        assert_eq!(args.files.len(), 2);
+        assert_eq!(args.output, PlanFormat::Json);
+        assert!(Cli::try_parse_from(["gatewaybinding-operator", "plan"]).is_err());
+    }
+}
