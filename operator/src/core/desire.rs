@@ -1,0 +1,379 @@
+//! The resources that a valid binding wants, and what keeps some of them from being wanted yet.
+
+use std::collections::BTreeMap;
+
+use cloud_adapter::gateway::model::{
+    ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path,
+};
+use crds::v1alpha1::{ForeignFields, NamespacedName, Reason, ServiceKind, SlbSettings};
+use jiff::Timestamp;
+
+use super::desired::{BackendDesired, Desired, Item, LoadBalancerPlace, ServiceDesired};
+use super::exposure::{Allowed, Exposure, RouteApi, method_str};
+use super::key::{ApiKey, ConsumerKey, ObjectKey};
+use super::problem::Problem;
+use super::references::{ConsumerState, References, Target};
+use super::validate::{Gateway, Validated, owner};
+use super::{names, slb, throttling};
+
+/// The port of a gateway's Service that Knative requests enter through.
+const HTTP_PORT: u16 = 80;
+
+/// What is wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// The resources, in the order of their keys.
+    pub items: Vec<Item>,
+    /// What stands in the way of the rest.
+    pub problems: Vec<Problem>,
+    /// When to look again although nothing changes: the next end of a permission.
+    pub next_check: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn push(&mut self, key: ObjectKey, desired: Desired) {
+        self.items.push(Item { key, desired });
+    }
+}
+
+/// What the other bindings of the class leave to this one.
+#[derive(Clone, Debug, Default)]
+pub struct Shares {
+    /// The gateway's settings, merged over all bindings.
+    pub settings: SlbSettings,
+    /// Paths of the group that another binding holds.
+    pub taken: BTreeMap<(Method, Path), NamespacedName>,
+}
+
+/// The resources that a valid binding wants.
+pub fn desire(binding: &Validated, references: &References, shares: &Shares) -> Wanted {
+    let mut wanted = Wanted::default();
+    let Some(gateway) = &binding.gateway else {
+        return wanted;
+    };
+    service(gateway, references, shares, &mut wanted);
+    wanted.problems.extend(load_balancer_problem(gateway, references, &shares.settings));
+    let host = target_host(binding, references, &mut wanted);
+    if let Some(exposure) = &binding.exposure {
+        expose(binding, gateway, exposure, references, shares, host, &mut wanted);
+    }
+    wanted.items.sort_by(|a, b| a.key.cmp(&b.key));
+    wanted
+}
+
+fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: &mut Wanted) {
+    let service = &gateway.service;
+    let key = ObjectKey::Service {
+        namespace: service.namespace.clone(),
+        name: service.name.clone(),
+    };
+    if let Some(actual) = &references.load_balancer
+        && let Err(problem) = slb::check_immutable(&shares.settings, actual)
+    {
+        wanted.problems.push(problem);
+        wanted.push(key, Desired::Undecided);
+        return;
+    }
+    let missing = |name: &str, path: &str| {
+        Problem::unresolved(
+            Reason::ServiceNotFound,
+            format!(
+                "gateway \"{}\": there is no Service {}/{name} ({path} in the class). Create it, or correct the class.",
+                gateway.name, service.namespace
+            ),
+        )
+    };
+    if let Some(source) = &service.create_from
+        && references.source.is_none()
+    {
+        wanted.problems.push(missing(&source.name, "slb.service.createFrom"));
+        if references.service.is_none() {
+            wanted.push(key, Desired::Undecided);
+            return;
+        }
+    } else if service.create_from.is_none() && references.service.is_none() {
+        wanted.problems.push(missing(&service.name, "slb.service"));
+        wanted.push(key, Desired::Undecided);
+        return;
+    }
+    let desired = ServiceDesired {
+        annotations: slb::annotations(&shares.settings),
+        create: references.source.clone().filter(|_| service.create_from.is_some()),
+        takeover: service.foreign_fields() == ForeignFields::Takeover,
+    };
+    wanted.push(key, Desired::Service(desired));
+}
+
+/// What keeps the load balancer from being what the settings say. It is the cloud controller
+/// manager's work, seen through its label and address on the Service and through the cloud itself.
+fn load_balancer_problem(
+    gateway: &Gateway,
+    references: &References,
+    settings: &SlbSettings,
+) -> Option<Problem> {
+    let service = references.service.as_ref()?;
+    let name = format!("{}/{}", gateway.service.namespace, gateway.service.name);
+    if let Some(warning) = &service.warning {
+        return Some(Problem::waiting(
+            Reason::LoadBalancerFailed,
+            format!("Service {name}: the cloud controller manager reports: {warning}"),
+        ));
+    }
+    let waiting = |what: &str| {
+        let message = format!("Service {name}: waiting for the cloud controller manager to {what}.");
+        Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
+    };
+    if service.load_balancer_id.is_none() || service.address.is_none() {
+        return waiting("make its load balancer");
+    }
+    let Some(actual) = &references.load_balancer else {
+        return waiting("make its load balancer");
+    };
+    if actual.status != "active" {
+        return Some(Problem::waiting(
+            Reason::LoadBalancerFailed,
+            format!("load balancer {} is {}. It has to be active: look at it in the console.", actual.id, actual.status),
+        ));
+    }
+    slb::unsettled(settings, actual)
+        .and_then(|field| waiting(&format!("bring {field} to load balancer {}", actual.id)))
+}
+
+/// The Host that requests must carry to reach the target. `None`: not known.
+fn target_host(
+    binding: &Validated,
+    references: &References,
+    wanted: &mut Wanted,
+) -> Option<Option<String>> {
+    let name = format!("{}/{}", binding.binding.namespace, binding.target.name);
+    match &references.target {
+        Target::Host(host) => Some(Some(host.clone())),
+        Target::Service => Some(None),
+        Target::Missing => {
+            let kind = match binding.target.kind {
+                ServiceKind::KnativeService => "Knative Service",
+                ServiceKind::Service => "Service",
+            };
+            wanted.problems.push(Problem::unresolved(
+                Reason::ServiceNotFound,
+                format!("spec.serviceRef: there is no {kind} {name}. Create it, or correct the name."),
+            ));
+            None
+        }
+        Target::NotReady(why) => {
+            wanted.problems.push(Problem::unresolved(
+                Reason::RouteNotReady,
+                format!("spec.serviceRef: the Route of Knative Service {name} is not ready: {why}"),
+            ));
+            None
+        }
+    }
+}
+
+fn expose(
+    binding: &Validated,
+    gateway: &Gateway,
+    exposure: &Exposure,
+    references: &References,
+    shares: &Shares,
+    host: Option<Option<String>>,
+    wanted: &mut Wanted,
+) {
+    let group = exposure.group.name.clone();
+    let mut spec = exposure.group.clone();
+    if spec.description.is_empty() {
+        spec.description = format!("Managed by gatewaybinding.dev in cluster {}", binding.cluster);
+    }
+    wanted.push(ObjectKey::Group { name: group.clone() }, Desired::Group(spec));
+
+    let backend = backend(binding, gateway, references, wanted);
+    let ids = consumer_ids(references);
+    let policy = exposure
+        .limits
+        .as_ref()
+        .map(|limits| throttling::policy(limits, &binding.cluster, &ids));
+    if let Some(policy) = &policy {
+        let name = policy.name.clone();
+        wanted.push(ObjectKey::Policy { name }, Desired::Policy(policy.clone()));
+    }
+    let allowed = permissions(exposure, references, wanted);
+    for route in &exposure.apis {
+        if let Some(holder) = shares.taken.get(&(route.method, route.path.clone())) {
+            wanted.problems.push(path_conflict(route, &group, holder));
+            continue;
+        }
+        let api = ApiKey {
+            group: group.clone(),
+            name: route.name.clone(),
+        };
+        let definition = host
+            .as_ref()
+            .map(|host| definition(binding, exposure, route, &backend, host.clone()));
+        let decide = |make: fn(ApiSpec) -> Desired| definition.clone().map_or(Desired::Undecided, make);
+        wanted.push(ObjectKey::Api(api.clone()), decide(Desired::Api));
+        for environment in exposure.environments.iter().copied() {
+            let api = api.clone();
+            let key = ObjectKey::Deployment { api: api.clone(), environment };
+            wanted.push(key, decide(Desired::Deployment));
+            if let Some(policy) = &policy {
+                let key = ObjectKey::Attachment { api: api.clone(), environment };
+                wanted.push(key, Desired::Attachment { policy: policy.name.clone() });
+            }
+            for (consumer, desired) in &allowed {
+                let (api, consumer) = (api.clone(), consumer.clone());
+                wanted.push(ObjectKey::Grant { api, environment, consumer }, desired.clone());
+            }
+        }
+    }
+}
+
+fn backend(
+    binding: &Validated,
+    gateway: &Gateway,
+    references: &References,
+    wanted: &mut Wanted,
+) -> BackendName {
+    let port = binding
+        .target
+        .port
+        .and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(HTTP_PORT);
+    let service = &gateway.service;
+    let name = names::backend_name(&binding.cluster, &service.namespace, &service.name, port);
+    let ports = references
+        .service
+        .as_ref()
+        .map(|service| &service.shape)
+        .or(references.source.as_ref());
+    if let Some(shape) = ports
+        && !shape.ports.iter().any(|offered| offered.port == i32::from(port))
+    {
+        wanted.problems.push(Problem::unresolved(
+            Reason::ServiceInvalid,
+            format!("Service {}/{} of gateway \"{}\" has no port {port}, which requests would enter through. Add the port to the Service.", service.namespace, service.name, gateway.name),
+        ));
+    }
+    let load_balancer = references.load_balancer.as_ref().map(|load_balancer| LoadBalancerPlace {
+        id: load_balancer.id.clone(),
+        vpc_id: load_balancer.vpc_id.clone(),
+    });
+    let backend = BackendName(name.clone());
+    let desired = BackendDesired {
+        name: backend.clone(),
+        port,
+        load_balancer,
+    };
+    wanted.push(ObjectKey::Backend { name }, Desired::Backend(desired));
+    backend
+}
+
+fn definition(
+    binding: &Validated,
+    exposure: &Exposure,
+    route: &RouteApi,
+    backend: &BackendName,
+    host: Option<String>,
+) -> ApiSpec {
+    let owner = owner(&binding.binding);
+    let description = format!("{owner} route {} ({})", route.route, method_str(route.method));
+    ApiSpec {
+        name: route.name.clone(),
+        description: description.chars().take(180).collect(),
+        method: route.method,
+        path: route.path.clone(),
+        protocols: exposure.protocols.clone(),
+        auth: exposure.auth.clone(),
+        backend: ApiBackend {
+            name: backend.clone(),
+            path: route.backend_path.clone(),
+            host,
+            timeout_ms: exposure.timeout_ms,
+        },
+        unmodelled: BTreeMap::new(),
+    }
+}
+
+fn consumer_ids(references: &References) -> BTreeMap<ConsumerKey, ConsumerId> {
+    references
+        .consumers
+        .iter()
+        .filter_map(|(key, state)| match state {
+            ConsumerState::Ready(id) => Some((key.clone(), id.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The consumers that may call now. One that is missing, not let in or past its end is not among
+/// them, so a permission it had is revoked; one that is not in the cloud yet is undecided.
+fn permissions(
+    exposure: &Exposure,
+    references: &References,
+    wanted: &mut Wanted,
+) -> Vec<(ConsumerKey, Desired)> {
+    let mut permissions = Vec::new();
+    for allowed in &exposure.allow {
+        match permission(allowed, references) {
+            Ok(desired) => {
+                if matches!(desired, Desired::Undecided) {
+                    wanted.problems.push(not_ready(allowed));
+                }
+                wanted.next_check = [wanted.next_check, allowed.until].into_iter().flatten().min();
+                permissions.push((allowed.consumer.clone(), desired));
+            }
+            Err(problem) => wanted.problems.push(problem),
+        }
+    }
+    permissions
+}
+
+fn permission(allowed: &Allowed, references: &References) -> Result<Desired, Problem> {
+    let Allowed { name, consumer, until } = allowed;
+    let path = format!("spec.apiGateway.auth.consumer.allow[{name}]");
+    if let Some(until) = until.filter(|until| *until <= references.now) {
+        return Err(Problem::unresolved(
+            Reason::GrantExpired,
+            format!("{path}.until: {until} has passed, so GatewayConsumer {consumer} may no longer call. Move the date, or remove the entry."),
+        ));
+    }
+    match references.consumers.get(consumer) {
+        None | Some(ConsumerState::Missing) => Err(Problem::unresolved(
+            Reason::ConsumerNotFound,
+            format!("{path}: there is no GatewayConsumer {consumer}. Create it, or correct the name."),
+        )),
+        Some(ConsumerState::NotAllowed) => Err(Problem::unresolved(
+            Reason::ConsumerNotAllowed,
+            format!("{path}: GatewayConsumer {consumer} does not let this namespace use it. Its owner can, in its spec.allowedNamespaces."),
+        )),
+        Some(ConsumerState::NotReady) => Ok(Desired::Undecided),
+        Some(ConsumerState::Ready(id)) => Ok(Desired::Grant {
+            consumer: id.clone(),
+            until: *until,
+        }),
+    }
+}
+
+fn not_ready(allowed: &Allowed) -> Problem {
+    Problem::unresolved(
+        Reason::ConsumerNotReady,
+        format!(
+            "spec.apiGateway.auth.consumer.allow[{}]: GatewayConsumer {} is not in the cloud account yet; its own status says why.",
+            allowed.name, allowed.consumer
+        ),
+    )
+}
+
+fn path_conflict(route: &RouteApi, group: &str, holder: &NamespacedName) -> Problem {
+    let path = match &route.path {
+        Path::Exact(path) => path.clone(),
+        Path::Prefix(path) => format!("{path} and all below it"),
+    };
+    Problem::blocked(
+        Reason::PathConflict,
+        format!(
+            "spec.apiGateway.routes[{}]: {} {path} of group \"{group}\" is held by GatewayBinding {holder}. Use another path, or another group.",
+            route.route,
+            method_str(route.method)
+        ),
+    )
+}

@@ -1,0 +1,90 @@
+//! The resources a binding wants, each under its key, before anything is known of what is there.
+
+use std::collections::BTreeMap;
+
+use cloud_adapter::gateway::model::{ApiSpec, BackendName, ConsumerId, GroupSpec, PolicySpec};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ServicePort;
+use serde::Serialize;
+
+use super::key::ObjectKey;
+
+/// A resource and its key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it is called in the ledger.
+    pub key: ObjectKey,
+    /// What it should be.
+    pub desired: Desired,
+}
+
+/// What a resource should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Desired {
+    /// See [`ServiceDesired`].
+    Service(ServiceDesired),
+    /// An API group.
+    Group(GroupSpec),
+    /// A backend; its load balancer may not be known yet.
+    Backend(BackendDesired),
+    /// An API's draft.
+    Api(ApiSpec),
+    /// The same definition, running.
+    Deployment(ApiSpec),
+    /// A policy.
+    Policy(PolicySpec),
+    /// The policy of this name acts on the API.
+    Attachment {
+        /// Name of the policy.
+        policy: String,
+    },
+    /// What it should be cannot be told yet: it stays as it is, and stays claimed.
+    Undecided,
+    /// A consumer may call the API.
+    Grant {
+        /// Its id in the cloud.
+        consumer: ConsumerId,
+        /// When it ends.
+        until: Option<Timestamp>,
+    },
+}
+
+/// The gateway's Service: what we say on it, and what it is if we create it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceDesired {
+    /// Annotations that are ours. All others are left alone.
+    pub annotations: BTreeMap<String, String>,
+    /// The Service is ours to create with this shape; none: it must exist.
+    pub create: Option<ServiceShape>,
+    /// Take fields over from other field managers instead of reporting them.
+    pub takeover: bool,
+}
+
+/// Selector and ports of a Service that we create, copied from another one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ServiceShape {
+    /// Which pods.
+    pub selector: BTreeMap<String, String>,
+    /// Which ports, without node ports.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A backend that may still wait for its load balancer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendDesired {
+    /// Its name.
+    pub name: BackendName,
+    /// Port of the load balancer's listener.
+    pub port: u16,
+    /// Where it is; none: the cloud controller manager has not made it yet.
+    pub load_balancer: Option<LoadBalancerPlace>,
+}
+
+/// A load balancer and the VPC it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancerPlace {
+    /// `lb-…`
+    pub id: String,
+    /// `vpc-…`
+    pub vpc_id: String,
+}

@@ -1,0 +1,99 @@
+//! The ledger of a binding: what it has claimed, read from and written to its status.
+
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{GatewayBinding, LedgerEntry};
+
+use super::key::ObjectKey;
+
+/// What a binding has claimed, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Entries that this version understands.
+    pub entries: BTreeMap<ObjectKey, LedgerEntry>,
+    /// Entries that it does not (a newer version's, or a hand edit's): kept as they are.
+    pub unknown: Vec<LedgerEntry>,
+}
+
+impl Ledger {
+    /// The ledger in a binding's status.
+    pub fn of(binding: &GatewayBinding) -> Self {
+        let entries = binding.status.iter().flat_map(|status| &status.ledger);
+        Self::read(entries)
+    }
+
+    fn read<'a>(entries: impl Iterator<Item = &'a LedgerEntry>) -> Self {
+        let mut ledger = Self::default();
+        for entry in entries {
+            match entry.key.parse() {
+                Ok(key) => {
+                    ledger.entries.insert(key, entry.clone());
+                }
+                Err(_) => ledger.unknown.push(entry.clone()),
+            }
+        }
+        ledger
+    }
+
+    /// As status spells it, in the order of the keys' text.
+    pub fn write(&self) -> Vec<LedgerEntry> {
+        let mut entries: Vec<LedgerEntry> = self.entries.values().chain(&self.unknown).cloned().collect();
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        entries
+    }
+
+    /// Adds an entry for a key that has none; returns whether there was none.
+    pub fn claim(&mut self, key: &ObjectKey, place: &Place) -> bool {
+        if self.entries.contains_key(key) {
+            return false;
+        }
+        let mut entry = LedgerEntry {
+            key: key.to_string(),
+            kind: key.kind().to_owned(),
+            shared: key.is_shared(),
+            ..LedgerEntry::default()
+        };
+        match key {
+            ObjectKey::Service { namespace, name } => {
+                entry.namespace = Some(namespace.clone());
+                entry.name = Some(name.clone());
+            }
+            _ => {
+                entry.account = place.account.clone();
+                entry.region = place.region.clone();
+            }
+        }
+        self.entries.insert(key.clone(), entry);
+        true
+    }
+}
+
+/// Where cloud objects are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Account id.
+    pub account: Option<String>,
+    /// Region id.
+    pub region: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_is_kept() {
+        let newer = LedgerEntry {
+            key: "alb/Listener/1".into(),
+            kind: "Listener".into(),
+            ..LedgerEntry::default()
+        };
+        let mut ledger = Ledger::read([newer.clone()].iter());
+        let key = ObjectKey::Group { name: "g".into() };
+        assert!(ledger.claim(&key, &Place::default()));
+        assert!(!ledger.claim(&key, &Place::default()));
+        let written = ledger.write();
+        assert!(written.contains(&newer));
+        assert_eq!(Ledger::read(written.iter()), ledger);
+    }
+}

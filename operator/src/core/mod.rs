@@ -1,0 +1,27 @@
+//! The decision core: what a binding wants, what is there, and the steps between the two.
+//!
+//! Everything here is a pure function of its arguments: no client, no clock, no randomness, no
+//! async. What it needs comes in as a value and what it wants comes out as a value. The way of
+//! one binding:
+//!
+//! ```text
+//! class::resolve → validate → desire (merging what is shared) → plan (against what is there) → project
+//! ```
+
+pub mod class;
+pub mod desire;
+pub mod desired;
+pub mod diff;
+pub mod exposure;
+pub mod key;
+pub mod ledger;
+pub mod merge;
+pub mod names;
+pub mod observed;
+pub mod plan;
+pub mod problem;
+pub mod project;
+pub mod references;
+pub mod slb;
+pub mod throttling;
+pub mod validate;

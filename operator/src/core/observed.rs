@@ -1,0 +1,123 @@
+//! What is there, as values: the gateway's Service, its load balancer, and look-ups in the
+//! inventory of the API gateway.
+
+use std::collections::BTreeMap;
+
+use cloud_adapter::gateway::model::{
+    Api, ApiId, Backend, Group, Inventory, Marker, Method, Path, Policy, PolicyRules,
+};
+
+use super::desired::ServiceShape;
+
+/// A Kubernetes Service as it is, reduced to what decisions need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceState {
+    /// Its UID.
+    pub uid: String,
+    /// `spec.type`.
+    pub type_: String,
+    /// Whether this operator created it (and so may delete it).
+    pub created_by_us: bool,
+    /// All its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Annotation keys that this operator's field manager owns.
+    pub our_annotations: Vec<String>,
+    /// Selector and ports.
+    pub shape: ServiceShape,
+    /// Label `service.k8s.alibaba/loadbalancer-id`, written by the cloud controller manager.
+    pub load_balancer_id: Option<String>,
+    /// Published address: IP or host name.
+    pub address: Option<String>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Newest warning of the cloud controller manager about it, if it is about the present state.
+    pub warning: Option<String>,
+}
+
+/// A load balancer's attributes (SLB DescribeLoadBalancerAttribute), reduced to what decisions need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadBalancerState {
+    /// `lb-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `intranet` or `internet`.
+    pub address_type: String,
+    /// `vpc-…`
+    pub vpc_id: String,
+    /// `vsw-…`
+    pub vswitch_id: String,
+    /// Primary zone.
+    pub master_zone_id: String,
+    /// Backup zone.
+    pub slave_zone_id: String,
+    /// `active`, `inactive` or `locked`.
+    pub status: String,
+}
+
+/// Look-ups by what identifies an object before its id is known.
+pub trait Lookup {
+    /// The group of this name.
+    fn group(&self, name: &str) -> Option<&Group>;
+    /// The backend of this name.
+    fn backend(&self, name: &str) -> Option<&Backend>;
+    /// The API of this name in the group of this name.
+    fn api(&self, group: &str, name: &str) -> Option<&Api>;
+    /// The API that holds a method and path in the group of this name.
+    fn api_at(&self, group: &str, method: Method, path: &Path) -> Option<&Api>;
+    /// The policy of this name.
+    fn policy(&self, name: &str) -> Option<&Policy>;
+    /// The throttling policy of ours that acts on an API.
+    fn throttling_of(
+        &self,
+        api: &ApiId,
+        environment: cloud_adapter::gateway::model::Environment,
+    ) -> Option<&Policy>;
+}
+
+impl Lookup for Inventory {
+    fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.values().find(|group| group.spec.name == name)
+    }
+
+    fn backend(&self, name: &str) -> Option<&Backend> {
+        self.backends
+            .values()
+            .find(|backend| backend.spec.name.as_str() == name)
+    }
+
+    fn api(&self, group: &str, name: &str) -> Option<&Api> {
+        let group = &self.group(group)?.id;
+        self.apis
+            .values()
+            .find(|api| api.group == *group && api.name == name)
+    }
+
+    fn api_at(&self, group: &str, method: Method, path: &Path) -> Option<&Api> {
+        let group = &self.group(group)?.id;
+        self.apis
+            .values()
+            .find(|api| api.group == *group && api.method == method && api.path == *path)
+    }
+
+    fn policy(&self, name: &str) -> Option<&Policy> {
+        self.policies.values().find(|policy| policy.spec.name == name)
+    }
+
+    fn throttling_of(
+        &self,
+        api: &ApiId,
+        environment: cloud_adapter::gateway::model::Environment,
+    ) -> Option<&Policy> {
+        self.attachments
+            .iter()
+            .filter(|attachment| attachment.api == *api && attachment.environment == environment)
+            .filter_map(|attachment| self.policies.get(&attachment.policy))
+            .find(|policy| matches!(policy.spec.rules, PolicyRules::Throttling(_)))
+    }
+}
+
+/// Whether a marker says that `cluster` manages the object.
+pub fn is_ours(marker: Option<&Marker>, cluster: &str) -> bool {
+    marker.is_some_and(|marker| marker.cluster == cluster)
+}

@@ -1,0 +1,365 @@
+//! Creations and changes.
+
+use std::collections::BTreeMap;
+
+use cloud_adapter::gateway::model::{
+    ApiSpec, BackendSpec, ConsumerId, Environment, GrantKey, GroupSpec, Inventory, Marker,
+    PolicySpec,
+};
+use crds::v1alpha1::Reason;
+use jiff::Timestamp;
+
+use super::{Operation, Plan, Step, World};
+use crate::core::desired::{BackendDesired, Desired, Item, ServiceDesired};
+use crate::core::diff;
+use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
+use crate::core::names;
+use crate::core::observed::{Lookup, ServiceState, is_ours};
+use crate::core::problem::Problem;
+use crate::core::slb;
+
+pub(super) fn plan(
+    items: &[Item],
+    renamed: &BTreeMap<ApiKey, ApiKey>,
+    world: &World<'_>,
+    plan: &mut Plan,
+) {
+    let mut forward = Forward {
+        world,
+        renamed,
+        plan,
+    };
+    for item in items {
+        forward.item(item);
+    }
+}
+
+struct Forward<'a, 'w> {
+    world: &'a World<'w>,
+    renamed: &'a BTreeMap<ApiKey, ApiKey>,
+    plan: &'a mut Plan,
+}
+
+impl Forward<'_, '_> {
+    fn item(&mut self, item: &Item) {
+        let key = &item.key;
+        if let (ObjectKey::Service { namespace, name }, Desired::Service(desired)) = (key, &item.desired) {
+            let place = (namespace.clone(), name.clone());
+            let world = self.world;
+            self.service(key, desired, world.services.get(&place));
+            return;
+        }
+        let Some(inventory) = self.world.inventory else {
+            return;
+        };
+        match (key, &item.desired) {
+            (_, Desired::Undecided | Desired::Service(_)) => self.note_ids(key, inventory),
+            (_, Desired::Group(spec)) => self.group(key, spec, inventory),
+            (_, Desired::Backend(desired)) => self.backend(key, desired, inventory),
+            (ObjectKey::Api(api), Desired::Api(spec)) => self.api(key, api, spec, inventory),
+            (ObjectKey::Deployment { api, environment }, Desired::Deployment(spec)) => {
+                self.deployment(key, api, *environment, spec, inventory);
+            }
+            (_, Desired::Policy(spec)) => self.policy(key, spec, inventory),
+            (ObjectKey::Attachment { api, environment }, Desired::Attachment { policy }) => {
+                self.attachment(key, api, *environment, policy, inventory);
+            }
+            (
+                ObjectKey::Grant {
+                    api, environment, consumer: who,
+                },
+                Desired::Grant { consumer, until },
+            ) => self.grant(key, (api, *environment, who), consumer, *until, inventory),
+            // A key and what is wanted under it are made together, so no other pair comes here.
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, key: &ObjectKey, operation: Operation, changes: Vec<diff::FieldChange>) {
+        self.plan.steps.push(Step {
+            key: key.clone(),
+            operation,
+            changes,
+        });
+    }
+
+    fn id(&mut self, key: &ObjectKey, id: &str) {
+        self.plan.ids.insert(key.clone(), id.to_owned());
+    }
+
+    /// The name an API has now.
+    fn present(&self, api: &ApiKey) -> ApiKey {
+        self.renamed.get(api).unwrap_or(api).clone()
+    }
+
+    fn note_ids(&mut self, key: &ObjectKey, inventory: &Inventory) {
+        if let ObjectKey::Api(api) = key
+            && let Some(found) = inventory.api(&api.group, &api.name)
+        {
+            self.id(key, found.id.as_str());
+        }
+    }
+
+    /// Whether an object under a name of ours is ours; if not, that is a problem.
+    fn owned(&mut self, what: &str, marker: Option<&Marker>, remedy: &str) -> bool {
+        if is_ours(marker, self.world.cluster) {
+            return true;
+        }
+        let whose = marker.map_or_else(
+            || "and carries no mark of this operator".to_owned(),
+            |marker| format!("and belongs to cluster \"{}\"", marker.cluster),
+        );
+        self.plan.problems.push(Problem::blocked(
+            Reason::NotOwned,
+            format!("{what} exists already {whose}, so it is left alone. {remedy}"),
+        ));
+        false
+    }
+
+    fn service(&mut self, key: &ObjectKey, desired: &ServiceDesired, state: Option<&ServiceState>) {
+        let annotations = desired.annotations.clone();
+        let Some(state) = state else {
+            if let Some(shape) = desired.create.clone() {
+                self.step(key, Operation::CreateService { shape, annotations }, Vec::new());
+            }
+            return;
+        };
+        let mut annotations = annotations;
+        for ours in &state.our_annotations {
+            if !annotations.contains_key(ours) {
+                let kept = state.annotations.get(ours).cloned();
+                if let Some(value) = slb::restored(ours, None, state).or(kept) {
+                    annotations.insert(ours.clone(), value);
+                }
+            }
+        }
+        let seen: BTreeMap<&String, &String> = annotations
+            .keys()
+            .filter_map(|key| state.annotations.get_key_value(key))
+            .collect();
+        let wanted: BTreeMap<&String, &String> = annotations.iter().collect();
+        let mut changes = diff::fields(&seen, &wanted);
+        let shape = desired.create.clone().filter(|_| state.created_by_us);
+        if let Some(shape) = &shape {
+            changes.extend(diff::fields(&state.shape, shape));
+        }
+        if !changes.is_empty() {
+            let takeover = desired.takeover || state.created_by_us;
+            let operation = Operation::ApplyService {
+                shape,
+                annotations,
+                takeover,
+            };
+            self.step(key, operation, changes);
+        }
+    }
+
+    fn group(&mut self, key: &ObjectKey, spec: &GroupSpec, inventory: &Inventory) {
+        let Some(group) = inventory.group(&spec.name) else {
+            self.step(key, Operation::CreateGroup(spec.clone()), Vec::new());
+            return;
+        };
+        let what = format!("API group \"{}\"", spec.name);
+        if !self.owned(&what, group.marker.as_ref(), "Choose another name for the group in the class, or delete the group in the console.") {
+            return;
+        }
+        self.id(key, group.id.as_str());
+        let mut reachable = spec.clone();
+        if group.spec.instance != spec.instance && spec.instance.is_some() {
+            self.plan.problems.push(Problem::blocked(
+                Reason::Immutable,
+                format!(
+                    "{what} is on instance \"{}\" and the class wants \"{}\"; a group cannot move by itself. Use another group name for the other instance.",
+                    group.spec.instance.as_deref().unwrap_or("shared"),
+                    spec.instance.as_deref().unwrap_or_default()
+                ),
+            ));
+        }
+        reachable.instance.clone_from(&group.spec.instance);
+        let changes = diff::fields(&group.spec, &reachable);
+        if !changes.is_empty() {
+            self.step(key, Operation::UpdateGroup(reachable), changes);
+        }
+    }
+
+    fn backend(&mut self, key: &ObjectKey, desired: &BackendDesired, inventory: &Inventory) {
+        let Some(place) = &desired.load_balancer else {
+            return;
+        };
+        let spec = BackendSpec {
+            name: desired.name.clone(),
+            vpc_id: place.vpc_id.clone(),
+            load_balancer_id: place.id.clone(),
+            port: desired.port,
+            host_override: None,
+        };
+        let Some(backend) = inventory.backend(desired.name.as_str()) else {
+            let same_place = inventory.backends.values().find(|other| {
+                other.spec.vpc_id == spec.vpc_id
+                    && other.spec.load_balancer_id == spec.load_balancer_id
+                    && other.spec.port == spec.port
+            });
+            if let Some(other) = same_place {
+                let what = format!(
+                    "VPC authorization \"{}\" for port {} of {}",
+                    other.spec.name, spec.port, spec.load_balancer_id
+                );
+                self.owned(&what, other.marker.as_ref(), "The product allows one for each load balancer and port: remove it in the console once nothing uses it.");
+                return;
+            }
+            self.step(key, Operation::CreateBackend(spec), Vec::new());
+            return;
+        };
+        let what = format!("VPC authorization \"{}\"", desired.name);
+        if !self.owned(&what, backend.marker.as_ref(), "Remove it in the console once nothing uses it.") {
+            return;
+        }
+        self.id(key, &backend.id);
+        let changes = diff::fields(&backend.spec, &spec);
+        if !changes.is_empty() {
+            self.step(key, Operation::UpdateBackend(spec), changes);
+        }
+    }
+
+    fn api(&mut self, key: &ObjectKey, api: &ApiKey, spec: &ApiSpec, inventory: &Inventory) {
+        let present = self.present(api);
+        let Some(found) = inventory.api(&present.group, &present.name) else {
+            if let Some(other) = inventory.api_at(&api.group, spec.method, &spec.path) {
+                let what = format!("API \"{}\" with the same path and method in group \"{}\"", other.name, api.group);
+                // An API of another binding of ours: that binding's keys decide, and it was told.
+                if !is_ours(other.marker.as_ref(), self.world.cluster) {
+                    self.owned(&what, other.marker.as_ref(), "Use another path, or delete that API in the console.");
+                }
+                return;
+            }
+            self.step(key, Operation::CreateApi(spec.clone()), Vec::new());
+            return;
+        };
+        let what = format!("API \"{}\" in group \"{}\"", found.name, api.group);
+        if !self.owned(&what, found.marker.as_ref(), "Rename or delete it in the console.") {
+            return;
+        }
+        self.id(key, found.id.as_str());
+        if let Some(seen) = &found.spec {
+            let changes = diff::fields(seen, spec);
+            if !changes.is_empty() {
+                self.step(key, Operation::UpdateApi(spec.clone()), changes);
+            }
+        }
+    }
+
+    /// Whether an API is there or an earlier step makes it.
+    fn coming(&self, api: &ApiKey) -> bool {
+        let key = ObjectKey::Api(api.clone());
+        self.plan.ids.contains_key(&key) || self.plan.steps.iter().any(|step| step.key == key)
+    }
+
+    fn deployment(
+        &mut self,
+        key: &ObjectKey,
+        api: &ApiKey,
+        environment: Environment,
+        spec: &ApiSpec,
+        inventory: &Inventory,
+    ) {
+        if !self.coming(api) {
+            return;
+        }
+        let note = format!("{} {}", spec.description, names::digest(spec));
+        let note: String = note.chars().take(200).collect();
+        let present = self.present(api);
+        let deployment = inventory
+            .api(&present.group, &present.name)
+            .and_then(|found| found.deployments.get(&environment));
+        match deployment {
+            None => self.step(key, Operation::Deploy { note }, Vec::new()),
+            Some(deployment) => {
+                let Some(seen) = &deployment.spec else { return };
+                // The deployed definition does not carry name and description of its own.
+                let comparable = ApiSpec {
+                    name: spec.name.clone(),
+                    description: spec.description.clone(),
+                    ..seen.clone()
+                };
+                let changes = diff::fields(&comparable, spec);
+                if !changes.is_empty() {
+                    self.step(key, Operation::Redeploy { note }, changes);
+                }
+            }
+        }
+    }
+
+    fn policy(&mut self, key: &ObjectKey, spec: &PolicySpec, inventory: &Inventory) {
+        let Some(policy) = inventory.policy(&spec.name) else {
+            self.step(key, Operation::CreatePolicy(spec.clone()), Vec::new());
+            return;
+        };
+        let what = format!("plugin \"{}\"", spec.name);
+        if !self.owned(&what, policy.marker.as_ref(), "Rename or delete it in the console.") {
+            return;
+        }
+        self.id(key, policy.id.as_str());
+        let changes = diff::fields(&policy.spec, spec);
+        if !changes.is_empty() {
+            self.step(key, Operation::UpdatePolicy(spec.clone()), changes);
+        }
+    }
+
+    fn attachment(
+        &mut self,
+        key: &ObjectKey,
+        api: &ApiKey,
+        environment: Environment,
+        policy: &str,
+        inventory: &Inventory,
+    ) {
+        if !self.coming(api) {
+            return;
+        }
+        let present = self.present(api);
+        let acting = inventory
+            .api(&present.group, &present.name)
+            .filter(|found| found.deployments.contains_key(&environment))
+            .and_then(|found| inventory.throttling_of(&found.id, environment));
+        if acting.is_none_or(|acting| acting.spec.name != policy) {
+            let policy = policy.to_owned();
+            self.step(key, Operation::Attach { policy }, Vec::new());
+        }
+    }
+
+    fn grant(
+        &mut self,
+        key: &ObjectKey,
+        (api, environment, _): (&ApiKey, Environment, &ConsumerKey),
+        consumer: &ConsumerId,
+        until: Option<Timestamp>,
+        inventory: &Inventory,
+    ) {
+        if !self.coming(api) {
+            return;
+        }
+        let present = self.present(api);
+        self.id(key, consumer.as_str());
+        let consumer = consumer.clone();
+        let held = inventory
+            .api(&present.group, &present.name)
+            .and_then(|found| {
+                inventory.grants.get(&GrantKey {
+                    api: found.id.clone(),
+                    environment,
+                    consumer: consumer.clone(),
+                })
+            });
+        match held {
+            None => self.step(key, Operation::Grant { consumer, until }, Vec::new()),
+            Some(grant) if grant.until != until => {
+                let changes = diff::fields(
+                    &serde_json::json!({ "until": grant.until }),
+                    &serde_json::json!({ "until": until }),
+                );
+                self.step(key, Operation::Regrant { consumer, until }, changes);
+            }
+            Some(_) => {}
+        }
+    }
+}

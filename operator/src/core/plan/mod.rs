@@ -1,0 +1,168 @@
+//! The steps from what is there to what is wanted. The same plan is executed, printed before
+//! anything is applied, published by `mode: Plan`, and counted in events and metrics.
+
+mod forward;
+mod remove;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloud_adapter::gateway::model::Inventory;
+
+use super::desired::{Desired, Item};
+use super::key::{ApiKey, ObjectKey};
+use super::ledger::Ledger;
+use super::observed::{Lookup, ServiceState, is_ours};
+use super::problem::Problem;
+
+pub use step::{Action, Operation, Step};
+
+/// What a plan is made against.
+pub struct World<'a> {
+    /// Cluster id that our ownership markers carry.
+    pub cluster: &'a str,
+    /// Owner in the markers of this binding's unshared objects.
+    pub owner: &'a str,
+    /// The API gateway's objects; none: it could not be read, so nothing is planned there.
+    pub inventory: Option<&'a Inventory>,
+    /// The Services that items and ledger name, as far as they exist.
+    pub services: &'a BTreeMap<(String, String), ServiceState>,
+    /// Whether another binding uses a shared object.
+    pub in_use: &'a dyn Fn(&ObjectKey) -> bool,
+}
+
+/// The way to what is wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In the order of execution.
+    pub steps: Vec<Step>,
+    /// What cannot be done, and why.
+    pub problems: Vec<Problem>,
+    /// Ids of objects that are there, for the steps that need them.
+    pub ids: BTreeMap<ObjectKey, String>,
+    /// What is claimed: all that is wanted.
+    pub claims: BTreeSet<ObjectKey>,
+    /// Claims that end without a step: the object is gone, or others use it, or it is not ours.
+    pub released: BTreeSet<ObjectKey>,
+}
+
+impl Plan {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether a step concerns something that other bindings may use.
+    pub fn touches_shared(&self) -> bool {
+        self.steps.iter().any(|step| step.key.is_shared())
+    }
+}
+
+/// Plans. Revocations come first, since taking access away waits for nothing; then creations and
+/// changes in the order of the keys, throttling before permissions; removals last, in reverse.
+pub fn plan(items: &[Item], ledger: &Ledger, world: &World<'_>) -> Plan {
+    let mut plan = Plan {
+        claims: items.iter().map(|item| item.key.clone()).collect(),
+        ..Plan::default()
+    };
+    let mut claimed: BTreeSet<ObjectKey> = ledger.entries.keys().cloned().collect();
+    claimed.extend(marked(world));
+    let renamed = renamed(items, &claimed, world);
+    forward::plan(items, &renamed, world, &mut plan);
+    let wanted = &plan.claims;
+    let obsolete: BTreeSet<ObjectKey> = claimed
+        .into_iter()
+        .filter(|key| !wanted.contains(&after_rename(key, &renamed)))
+        .collect();
+    let moved = ledger
+        .entries
+        .keys()
+        .filter(|key| after_rename(key, &renamed) != **key)
+        .cloned();
+    plan.released.extend(moved);
+    remove::plan(&obsolete, items, ledger, &renamed, world, &mut plan);
+    plan
+}
+
+/// Objects whose marker says that they belong to this binding, whether or not the ledger (which a
+/// restore may have lost) names them.
+fn marked(world: &World<'_>) -> BTreeSet<ObjectKey> {
+    let Some(inventory) = world.inventory else {
+        return BTreeSet::new();
+    };
+    let mut keys = BTreeSet::new();
+    for api in inventory.apis.values() {
+        let ours = api
+            .marker
+            .as_ref()
+            .is_some_and(|marker| marker.cluster == world.cluster && marker.owner == world.owner);
+        if let (true, Some(group)) = (ours, inventory.groups.get(&api.group)) {
+            let api_key = ApiKey {
+                group: group.spec.name.clone(),
+                name: api.name.clone(),
+            };
+            for environment in api.deployments.keys().copied() {
+                let api = api_key.clone();
+                keys.insert(ObjectKey::Deployment { api, environment });
+            }
+            keys.insert(ObjectKey::Api(api_key));
+        }
+    }
+    keys
+}
+
+/// APIs of ours that only change their name: another route of the binding took their path and
+/// method over. Path and method are unique in a group, so the old API cannot make room first
+/// without a gap; it is renamed instead. From the wanted key to the present one.
+fn renamed(
+    items: &[Item],
+    claimed: &BTreeSet<ObjectKey>,
+    world: &World<'_>,
+) -> BTreeMap<ApiKey, ApiKey> {
+    let Some(inventory) = world.inventory else {
+        return BTreeMap::new();
+    };
+    let mut renamed = BTreeMap::new();
+    for item in items {
+        let (ObjectKey::Api(wanted), Desired::Api(spec)) = (&item.key, &item.desired) else {
+            continue;
+        };
+        if inventory.api(&wanted.group, &wanted.name).is_some() {
+            continue;
+        }
+        let Some(present) = inventory.api_at(&wanted.group, spec.method, &spec.path) else {
+            continue;
+        };
+        let present_key = ApiKey {
+            group: wanted.group.clone(),
+            name: present.name.clone(),
+        };
+        let key = ObjectKey::Api(present_key.clone());
+        let still_wanted = items.iter().any(|item| item.key == key);
+        if claimed.contains(&key) && !still_wanted && is_ours(present.marker.as_ref(), world.cluster) {
+            renamed.insert(wanted.clone(), present_key);
+        }
+    }
+    renamed
+}
+
+/// A key as it will be once its API has its new name.
+fn after_rename(key: &ObjectKey, renamed: &BTreeMap<ApiKey, ApiKey>) -> ObjectKey {
+    let new = |api: &ApiKey| {
+        renamed
+            .iter()
+            .find(|(_, present)| *present == api)
+            .map_or_else(|| api.clone(), |(wanted, _)| wanted.clone())
+    };
+    match key.clone() {
+        ObjectKey::Api(api) => ObjectKey::Api(new(&api)),
+        ObjectKey::Deployment { api, environment } => ObjectKey::Deployment { api: new(&api), environment },
+        ObjectKey::Attachment { api, environment } => ObjectKey::Attachment { api: new(&api), environment },
+        ObjectKey::Grant { api, environment, consumer } => ObjectKey::Grant {
+            api: new(&api),
+            environment,
+            consumer,
+        },
+        shared => shared,
+    }
+}

@@ -1,0 +1,241 @@
+//! Removals: what was claimed and is no longer wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloud_adapter::gateway::model::{ConsumerId, GrantKey, Inventory};
+
+use super::{Operation, Plan, Step, World, after_rename};
+use crate::core::desired::Item;
+use crate::core::key::{ApiKey, ObjectKey};
+use crate::core::ledger::Ledger;
+use crate::core::observed::{Lookup, is_ours};
+use crate::core::slb;
+
+pub(super) fn plan(
+    obsolete: &BTreeSet<ObjectKey>,
+    items: &[Item],
+    ledger: &Ledger,
+    renamed: &BTreeMap<ApiKey, ApiKey>,
+    world: &World<'_>,
+    plan: &mut Plan,
+) {
+    let mut removals = Vec::new();
+    let mut revocations = Vec::new();
+    for key in obsolete.iter().rev() {
+        if key.is_shared() && (world.in_use)(key) {
+            plan.released.insert(key.clone());
+            continue;
+        }
+        match removal(key, ledger, obsolete, world, plan) {
+            Removal::Unknown => {
+                plan.claims.insert(key.clone());
+            }
+            Removal::Nothing => {
+                plan.released.insert(key.clone());
+            }
+            Removal::Do(operation) => {
+                let step = Step {
+                    key: key.clone(),
+                    operation,
+                    changes: Vec::new(),
+                };
+                if matches!(key, ObjectKey::Grant { .. }) {
+                    revocations.push(step);
+                } else {
+                    removals.push(step);
+                }
+            }
+        }
+    }
+    debug_assert!(items.iter().all(|item| !obsolete.contains(&item.key)));
+    debug_assert!(removals.iter().all(|step| after_rename(&step.key, renamed) == step.key));
+    revocations.append(&mut plan.steps);
+    plan.steps = revocations;
+    plan.steps.append(&mut removals);
+}
+
+enum Removal {
+    /// The world could not be read: the claim stays.
+    Unknown,
+    /// It is gone, or it is not ours: the claim ends.
+    Nothing,
+    /// To be done.
+    Do(Operation),
+}
+
+fn removal(
+    key: &ObjectKey,
+    ledger: &Ledger,
+    obsolete: &BTreeSet<ObjectKey>,
+    world: &World<'_>,
+    plan: &mut Plan,
+) -> Removal {
+    if let ObjectKey::Service { namespace, name } = key {
+        return service(key, &(namespace.clone(), name.clone()), ledger, world);
+    }
+    let Some(inventory) = world.inventory else {
+        return Removal::Unknown;
+    };
+    let found = match key {
+        ObjectKey::Service { .. } => None,
+        ObjectKey::Group { name } => inventory
+            .group(name)
+            .filter(|group| is_ours(group.marker.as_ref(), world.cluster))
+            .filter(|group| empties(group.id.as_str(), name, obsolete, inventory))
+            .map(|group| (group.id.0.clone(), Operation::DeleteGroup)),
+        ObjectKey::Backend { name } => inventory
+            .backend(name)
+            .filter(|backend| is_ours(backend.marker.as_ref(), world.cluster))
+            .map(|backend| (backend.id.clone(), Operation::DeleteBackend(backend.spec.clone()))),
+        ObjectKey::Policy { name } => inventory
+            .policy(name)
+            .filter(|policy| is_ours(policy.marker.as_ref(), world.cluster))
+            .map(|policy| (policy.id.0.clone(), Operation::DeletePolicy)),
+        ObjectKey::Api(api) => own_api(api, inventory, world).map(|id| (id, Operation::DeleteApi)),
+        ObjectKey::Deployment { api, environment } => own_api(api, inventory, world)
+            .filter(|_| deployed(api, *environment, inventory))
+            .map(|id| (id, Operation::Undeploy)),
+        ObjectKey::Attachment { api, environment } => detach(api, *environment, obsolete, inventory, world),
+        ObjectKey::Grant { .. } => revoke(key, ledger, inventory, world),
+    };
+    let Some((id, operation)) = found else {
+        return Removal::Nothing;
+    };
+    match key {
+        ObjectKey::Deployment { api, .. }
+        | ObjectKey::Attachment { api, .. }
+        | ObjectKey::Grant { api, .. } => plan.ids.insert(ObjectKey::Api(api.clone()), id),
+        _ => plan.ids.insert(key.clone(), id),
+    };
+    if let Some(api) = api_of(key)
+        && let Some(group) = inventory.group(&api.group)
+    {
+        let name = api.group.clone();
+        plan.ids.insert(ObjectKey::Group { name }, group.id.0.clone());
+    }
+    Removal::Do(operation)
+}
+
+fn api_of(key: &ObjectKey) -> Option<&ApiKey> {
+    match key {
+        ObjectKey::Api(api)
+        | ObjectKey::Deployment { api, .. }
+        | ObjectKey::Attachment { api, .. }
+        | ObjectKey::Grant { api, .. } => Some(api),
+        _ => None,
+    }
+}
+
+fn service(
+    key: &ObjectKey,
+    place: &(String, String),
+    ledger: &Ledger,
+    world: &World<'_>,
+) -> Removal {
+    let Some(state) = world.services.get(place) else {
+        return Removal::Nothing;
+    };
+    if state.created_by_us {
+        return if state.deleting {
+            Removal::Unknown
+        } else {
+            Removal::Do(Operation::DeleteService {
+                uid: state.uid.clone(),
+            })
+        };
+    }
+    let previous = ledger.entries.get(key).map(|entry| &entry.previous);
+    let mut annotations = BTreeMap::new();
+    for ours in &state.our_annotations {
+        let before = previous.and_then(|previous| previous.get(ours));
+        let kept = || state.annotations.get(ours).cloned();
+        if let Some(value) = slb::restored(ours, before, state).or_else(kept) {
+            annotations.insert(ours.clone(), value);
+        }
+    }
+    let settled = annotations
+        .iter()
+        .all(|(key, value)| state.annotations.get(key) == Some(value));
+    if settled {
+        Removal::Nothing
+    } else {
+        Removal::Do(Operation::ReleaseService { annotations })
+    }
+}
+
+/// Whether a group holds nothing but APIs that this plan removes. One that holds more, an API made
+/// in the console for example, is left.
+fn empties(
+    id: &str,
+    name: &str,
+    obsolete: &BTreeSet<ObjectKey>,
+    inventory: &Inventory,
+) -> bool {
+    inventory
+        .apis
+        .values()
+        .filter(|api| api.group.as_str() == id)
+        .all(|api| {
+            obsolete.contains(&ObjectKey::Api(ApiKey {
+                group: name.to_owned(),
+                name: api.name.clone(),
+            }))
+        })
+}
+
+fn own_api(api: &ApiKey, inventory: &Inventory, world: &World<'_>) -> Option<String> {
+    inventory
+        .api(&api.group, &api.name)
+        .filter(|found| is_ours(found.marker.as_ref(), world.cluster))
+        .map(|found| found.id.0.clone())
+}
+
+fn deployed(
+    api: &ApiKey,
+    environment: cloud_adapter::gateway::model::Environment,
+    inventory: &Inventory,
+) -> bool {
+    inventory
+        .api(&api.group, &api.name)
+        .is_some_and(|found| found.deployments.contains_key(&environment))
+}
+
+/// Detaching is left out where the deployment goes as well: undeploying detaches.
+fn detach(
+    api: &ApiKey,
+    environment: cloud_adapter::gateway::model::Environment,
+    obsolete: &BTreeSet<ObjectKey>,
+    inventory: &Inventory,
+    world: &World<'_>,
+) -> Option<(String, Operation)> {
+    let deployment = ObjectKey::Deployment {
+        api: api.clone(),
+        environment,
+    };
+    if obsolete.contains(&deployment) {
+        return None;
+    }
+    let id = own_api(api, inventory, world)?;
+    let policy = inventory.throttling_of(&id.as_str().into(), environment)?;
+    let policy = policy.id.clone();
+    Some((id, Operation::Detach { policy }))
+}
+
+fn revoke(
+    key: &ObjectKey,
+    ledger: &Ledger,
+    inventory: &Inventory,
+    world: &World<'_>,
+) -> Option<(String, Operation)> {
+    let ObjectKey::Grant { api, environment, .. } = key else {
+        return None;
+    };
+    let id = own_api(api, inventory, world)?;
+    let consumer = ConsumerId(ledger.entries.get(key)?.id.clone()?);
+    let held = inventory.grants.get(&GrantKey {
+        api: id.as_str().into(),
+        environment: *environment,
+        consumer: consumer.clone(),
+    })?;
+    held.revocable.then_some((id, Operation::Revoke { consumer }))
+}

@@ -1,0 +1,75 @@
+//! What stands in a binding's way, in words for a person and a class for the machine.
+
+use crds::v1alpha1::{ConditionType, Reason};
+
+/// What happens next about a [`Problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A dependency is not there yet. Its arrival is watched; no noise, no backoff.
+    Wait,
+    /// Try again with backoff.
+    Retry,
+    /// Nothing will change until the spec or the world does: `Stalled`.
+    Terminal,
+}
+
+/// One thing that keeps a binding from being what its spec says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The condition that is `False` because of it.
+    pub condition: ConditionType,
+    /// What happens next.
+    pub severity: Severity,
+    /// From the closed set.
+    pub reason: Reason,
+    /// What is wrong, where, and what to do. Nothing volatile, nothing secret.
+    pub message: String,
+}
+
+impl Problem {
+    /// The spec is invalid or not allowed by its class.
+    pub fn rejected(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(ConditionType::Accepted, Severity::Terminal, reason, message)
+    }
+
+    /// Something that the spec names is missing or not ready; it may come.
+    pub fn unresolved(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(ConditionType::ResolvedRefs, Severity::Wait, reason, message)
+    }
+
+    /// Something else must happen first, and will be seen when it does.
+    pub fn waiting(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(ConditionType::Programmed, Severity::Wait, reason, message)
+    }
+
+    /// A person has to act before the cluster or the cloud can be what the spec says.
+    pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(ConditionType::Programmed, Severity::Terminal, reason, message)
+    }
+
+    /// Trying again may help.
+    pub fn retry(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(ConditionType::Programmed, Severity::Retry, reason, message)
+    }
+
+    /// The same, but told by `Accepted`: without it nothing of the spec can be judged.
+    #[must_use]
+    pub fn about_acceptance(mut self) -> Self {
+        self.condition = ConditionType::Accepted;
+        self
+    }
+
+    fn new(
+        condition: ConditionType,
+        severity: Severity,
+        reason: Reason,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            condition,
+            severity,
+            reason,
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! From what was found and done to the status of a binding. Nothing volatile goes in, or the
+//! controller would wake itself.
+
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{
+    ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
+    FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanAction,
+    PlanStatus, PlanStep, PublishedApi, Reason, RouteStatus, remove_condition, set_condition,
+};
+use cloud_adapter::gateway::model::{Environment, Path, Protocol};
+use jiff::Timestamp;
+
+use super::exposure::{Exposure, method_str};
+use super::key::{ApiKey, ObjectKey};
+use super::ledger::Ledger;
+use super::observed::ServiceState;
+use super::plan::{Action, Step};
+use super::problem::{Problem, Severity};
+use super::validate::Validated;
+
+/// At most this many steps are published by `mode: Plan`.
+const MAX_PLAN_STEPS: usize = 64;
+
+/// What a pass over a binding has come to.
+pub struct View<'a> {
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// For transition times.
+    pub now: Timestamp,
+    /// The status so far.
+    pub previous: Option<&'a GatewayBindingStatus>,
+    /// The class, once known.
+    pub class: Option<&'a str>,
+    /// The binding as it is meant, if it is valid.
+    pub validated: Option<&'a Validated>,
+    /// What stands in the way.
+    pub problems: &'a [Problem],
+    /// Steps that are planned and were not done.
+    pub open: &'a [Step],
+    /// Whether `open` is published (`mode: Plan`).
+    pub publish_plan: bool,
+    /// Ids of what is there.
+    pub ids: &'a BTreeMap<ObjectKey, String>,
+    /// The gateway's Service.
+    pub service: Option<&'a ServiceState>,
+    /// The group's public test name, if it is on.
+    pub sub_domain: Option<&'a str>,
+    /// Fields that other bindings hold.
+    pub conflicts: &'a [FieldConflict],
+    /// What is claimed.
+    pub ledger: &'a Ledger,
+}
+
+/// The new status.
+pub fn status(view: &View<'_>) -> GatewayBindingStatus {
+    let previous = view.previous.cloned().unwrap_or_default();
+    let mut status = GatewayBindingStatus {
+        observed_generation: view.generation,
+        class_name: view.class.map(str::to_owned).or_else(|| previous.class_name.clone()),
+        ledger: view.ledger.write(),
+        conditions: previous.conditions.clone(),
+        ..GatewayBindingStatus::default()
+    };
+    match view.validated {
+        Some(validated) => describe(&mut status, validated, view),
+        None => {
+            status.gateway = previous.gateway;
+            status.address = previous.address;
+            status.urls = previous.urls;
+            status.load_balancer = previous.load_balancer;
+            status.api_gateway = previous.api_gateway;
+        }
+    }
+    let shown = view.conflicts.len().min(GatewayBindingStatus::MAX_CONFLICTS);
+    status.conflicts = view.conflicts.iter().take(shown).cloned().collect();
+    status.conflicts_omitted = omitted(view.conflicts.len(), shown);
+    if view.publish_plan {
+        status.plan = Some(plan_status(view.open, view.problems));
+    }
+    conditions(&mut status, view);
+    status
+}
+
+fn omitted(all: usize, shown: usize) -> Option<i32> {
+    let omitted = all.saturating_sub(shown);
+    (omitted > 0).then(|| i32::try_from(omitted).unwrap_or(i32::MAX))
+}
+
+fn describe(status: &mut GatewayBindingStatus, validated: &Validated, view: &View<'_>) {
+    if let Some(gateway) = &validated.gateway {
+        status.gateway = Some(gateway.name.clone());
+        let address = view.service.and_then(|service| service.address.clone());
+        status.load_balancer = Some(LoadBalancerStatus {
+            id: view.service.and_then(|service| service.load_balancer_id.clone()),
+            address: address.clone(),
+            service: Some(NamespacedName {
+                namespace: gateway.service.namespace.clone(),
+                name: gateway.service.name.clone(),
+            }),
+        });
+        status.address = address;
+    }
+    if let Some(exposure) = &validated.exposure {
+        status.api_gateway = Some(api_gateway(exposure, view.ids));
+        status.urls = urls(exposure, view);
+        if let Some(url) = status.urls.first() {
+            status.address = Some(url.clone());
+        }
+    }
+}
+
+fn api_key(exposure: &Exposure, name: &str) -> ObjectKey {
+    ObjectKey::Api(ApiKey {
+        group: exposure.group.name.clone(),
+        name: name.to_owned(),
+    })
+}
+
+fn api_gateway(exposure: &Exposure, ids: &BTreeMap<ObjectKey, String>) -> ApiGatewayStatus {
+    let mut routes: Vec<RouteStatus> = Vec::new();
+    for api in &exposure.apis {
+        let Some(id) = ids.get(&api_key(exposure, &api.name)) else {
+            continue;
+        };
+        let published = exposure.environments.iter().map(|environment| PublishedApi {
+            method: method_str(api.method).to_owned(),
+            id: id.clone(),
+            environment: environment_status(*environment),
+        });
+        match routes.iter_mut().find(|route| route.name == api.route) {
+            Some(route) => route.apis.extend(published),
+            None => routes.push(RouteStatus {
+                name: api.route.clone(),
+                apis: published.collect(),
+            }),
+        }
+    }
+    let group = ObjectKey::Group {
+        name: exposure.group.name.clone(),
+    };
+    ApiGatewayStatus {
+        type_: ApiGatewayType::Classic,
+        gateway: exposure.gateway.clone(),
+        group: exposure.group.name.clone(),
+        group_id: ids.get(&group).cloned(),
+        routes,
+    }
+}
+
+fn environment_status(environment: Environment) -> crds::v1alpha1::Environment {
+    match environment {
+        Environment::Test => crds::v1alpha1::Environment::Test,
+        Environment::Pre => crds::v1alpha1::Environment::Pre,
+        Environment::Release => crds::v1alpha1::Environment::Release,
+    }
+}
+
+/// Addresses that callers can use, of routes that exist.
+fn urls(exposure: &Exposure, view: &View<'_>) -> Vec<String> {
+    let Some(host) = view.sub_domain.filter(|_| exposure.group.test_domain) else {
+        return Vec::new();
+    };
+    let scheme = if exposure.protocols.contains(&Protocol::Https) { "https" } else { "http" };
+    let mut urls: Vec<String> = Vec::new();
+    for api in &exposure.apis {
+        let (Path::Exact(path) | Path::Prefix(path)) = &api.path;
+        let url = format!("{scheme}://{host}{path}");
+        if view.ids.contains_key(&api_key(exposure, &api.name)) && !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls.truncate(16);
+    urls
+}
+
+/// A plan as status publishes it.
+pub fn plan_status(steps: &[Step], problems: &[Problem]) -> PlanStatus {
+    let mut plan = PlanStatus::default();
+    for step in steps {
+        let count = match step.operation.action() {
+            Action::Create => &mut plan.summary.create,
+            Action::Update => &mut plan.summary.update,
+            Action::Delete => &mut plan.summary.delete,
+        };
+        *count = count.saturating_add(1);
+    }
+    plan.steps = steps.iter().take(MAX_PLAN_STEPS).map(plan_step).collect();
+    plan.steps_omitted = omitted(steps.len(), plan.steps.len());
+    plan.blockers = problems
+        .iter()
+        .take(16)
+        .map(|problem| problem.message.chars().take(1024).collect())
+        .collect();
+    plan
+}
+
+fn plan_step(step: &Step) -> PlanStep {
+    PlanStep {
+        action: match step.operation.action() {
+            Action::Create => PlanAction::Create,
+            Action::Update => PlanAction::Update,
+            Action::Delete => PlanAction::Delete,
+        },
+        object: step.key.to_string(),
+        fields: step.changes.iter().take(16).map(|change| change.path.clone()).collect(),
+        risk: step.operation.risk().map(str::to_owned),
+    }
+}
+
+fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
+    let accepted = judge(ConditionType::Accepted, Reason::Accepted, view.problems);
+    let refused = accepted.status != ConditionStatus::True;
+    let (resolved, programmed) = if refused {
+        (
+            unchecked(ConditionType::ResolvedRefs),
+            unchecked(ConditionType::Programmed),
+        )
+    } else {
+        (
+            judge(ConditionType::ResolvedRefs, Reason::ResolvedRefs, view.problems),
+            programmed(view),
+        )
+    };
+    let ready = ready(&[&accepted, &resolved, &programmed]);
+    let is_ready = ready.status == ConditionStatus::True;
+    let stalled = view
+        .problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Terminal);
+    let progressing = ConditionUpdate {
+        type_: ConditionType::Reconciling,
+        ..ready.clone()
+    };
+    let mut set = |update: ConditionUpdate| {
+        set_condition(&mut status.conditions, update, view.generation, view.now);
+    };
+    for update in [accepted, resolved, programmed, ready] {
+        set(update);
+    }
+    if let Some(problem) = stalled {
+        set(ConditionUpdate {
+            type_: ConditionType::Stalled,
+            status: ConditionStatus::True,
+            reason: problem.reason,
+            message: problem.message.clone(),
+        });
+    } else {
+        remove_condition(&mut status.conditions, ConditionType::Stalled);
+    }
+    if is_ready || stalled.is_some() || halted(view) {
+        remove_condition(&mut status.conditions, ConditionType::Reconciling);
+    } else {
+        set_condition(
+            &mut status.conditions,
+            ConditionUpdate {
+                status: ConditionStatus::True,
+                ..progressing
+            },
+            view.generation,
+            view.now,
+        );
+    }
+}
+
+/// Whether a person asked for nothing to be written.
+fn halted(view: &View<'_>) -> bool {
+    view.problems
+        .iter()
+        .any(|problem| matches!(problem.reason, Reason::PlanOnly | Reason::Suspended | Reason::DriftDetected))
+}
+
+fn unchecked(type_: ConditionType) -> ConditionUpdate {
+    ConditionUpdate {
+        type_,
+        status: ConditionStatus::Unknown,
+        reason: Reason::Pending,
+        message: "Not checked, since Accepted is not True. What was in place before stays.".to_owned(),
+    }
+}
+
+fn judge(type_: ConditionType, good: Reason, problems: &[Problem]) -> ConditionUpdate {
+    let mut concerned: Vec<&Problem> = problems
+        .iter()
+        .filter(|problem| problem.condition == type_)
+        .collect();
+    concerned.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    match concerned.split_first() {
+        None => ConditionUpdate {
+            type_,
+            status: ConditionStatus::True,
+            reason: good,
+            message: String::new(),
+        },
+        Some((first, rest)) => {
+            let mut message = first.message.clone();
+            for problem in rest {
+                message.push_str(" Also: ");
+                message.push_str(&problem.message);
+            }
+            ConditionUpdate {
+                type_,
+                status: ConditionStatus::False,
+                reason: first.reason,
+                message,
+            }
+        }
+    }
+}
+
+fn programmed(view: &View<'_>) -> ConditionUpdate {
+    let judged = judge(ConditionType::Programmed, Reason::Programmed, view.problems);
+    if judged.status == ConditionStatus::False || view.open.is_empty() {
+        return judged;
+    }
+    let first = view.open.first().map(|step| step.key.to_string()).unwrap_or_default();
+    ConditionUpdate {
+        status: ConditionStatus::False,
+        reason: Reason::Pending,
+        message: format!("{} steps are still to be done, the next one on {first}.", view.open.len()),
+        ..judged
+    }
+}
+
+fn ready(parts: &[&ConditionUpdate]) -> ConditionUpdate {
+    let failing = parts
+        .iter()
+        .find(|part| part.status == ConditionStatus::False)
+        .or_else(|| parts.iter().find(|part| part.status != ConditionStatus::True));
+    match failing {
+        None => ConditionUpdate {
+            type_: ConditionType::Ready,
+            status: ConditionStatus::True,
+            reason: Reason::Ready,
+            message: String::new(),
+        },
+        Some(part) => ConditionUpdate {
+            type_: ConditionType::Ready,
+            status: ConditionStatus::False,
+            reason: part.reason,
+            message: format!("{} is {}: {}", part.type_, part.status, part.message),
+        },
+    }
+}

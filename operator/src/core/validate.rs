@@ -1,0 +1,234 @@
+//! From a binding and its class to what is meant, with every default filled in; or to the first
+//! thing that is wrong, in the words of the spec.
+
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{
+    ClassGateway, DeletionPolicy, DriftPolicy, GatewayBinding, GatewayBindingClass,
+    GatewayBindingClassSpec, GatewayService, Mode, NamespacedName, Reason, ServiceRef, SlbSettings,
+};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::exposure::{self, Exposure};
+use super::merge;
+use super::problem::Problem;
+use super::{class, slb};
+
+/// A binding as it is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// The binding.
+    pub binding: NamespacedName,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Its class.
+    pub class: String,
+    /// Cluster id in every ownership marker.
+    pub cluster: String,
+    /// What is exposed.
+    pub target: ServiceRef,
+    /// The gateway that traffic enters through; none: only for a binding without `gateway`.
+    pub gateway: Option<Gateway>,
+    /// The API gateway in front of it.
+    pub exposure: Option<Exposure>,
+    /// How far the operator may go.
+    pub mode: Mode,
+    /// What to do about drift.
+    pub drift_policy: DriftPolicy,
+    /// What to do on deletion.
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// A class's gateway with an SLB in front, and what this binding says about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// Its name in the class.
+    pub name: String,
+    /// Its Service.
+    pub service: GatewayService,
+    /// The class's settings.
+    pub class_settings: SlbSettings,
+    /// The binding's settings, all of them open to it.
+    pub settings: SlbSettings,
+}
+
+impl Gateway {
+    /// The Service, as conflicts and messages name it.
+    pub fn object(&self) -> String {
+        format!("Service/{}/{}", self.service.namespace, self.service.name)
+    }
+}
+
+/// The owner of a binding's unshared objects, as markers and the field `created-for` spell it.
+pub fn owner(binding: &NamespacedName) -> String {
+    format!("GatewayBinding/{binding}")
+}
+
+/// Checks a binding against its class. `namespace_labels` are those of the binding's namespace.
+pub fn validate(
+    binding: &GatewayBinding,
+    class: &GatewayBindingClass,
+    namespace_labels: &BTreeMap<String, String>,
+) -> Result<Validated, Problem> {
+    let name = NamespacedName {
+        namespace: binding.namespace().unwrap_or_default(),
+        name: binding.name_any(),
+    };
+    let offer = &class.spec;
+    let class_name = class.name_any();
+    let who = format!("namespace \"{}\"", name.namespace);
+    if !class::allows(offer.allowed_namespaces.as_ref(), namespace_labels) {
+        return Err(Problem::rejected(
+            Reason::NamespaceNotAllowed,
+            format!("{who} is not let in by allowedNamespaces of GatewayBindingClass \"{class_name}\". Use another class, or ask its owner."),
+        ));
+    }
+    let gateway = gateway(binding, offer, &class_name, namespace_labels)?;
+    let exposure = match &binding.spec.api_gateway {
+        None => None,
+        Some(wish) => {
+            if gateway.is_none() {
+                return Err(Problem::rejected(
+                    Reason::InvalidSpec,
+                    format!("spec.apiGateway needs a gateway to send requests to: set spec.gateway, or defaults.gateway in GatewayBindingClass \"{class_name}\"."),
+                ));
+            }
+            let context = exposure::Context {
+                binding: &name,
+                class: offer,
+                class_name: &class_name,
+                namespace_labels,
+            };
+            Some(exposure::validate(wish, &context)?)
+        }
+    };
+    if gateway.is_none() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!("the binding names no gateway, and GatewayBindingClass \"{class_name}\" has no default one: set spec.gateway to one of {}.", listed(gateway_names(offer))),
+        ));
+    }
+    let cluster = offer.cloud.as_ref().map(|cloud| cloud.cluster_id.clone());
+    let validated = Validated {
+        binding: name,
+        created: binding
+            .creation_timestamp()
+            .map(|time| time.0)
+            .unwrap_or_default(),
+        class: class_name,
+        cluster: cluster.unwrap_or_default(),
+        target: binding.spec.service_ref.clone(),
+        gateway,
+        exposure,
+        mode: binding.spec.mode(),
+        drift_policy: binding.spec.drift_policy(Some(offer)),
+        deletion_policy: binding.spec.deletion_policy(Some(offer)),
+    };
+    check_target(&validated)?;
+    Ok(validated)
+}
+
+/// A plain Service can be exposed only where the load balancer stands right before it: a gateway
+/// that many share routes by the Host of Knative services and has no route to it.
+fn check_target(validated: &Validated) -> Result<(), Problem> {
+    use crds::v1alpha1::ServiceKind;
+    let Some(gateway) = &validated.gateway else {
+        return Ok(());
+    };
+    let is_gateway = validated.binding.namespace == gateway.service.namespace
+        && validated.target.name == gateway.service.name;
+    if validated.target.kind == ServiceKind::Service && !is_gateway {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.serviceRef: Service {}/{} is not the Service of gateway \"{}\" ({}/{}), and a shared gateway routes to Knative services only. Name a KnativeService, or a gateway whose service is this one.",
+                validated.binding.namespace, validated.target.name, gateway.name, gateway.service.namespace, gateway.service.name
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn gateway(
+    binding: &GatewayBinding,
+    offer: &GatewayBindingClassSpec,
+    class_name: &str,
+    namespace_labels: &BTreeMap<String, String>,
+) -> Result<Option<Gateway>, Problem> {
+    let settled = || binding.status.as_ref().and_then(|status| status.gateway.as_deref());
+    let default = || offer.defaults.as_ref().and_then(|defaults| defaults.gateway.as_deref());
+    let Some(name) = binding.spec.gateway.as_deref().or_else(settled).or_else(default) else {
+        return Ok(None);
+    };
+    let Some(gateway) = offer.gateway(name) else {
+        return Err(Problem::rejected(
+            Reason::GatewayNotFound,
+            format!("spec.gateway: GatewayBindingClass \"{class_name}\" has no gateway \"{name}\"; it has {}.", listed(gateway_names(offer))),
+        ));
+    };
+    if !class::allows(gateway.allowed_namespaces.as_ref(), namespace_labels) {
+        return Err(Problem::rejected(
+            Reason::NamespaceNotAllowed,
+            format!("namespace \"{}\" is not let in by allowedNamespaces of gateway \"{name}\" in GatewayBindingClass \"{class_name}\". Use another gateway, or ask the owner of the class.", binding.namespace().unwrap_or_default()),
+        ));
+    }
+    slb_gateway(binding, gateway, class_name).map(Some)
+}
+
+fn slb_gateway(
+    binding: &GatewayBinding,
+    gateway: &ClassGateway,
+    class_name: &str,
+) -> Result<Gateway, Problem> {
+    let name = &gateway.name;
+    let Some(offer) = &gateway.slb else {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!("spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is of a kind that this version does not know."),
+        ));
+    };
+    let settings = binding.spec.slb.clone().unwrap_or_default();
+    if let Some(path) = merge::not_open(&settings, |field| offer.binding_may_set(field)) {
+        let field = path.trim_start_matches("slb.");
+        return Err(Problem::rejected(
+            Reason::NotAllowedByClass,
+            format!("spec.{path}: GatewayBindingClass \"{class_name}\" does not let bindings set {field} on gateway \"{name}\". Remove the field, or ask for {field} in bindingsMaySet."),
+        ));
+    }
+    let class_settings = offer.settings.clone().unwrap_or_default();
+    if settings.address_type.or(class_settings.address_type).is_none() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!("slb.addressType of gateway \"{name}\" is set neither in GatewayBindingClass \"{class_name}\" nor in the binding. Set Intranet or Internet: without it the cloud would make a public load balancer."),
+        ));
+    }
+    if let Some(lb_name) = slb::value(&settings, crds::v1alpha1::SlbField::Name)
+        && lb_name.len() > 80
+    {
+        return Err(Problem::rejected(
+            Reason::NameTooLong,
+            format!("spec.slb.name: \"{lb_name}\" has {} characters, a load balancer's name has at most 80. Shorten it.", lb_name.len()),
+        ));
+    }
+    Ok(Gateway {
+        name: name.clone(),
+        service: offer.service.clone(),
+        class_settings,
+        settings,
+    })
+}
+
+fn gateway_names(offer: &GatewayBindingClassSpec) -> impl Iterator<Item = &str> {
+    offer.gateways.iter().flatten().map(|gateway| gateway.name.as_str())
+}
+
+/// Names as a message lists them.
+pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
