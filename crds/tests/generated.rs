@@ -1,5 +1,8 @@
 //! The committed CustomResourceDefinitions are those that the types generate.
 
+// Helpers of tests fail as tests do.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
 use std::{fs, path::PathBuf};
 
 use crds::generate;
@@ -13,7 +16,11 @@ fn files() -> Vec<(PathBuf, String)> {
     generate::all()
         .iter()
         .map(|definition| {
-            let name = definition.metadata.name.as_deref().expect("a definition has a name");
+            let name = definition
+                .metadata
+                .name
+                .as_deref()
+                .expect("a definition has a name");
             let text = generate::document(definition).expect("a definition can be written");
             (directory().join(format!("{name}.yaml")), text)
         })
@@ -35,16 +42,23 @@ fn the_committed_files_are_current() {
             committed == generated,
             "{} is not current. Run UPDATE_GENERATED=1 cargo test -p crds --test generated.\n{}",
             path.display(),
-            diff.unified_diff().context_radius(2).header("committed", "generated"),
+            diff.unified_diff()
+                .context_radius(2)
+                .header("committed", "generated"),
         );
     }
 
-    let mut found: Vec<PathBuf> =
-        fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> = fs::read_dir(directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     let mut expected: Vec<PathBuf> = files().into_iter().map(|(path, _)| path).collect();
     found.sort();
     expected.sort();
-    assert_eq!(found, expected, "the directory holds the generated files and nothing else");
+    assert_eq!(
+        found, expected,
+        "the directory holds the generated files and nothing else"
+    );
 }
 
 #[test]
@@ -60,7 +74,10 @@ fn the_text_reads_back_as_the_same_definitions() {
 fn the_stream_holds_every_kind_once() {
     let text = generate::yaml().unwrap();
     for kind in ["GatewayBinding", "GatewayBindingClass", "GatewayConsumer"] {
-        let lines = text.lines().filter(|line| *line == format!("    kind: {kind}")).count();
+        let lines = text
+            .lines()
+            .filter(|line| *line == format!("    kind: {kind}"))
+            .count();
         assert_eq!(lines, 1, "{kind}");
     }
     assert_eq!(text.split("---\n").count(), 3);

@@ -74,7 +74,8 @@ pub struct ApiGroup {
     /// Whether the group can be called under the public name that the product gives it: Enabled or
     /// Disabled. That name is meant for trials, answers 1000 calls a day, and opens every service of
     /// the group. Default: Disabled.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "TestDomain")]
     pub test_domain: Option<TestDomain>,
 
     /// The namespaces whose bindings may publish in this group, among those that the class allows.

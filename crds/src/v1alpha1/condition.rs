@@ -196,3 +196,167 @@ fn whole_seconds(now: Timestamp) -> Timestamp {
     let fraction = SignedDuration::from_nanos(i64::from(now.subsec_nanosecond()));
     now.checked_sub(fraction).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn say(type_: ConditionType, status: ConditionStatus, reason: Reason) -> ConditionUpdate {
+        ConditionUpdate {
+            type_,
+            status,
+            reason,
+            message: String::new(),
+        }
+    }
+
+    const EARLY: &str = "2026-11-20T08:00:00.123456789Z";
+    const LATE: &str = "2026-11-20T09:00:00Z";
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let mut conditions = Vec::new();
+        let ready = || say(ConditionType::Ready, ConditionStatus::True, Reason::Ready);
+        assert!(set_condition(
+            &mut conditions,
+            ready(),
+            Some(1),
+            time(EARLY)
+        ));
+        let before = conditions.clone();
+        assert!(!set_condition(
+            &mut conditions,
+            ready(),
+            Some(1),
+            time(LATE)
+        ));
+        assert_eq!(conditions, before);
+    }
+
+    #[test]
+    fn the_time_survives_the_way_through_the_api_server() {
+        let mut conditions = Vec::new();
+        set_condition(
+            &mut conditions,
+            say(ConditionType::Ready, ConditionStatus::True, Reason::Ready),
+            Some(1),
+            time(EARLY),
+        );
+        let read: Vec<Condition> =
+            serde_json::from_value(serde_json::to_value(&conditions).unwrap()).unwrap();
+        assert_eq!(read, conditions);
+        assert_eq!(
+            conditions[0].last_transition_time.0,
+            time("2026-11-20T08:00:00Z")
+        );
+    }
+
+    #[test]
+    fn another_reason_keeps_the_time_and_another_status_moves_it() {
+        let mut conditions = Vec::new();
+        let pending = say(
+            ConditionType::Ready,
+            ConditionStatus::False,
+            Reason::Pending,
+        );
+        let conflict = say(
+            ConditionType::Ready,
+            ConditionStatus::False,
+            Reason::Conflict,
+        );
+        let ready = say(ConditionType::Ready, ConditionStatus::True, Reason::Ready);
+        set_condition(
+            &mut conditions,
+            pending,
+            Some(1),
+            time("2026-11-20T08:00:00Z"),
+        );
+        assert!(!set_condition(
+            &mut conditions,
+            conflict,
+            Some(2),
+            time(LATE)
+        ));
+        assert_eq!(conditions[0].reason, "Conflict");
+        assert_eq!(conditions[0].observed_generation, Some(2));
+        assert_eq!(
+            conditions[0].last_transition_time.0,
+            time("2026-11-20T08:00:00Z")
+        );
+        assert!(set_condition(&mut conditions, ready, Some(3), time(LATE)));
+        assert_eq!(conditions[0].last_transition_time.0, time(LATE));
+    }
+
+    #[test]
+    fn the_order_does_not_depend_on_the_order_of_setting() {
+        let mut conditions = vec![Condition {
+            type_: "FromALaterVersion".to_owned(),
+            status: "True".to_owned(),
+            reason: "New".to_owned(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(time(LATE)),
+        }];
+        for type_ in [
+            ConditionType::Ready,
+            ConditionType::Stalled,
+            ConditionType::Accepted,
+        ] {
+            set_condition(
+                &mut conditions,
+                say(type_, ConditionStatus::True, Reason::Accepted),
+                None,
+                time(LATE),
+            );
+        }
+        let types: Vec<&str> = conditions
+            .iter()
+            .map(|condition| condition.type_.as_str())
+            .collect();
+        assert_eq!(types, ["Accepted", "Ready", "Stalled", "FromALaterVersion"]);
+    }
+
+    #[test]
+    fn a_removed_condition_is_gone() {
+        let mut conditions = Vec::new();
+        let stalled = say(
+            ConditionType::Stalled,
+            ConditionStatus::True,
+            Reason::Conflict,
+        );
+        set_condition(&mut conditions, stalled, None, time(LATE));
+        assert!(condition_is(
+            &conditions,
+            ConditionType::Stalled,
+            ConditionStatus::True
+        ));
+        assert!(remove_condition(&mut conditions, ConditionType::Stalled));
+        assert!(!remove_condition(&mut conditions, ConditionType::Stalled));
+        assert!(find_condition(&conditions, ConditionType::Stalled).is_none());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let mut conditions = Vec::new();
+        let mut update = say(
+            ConditionType::Ready,
+            ConditionStatus::False,
+            Reason::CloudRejected,
+        );
+        update.message = "值".repeat(MAX_MESSAGE_LENGTH + 1);
+        set_condition(&mut conditions, update, None, time(LATE));
+        assert_eq!(conditions[0].message.chars().count(), MAX_MESSAGE_LENGTH);
+    }
+
+    #[test]
+    fn types_are_known_by_their_names() {
+        for type_ in ConditionType::ALL {
+            assert_eq!(ConditionType::parse(type_.as_str()), Some(type_));
+        }
+        assert_eq!(ConditionType::parse("Synced"), None);
+    }
+}

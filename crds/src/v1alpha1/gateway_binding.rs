@@ -66,17 +66,20 @@ pub struct GatewayBindingSpec {
     /// What the operator does: Apply makes cluster and cloud match this binding, Plan publishes in
     /// status what would be done and writes nothing else, Suspend leaves everything as it is.
     /// Default: Apply.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
 
     /// What happens when something the operator wrote was changed by somebody else: Enforce puts it
     /// back, Report only says so. Default: what the class says, else Enforce.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DriftPolicy")]
     pub drift_policy: Option<DriftPolicy>,
 
     /// What happens to cloud and cluster when the binding is deleted: Delete removes what nobody else
     /// uses, Retain leaves everything in place. Default: what the class says, else Delete.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,
 }
 

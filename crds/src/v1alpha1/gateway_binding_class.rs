@@ -114,12 +114,14 @@ pub struct ClassDefaults {
 
     /// What happens to cloud and cluster when a binding is deleted: Delete removes what nobody else
     /// uses, Retain leaves everything in place. Default: Delete.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// What happens when something the operator wrote was changed by somebody else: Enforce puts it
     /// back, Report only says so. Default: Enforce.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DriftPolicy")]
     pub drift_policy: Option<DriftPolicy>,
 }
 

@@ -41,7 +41,8 @@ pub struct GatewayConsumerSpec {
     pub allowed_namespaces: Option<ConsumerNamespaces>,
 
     /// Active, or Disabled to refuse it everywhere at once without forgetting it. Default: Active.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ConsumerState")]
     pub state: Option<ConsumerState>,
 
     /// Its credentials. All of them are valid side by side, so one is replaced without a gap by
@@ -194,7 +195,8 @@ pub struct GatewayConsumerStatus {
     pub observed_generation: Option<i64>,
 
     /// The state in effect: Active or Disabled.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ConsumerState")]
     pub state: Option<ConsumerState>,
 
     /// The credentials that are valid.

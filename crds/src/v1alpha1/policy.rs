@@ -1,5 +1,8 @@
 //! How far the operator may go: mode, drift, deletion.
 
+// Optional fields of these types are declared with `schemars(with = ...)`: the schema of an optional
+// enum would otherwise have the description of the enum in place of that of the field.
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -157,3 +157,31 @@ impl std::fmt::Display for Reason {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_words_that_can_be_read_back() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
+            assert!(
+                reason.as_str().chars().all(|c| c.is_ascii_alphanumeric()),
+                "{reason}"
+            );
+        }
+        assert_eq!(Reason::parse("Whatever"), None);
+    }
+
+    #[test]
+    fn every_reason_is_explained_in_a_sentence() {
+        for reason in Reason::ALL {
+            let description = reason.description();
+            assert!(
+                description.ends_with('.') && !description.contains("  "),
+                "{reason}: {description}"
+            );
+        }
+    }
+}

@@ -24,7 +24,8 @@ pub struct SlbSettings {
     /// Intranet for an address that only the VPC reaches, Internet for a public one. There is no
     /// default: unless the class or a binding says which, no load balancer is made. An API Gateway
     /// needs Intranet. Fixed once the load balancer exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AddressType")]
     pub address_type: Option<AddressType>,
 
     /// Name of the load balancer in the cloud console: 1 to 80 letters, digits, and the characters
@@ -152,7 +153,8 @@ pub struct GatewayService {
     /// What to do about settings on the Service that another tool or person owns, such as Argo CD,
     /// Helm or kubectl apply: Report leaves them and says so in the status of the binding, Takeover
     /// takes them over. Default: Report.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ForeignFields")]
     pub foreign_fields: Option<ForeignFields>,
 }
 

@@ -1,0 +1,384 @@
+//! What a GatewayBinding may say.
+
+use crate::check::{Patch, accepted, every_rule_is_broken_by, refused, updates};
+
+const KIND: &str = "GatewayBinding";
+
+const REFUSED: &[(&str, Patch, &str)] = &[
+    (
+        "a long name",
+        "metadata: {name: a123456789b123456789c123456789d123456789e123456789f123456789abcd}",
+        "at most 63 characters",
+    ),
+    (
+        "a port of a Knative Service",
+        "spec: {serviceRef: {port: 80}}",
+        "port is for kind Service only",
+    ),
+    (
+        "an empty slb block",
+        "spec: {slb: {zones: null}}",
+        "no setting is given",
+    ),
+    (
+        "one zone twice",
+        "spec: {slb: {zones: {backup: cn-beijing-g}}}",
+        "another zone than primary",
+    ),
+    (
+        "no authentication",
+        "spec: {apiGateway: {auth: {consumer: null}}}",
+        "say who may call",
+    ),
+    (
+        "anonymous beside consumers",
+        "spec: {apiGateway: {auth: {anonymous: {}}}}",
+        "must stand alone",
+    ),
+    (
+        "consumers without a way to prove it",
+        "spec: {apiGateway: {auth: {consumer: {apiKey: null, signature: null}}}}",
+        "how callers prove",
+    ),
+    (
+        "a limit for the API with a consumer",
+        "spec: {apiGateway: {throttling: {limits: [{name: a, scope: API, consumer: b, requests: 1, per: Day}]}}}",
+        "scope: Consumer only",
+    ),
+    (
+        "a route with two paths",
+        "spec: {apiGateway: {routes: [{name: a, path: {exact: /a, prefix: /b}}]}}",
+        "exactly one of exact and prefix",
+    ),
+    (
+        "a route without a path",
+        "spec: {apiGateway: {routes: [{name: a, path: {replaceWith: /}}]}}",
+        "exactly one of exact and prefix",
+    ),
+    (
+        "a prefix that climbs",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a/../b}}]}}",
+        "must not contain",
+    ),
+    (
+        "an exact path that stays",
+        "spec: {apiGateway: {routes: [{name: a, path: {exact: /a/.}}]}}",
+        "must not contain",
+    ),
+    (
+        "a replacement with an empty segment",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a, replaceWith: //b}}]}}",
+        "must not contain",
+    ),
+];
+
+const MALFORMED: &[(&str, Patch, &str)] = &[
+    ("an unknown field", "spec: {gatway: intranet}", "gatway"),
+    (
+        "an unknown kind of service",
+        "spec: {serviceRef: {kind: Deployment}}",
+        "/spec/serviceRef/kind",
+    ),
+    ("an unknown mode", "spec: {mode: apply}", "/spec/mode"),
+    (
+        "an unknown drift policy",
+        "spec: {driftPolicy: Ignore}",
+        "/spec/driftPolicy",
+    ),
+    (
+        "an unknown deletion policy",
+        "spec: {deletionPolicy: Orphan}",
+        "/spec/deletionPolicy",
+    ),
+    (
+        "an unknown address type",
+        "spec: {slb: {addressType: intranet}}",
+        "/spec/slb/addressType",
+    ),
+    (
+        "an unknown environment",
+        "spec: {apiGateway: {environments: [{name: RELEASE}]}}",
+        "/spec/apiGateway/environments/0/name",
+    ),
+    (
+        "an unknown protocol",
+        "spec: {apiGateway: {protocols: [FTP]}}",
+        "/spec/apiGateway/protocols/0",
+    ),
+    (
+        "an unknown method",
+        "spec: {apiGateway: {routes: [{name: a, path: {exact: /}, methods: [get]}]}}",
+        "/methods/0",
+    ),
+    (
+        "an unknown scope",
+        "spec: {apiGateway: {throttling: {limits: [{name: a, scope: User, requests: 1, per: Day}]}}}",
+        "/scope",
+    ),
+    (
+        "an unknown unit",
+        "spec: {apiGateway: {throttling: {limits: [{name: a, scope: API, requests: 1, per: Week}]}}}",
+        "/per",
+    ),
+    (
+        "an unknown place for a key",
+        "spec: {apiGateway: {auth: {consumer: {apiKey: {in: [Cookie]}}}}}",
+        "/in/0",
+    ),
+    (
+        "a key that may stand nowhere",
+        "spec: {apiGateway: {auth: {consumer: {apiKey: {in: []}}}}}",
+        "/in",
+    ),
+    (
+        "a list of limits without a limit",
+        "spec: {apiGateway: {throttling: {limits: []}}}",
+        "/limits",
+    ),
+    (
+        "throttling without limits",
+        "spec: {apiGateway: {throttling: {limits: null}}}",
+        "limits",
+    ),
+    (
+        "a limit of nothing",
+        "spec: {apiGateway: {throttling: {limits: [{name: a, scope: API, requests: 0, per: Day}]}}}",
+        "/requests",
+    ),
+    (
+        "an empty list of routes",
+        "spec: {apiGateway: {routes: []}}",
+        "/routes",
+    ),
+    (
+        "an empty list of environments",
+        "spec: {apiGateway: {environments: []}}",
+        "/environments",
+    ),
+    (
+        "an empty list of protocols",
+        "spec: {apiGateway: {protocols: []}}",
+        "/protocols",
+    ),
+    (
+        "no list of consumers",
+        "spec: {apiGateway: {auth: {consumer: {allow: null}}}}",
+        "allow",
+    ),
+    (
+        "no word about authentication",
+        "spec: {apiGateway: {auth: null}}",
+        "auth",
+    ),
+    ("no service", "spec: {serviceRef: null}", "serviceRef"),
+    (
+        "a relative exact path",
+        "spec: {apiGateway: {routes: [{name: a, path: {exact: a}}]}}",
+        "/path/exact",
+    ),
+    (
+        "a relative prefix",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: a}}]}}",
+        "/path/prefix",
+    ),
+    (
+        "a relative replacement",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a, replaceWith: b}}]}}",
+        "/path/replaceWith",
+    ),
+    (
+        "a path with a placeholder",
+        "spec: {apiGateway: {routes: [{name: a, path: {exact: \"/users/{id}\"}}]}}",
+        "/path/exact",
+    ),
+    (
+        "a path with a wildcard",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: \"/a/*\"}}]}}",
+        "/path/prefix",
+    ),
+    (
+        "a time without zone",
+        "spec: {apiGateway: {auth: {consumer: {allow: [{name: a, until: \"2027-01-01T00:00:00\"}]}}}}",
+        "/until",
+    ),
+    (
+        "a duration without unit",
+        "spec: {apiGateway: {backend: {timeout: \"10\"}}}",
+        "/timeout",
+    ),
+    (
+        "a port out of range",
+        "spec: {serviceRef: {kind: Service, port: 65536}}",
+        "/port",
+    ),
+    (
+        "a name that is none",
+        "spec: {gateway: Intranet}",
+        "/spec/gateway",
+    ),
+    (
+        "a load balancer name of blanks",
+        "spec: {slb: {name: my name}}",
+        "/spec/slb/name",
+    ),
+    (
+        "a vswitch that is none",
+        "spec: {slb: {vswitchId: sw-1}}",
+        "/spec/slb/vswitchId",
+    ),
+];
+
+const UPDATES: &[(&str, Patch, Patch, Option<&str>)] = &[
+    (
+        "another class",
+        "{}",
+        "spec: {className: other}",
+        Some("className cannot be changed"),
+    ),
+    (
+        "no class any more",
+        "{}",
+        "spec: {className: null}",
+        Some("className cannot be changed"),
+    ),
+    (
+        "a class where there was none",
+        "spec: {className: null}",
+        "{}",
+        None,
+    ),
+    (
+        "still no class",
+        "spec: {className: null}",
+        "spec: {className: null, mode: Plan}",
+        None,
+    ),
+    ("the same class", "{}", "spec: {mode: Suspend}", None),
+    (
+        "another service",
+        "{}",
+        "spec: {serviceRef: {name: other}}",
+        None,
+    ),
+    ("another gateway", "{}", "spec: {gateway: other}", None),
+    (
+        "no API gateway any more",
+        "{}",
+        "spec: {apiGateway: null}",
+        None,
+    ),
+    (
+        "other zones, as the loser of a conflict must be able to say",
+        "{}",
+        "spec: {slb: {zones: {primary: cn-beijing-h}}}",
+        None,
+    ),
+];
+
+#[test]
+fn what_breaks_a_rule_is_refused() {
+    refused(KIND, REFUSED);
+}
+
+#[test]
+fn what_has_the_wrong_shape_is_refused() {
+    refused(KIND, MALFORMED);
+}
+
+#[test]
+fn what_freezes_does_not_change() {
+    updates(KIND, UPDATES);
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let refused = REFUSED.iter().map(|case| case.2);
+    every_rule_is_broken_by(
+        KIND,
+        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+    );
+}
+
+#[test]
+fn what_is_legal_is_accepted() {
+    accepted(
+        KIND,
+        &[
+            ("the first scenario", "{}"),
+            (
+                "the least",
+                "spec: {className: null, gateway: null, slb: null, apiGateway: null, mode: null, driftPolicy: null, deletionPolicy: null}",
+            ),
+            (
+                "a plain Service with a port",
+                "spec: {serviceRef: {kind: Service, port: 8080}}",
+            ),
+            (
+                "a plain Service without one",
+                "spec: {serviceRef: {kind: Service}}",
+            ),
+            (
+                "the longest name",
+                "metadata: {name: a123456789b123456789c123456789d123456789e123456789f123456789abc}",
+            ),
+            (
+                "only an address type",
+                "spec: {slb: {zones: null, addressType: Internet}}",
+            ),
+            ("only a name", "spec: {slb: {zones: null, name: a/b-c_d.e}}"),
+            (
+                "only a vswitch",
+                "spec: {slb: {zones: null, vswitchId: vsw-2ze}}",
+            ),
+            ("one zone", "spec: {slb: {zones: {backup: null}}}"),
+            (
+                "an open API",
+                "spec: {apiGateway: {auth: {consumer: null, anonymous: {}}}}",
+            ),
+            (
+                "signatures only",
+                "spec: {apiGateway: {auth: {consumer: {apiKey: null}}}}",
+            ),
+            (
+                "API keys only",
+                "spec: {apiGateway: {auth: {consumer: {signature: null}}}}",
+            ),
+            (
+                "nobody may call",
+                "spec: {apiGateway: {auth: {consumer: {allow: []}}}}",
+            ),
+            (
+                "a consumer elsewhere",
+                "spec: {apiGateway: {auth: {consumer: {allow: [{name: a, consumerRef: {namespace: b, name: c}}]}}}}",
+            ),
+            (
+                "a consumer under another name",
+                "spec: {apiGateway: {auth: {consumer: {allow: [{name: a, consumerRef: {name: c}}]}}}}",
+            ),
+            (
+                "a time with an offset",
+                "spec: {apiGateway: {auth: {consumer: {allow: [{name: a, until: \"2027-01-01T00:00:00+08:00\"}]}}}}",
+            ),
+            (
+                "a limit for one consumer",
+                "spec: {apiGateway: {throttling: {limits: [{name: a, scope: Consumer, consumer: knative, requests: 1, per: Day}]}}}",
+            ),
+            (
+                "an exact path",
+                "spec: {apiGateway: {routes: [{name: a, path: {exact: /a/b.c, replaceWith: /d}}]}}",
+            ),
+            (
+                "dots that do not climb",
+                "spec: {apiGateway: {routes: [{name: a, path: {prefix: /.well-known/a..b/...}}]}}",
+            ),
+            (
+                "defaults of the API gateway",
+                "spec: {apiGateway: {gateway: null, group: null, environments: null, protocols: null, routes: null, throttling: null}}",
+            ),
+            (
+                "a timeout",
+                "spec: {apiGateway: {backend: {timeout: 1m30s}}}",
+            ),
+        ],
+    );
+}

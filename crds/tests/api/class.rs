@@ -1,0 +1,338 @@
+//! What a GatewayBindingClass may say.
+
+use crate::check::{Patch, accepted, every_rule_is_broken_by, refused, updates};
+
+const KIND: &str = "GatewayBindingClass";
+
+const RRSA: Patch = "spec: {cloud: {credentials: {type: RRSA, rrsa: {roleArn: \"acs:ram::1:role/a\", oidcProviderArn: \"acs:ram::1:oidc-provider/b\"}}}}";
+
+const REFUSED: &[(&str, Patch, &str)] = &[
+    (
+        "a long name",
+        "metadata: {name: a123456789b123456789c123456789d123456789e123456789f123456789abcd}",
+        "at most 63 characters",
+    ),
+    (
+        "a load balancer without a cloud",
+        "spec: {cloud: null, apiGateways: null, defaults: {apiGateway: null}}",
+        "cloud is required",
+    ),
+    (
+        "an API gateway without a cloud",
+        "spec: {cloud: null, gateways: null, defaults: {gateway: null}}",
+        "cloud is required",
+    ),
+    (
+        "RRSA without its settings",
+        "spec: {cloud: {credentials: {type: RRSA}}}",
+        "rrsa must be given",
+    ),
+    (
+        "settings of RRSA with another type",
+        "spec: {cloud: {credentials: {rrsa: {roleArn: \"acs:ram::1:role/a\", oidcProviderArn: \"acs:ram::1:oidc-provider/b\"}}}}",
+        "rrsa must be given",
+    ),
+    (
+        "a role with another type",
+        "spec: {cloud: {credentials: {ecsRAMRole: {roleName: a}}}}",
+        "ecsRAMRole may be given",
+    ),
+    (
+        "a credentials URI without its address",
+        "spec: {cloud: {credentials: {type: CredentialsURI}}}",
+        "credentialsURI must be given",
+    ),
+    (
+        "an address with another type",
+        "spec: {cloud: {credentials: {credentialsURI: {uri: \"http://a/\"}}}}",
+        "credentialsURI must be given",
+    ),
+    (
+        "a Secret that is not named",
+        "spec: {cloud: {credentials: {type: Secret}}}",
+        "secret must be given",
+    ),
+    (
+        "a Secret with another type",
+        "spec: {cloud: {credentials: {secret: {namespace: a, name: b}}}}",
+        "secret must be given",
+    ),
+    (
+        "a selector for all namespaces",
+        "spec: {allowedNamespaces: {from: All, selector: {matchLabels: {a: b}}}}",
+        "selector must be given",
+    ),
+    (
+        "no selector for some namespaces",
+        "spec: {allowedNamespaces: {from: Selector}}",
+        "selector must be given",
+    ),
+    (
+        "a default gateway that is none",
+        "spec: {defaults: {gateway: other}}",
+        "defaults.gateway must be",
+    ),
+    (
+        "a default API gateway that is none",
+        "spec: {defaults: {apiGateway: {gateway: other}}}",
+        "defaults.apiGateway must name",
+    ),
+    (
+        "a default group that is none",
+        "spec: {defaults: {apiGateway: {group: other}}}",
+        "defaults.apiGateway must name",
+    ),
+    (
+        "a default gateway without any",
+        "spec: {gateways: null}",
+        "defaults.gateway must be",
+    ),
+    (
+        "a default API gateway without any",
+        "spec: {apiGateways: null}",
+        "defaults.apiGateway must name",
+    ),
+    (
+        "a default group of nowhere",
+        "spec: {defaults: {apiGateway: {gateway: null}}}",
+        "group needs gateway",
+    ),
+    (
+        "a gateway that is nothing",
+        "spec: {gateways: [{name: intranet}]}",
+        "a gateway must say what it is",
+    ),
+    (
+        "a Service made after itself",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: b}}}}]}",
+        "another Service",
+    ),
+    (
+        "settings that set nothing",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {}}}]}",
+        "no setting is given",
+    ),
+    (
+        "one zone twice",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {zones: {primary: cn-beijing-g, backup: cn-beijing-g}}}}]}",
+        "another zone than primary",
+    ),
+    (
+        "everything and something",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, \"*\"]}}]}",
+        "must stand alone",
+    ),
+];
+
+const MALFORMED: &[(&str, Patch, &str)] = &[
+    (
+        "an unknown field",
+        "spec: {cloud: {region: cn-beijing}}",
+        "region",
+    ),
+    (
+        "an unknown source of credentials",
+        "spec: {cloud: {credentials: {type: AccessKey}}}",
+        "/credentials/type",
+    ),
+    (
+        "an unknown product",
+        "spec: {cloud: {endpoints: [{product: ECS, url: \"https://a.b\"}]}}",
+        "/product",
+    ),
+    (
+        "an unknown API gateway",
+        "spec: {apiGateways: [{name: main, type: CloudNative, groups: [{name: knative}]}]}",
+        "/type",
+    ),
+    (
+        "an unknown setting for bindings",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [zone]}}]}",
+        "/bindingsMaySet/0",
+    ),
+    (
+        "an unknown way with foreign fields",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, foreignFields: Force}}}]}",
+        "/foreignFields",
+    ),
+    (
+        "an unknown state of the test domain",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative, testDomain: Open}]}]}",
+        "/testDomain",
+    ),
+    (
+        "an unknown choice of namespaces",
+        "spec: {allowedNamespaces: {from: Same}}",
+        "/from",
+    ),
+    (
+        "a selector that selects everything",
+        "spec: {allowedNamespaces: {from: Selector, selector: {}}}",
+        "/selector",
+    ),
+    (
+        "labels that select everything",
+        "spec: {allowedNamespaces: {from: Selector, selector: {matchLabels: {}}}}",
+        "/matchLabels",
+    ),
+    ("no region", "spec: {cloud: {regionId: null}}", "regionId"),
+    (
+        "no cluster",
+        "spec: {cloud: {clusterId: null}}",
+        "clusterId",
+    ),
+    (
+        "an account with a letter",
+        "spec: {cloud: {accountId: \"12345678901234x\"}}",
+        "/accountId",
+    ),
+    (
+        "an endpoint with a path",
+        "spec: {cloud: {endpoints: [{product: SLB, url: \"https://a.b/c\"}]}}",
+        "/url",
+    ),
+    (
+        "a budget of nothing",
+        "spec: {cloud: {callBudget: {requestsPerSecond: 0}}}",
+        "/requestsPerSecond",
+    ),
+    (
+        "a group with a short name",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: abc}]}]}",
+        "/groups/0/name",
+    ),
+    (
+        "an API gateway without groups",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: []}]}",
+        "/groups",
+    ),
+];
+
+const UPDATES: &[(&str, Patch, Patch, Option<&str>)] = &[
+    (
+        "another region",
+        "{}",
+        "spec: {cloud: {regionId: cn-hangzhou}}",
+        Some("cloud.regionId cannot be changed"),
+    ),
+    (
+        "another cluster",
+        "{}",
+        "spec: {cloud: {clusterId: c2}}",
+        Some("cloud.clusterId cannot be changed"),
+    ),
+    (
+        "another account",
+        "{}",
+        "spec: {cloud: {accountId: \"9999999999999999\"}}",
+        Some("cloud.accountId cannot be changed"),
+    ),
+    (
+        "no account any more",
+        "{}",
+        "spec: {cloud: {accountId: null}}",
+        Some("cloud.accountId cannot be changed"),
+    ),
+    (
+        "an account where there was none",
+        "spec: {cloud: {accountId: null}}",
+        "{}",
+        None,
+    ),
+    (
+        "no cloud any more",
+        "{}",
+        "spec: {cloud: null, gateways: null, apiGateways: null, defaults: null}",
+        Some("cloud cannot be removed"),
+    ),
+    (
+        "a cloud where there was none",
+        "spec: {cloud: null, gateways: null, apiGateways: null, defaults: null}",
+        "{}",
+        None,
+    ),
+    ("other credentials", "{}", RRSA, None),
+    (
+        "another default",
+        "{}",
+        "spec: {defaults: {gateway: null}}",
+        None,
+    ),
+];
+
+#[test]
+fn what_breaks_a_rule_is_refused() {
+    refused(KIND, REFUSED);
+}
+
+#[test]
+fn what_has_the_wrong_shape_is_refused() {
+    refused(KIND, MALFORMED);
+}
+
+#[test]
+fn what_freezes_does_not_change() {
+    updates(KIND, UPDATES);
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let refused = REFUSED.iter().map(|case| case.2);
+    every_rule_is_broken_by(
+        KIND,
+        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+    );
+}
+
+#[test]
+fn what_is_legal_is_accepted() {
+    accepted(
+        KIND,
+        &[
+            ("the first scenario", "{}"),
+            (
+                "the least",
+                "spec: {cloud: null, gateways: null, apiGateways: null, defaults: null}",
+            ),
+            ("RRSA", RRSA),
+            (
+                "the role of the node",
+                "spec: {cloud: {credentials: {type: ECSRAMRole}}}",
+            ),
+            (
+                "the named role of the node",
+                "spec: {cloud: {credentials: {type: ECSRAMRole, ecsRAMRole: {roleName: a}}}}",
+            ),
+            (
+                "a credentials URI",
+                "spec: {cloud: {credentials: {type: CredentialsURI, credentialsURI: {uri: \"http://127.0.0.1:7002/c\"}}}}",
+            ),
+            (
+                "a Secret",
+                "spec: {cloud: {credentials: {type: Secret, secret: {namespace: a, name: b}}}}",
+            ),
+            ("all namespaces", "spec: {allowedNamespaces: {from: All}}"),
+            (
+                "some namespaces",
+                "spec: {allowedNamespaces: {from: Selector, selector: {matchLabels: {a: b}}}}",
+            ),
+            (
+                "a default API gateway without a group",
+                "spec: {defaults: {apiGateway: {group: null}}}",
+            ),
+            ("no defaults", "spec: {defaults: null}"),
+            (
+                "a gateway that leaves nothing open",
+                "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}]}",
+            ),
+            (
+                "a gateway that leaves two fields open",
+                "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, zones]}}]}",
+            ),
+            (
+                "a Service made after another",
+                "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c}}}}]}",
+            ),
+        ],
+    );
+}
