@@ -6,3 +6,5 @@
 
 pub mod gateway;
 pub mod knative;
+pub mod process;
+pub mod binaries;

@@ -1,0 +1,19 @@
+# guard.sh <pid file> <command> [<argument>…]
+# Runs the command until it ends or until standard input does, whichever comes first. The parent
+# holds the other end of standard input, so its death, by SIGKILL too, ends the command.
+pid_file=$1
+shift
+exec 3<&0
+"$@" 3<&- </dev/null &
+child=$!
+echo "$child" >"$pid_file.new" && mv "$pid_file.new" "$pid_file"
+(
+    while read -r line <&3; do :; done
+    kill -KILL "$child"
+) 2>/dev/null &
+watcher=$!
+exec 3<&-
+wait "$child"
+status=$?
+kill -KILL "$watcher" 2>/dev/null
+exit "$status"
