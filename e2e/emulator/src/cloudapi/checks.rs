@@ -10,14 +10,22 @@ use crate::api::{ApiError, Params};
 pub(super) fn name(noun: &str, value: &str, low: usize, high: usize) -> Result<String, ApiError> {
     let length = value.chars().count();
     if !(low..=high).contains(&length) {
-        return Err(errors::invalid(noun, &format!("\"{value}\" has {length} characters, allowed are {low} to {high}")));
+        return Err(errors::invalid(
+            noun,
+            &format!("\"{value}\" has {length} characters, allowed are {low} to {high}"),
+        ));
     }
-    let begins = value.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || is_chinese(c));
+    let begins = value
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || is_chinese(c));
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || is_chinese(c);
     if !begins || !value.chars().all(allowed) {
         return Err(errors::invalid(
             noun,
-            &format!("\"{value}\" must begin with a letter and contain only letters, digits, underscores and hyphens"),
+            &format!(
+                "\"{value}\" must begin with a letter and contain only letters, digits, underscores and hyphens"
+            ),
         ));
     }
     Ok(value.to_owned())
@@ -58,10 +66,16 @@ pub(super) fn tags(params: &Params) -> Result<BTreeMap<String, String>, ApiError
         let key = tag.get("Key").map(String::as_str).unwrap_or_default();
         let value = tag.get("Value").map(String::as_str).unwrap_or_default();
         if key.is_empty() || key.chars().count() > 64 || reserved(key) {
-            return Err(errors::invalid("TagKey", "1 to 64 characters that do not begin with aliyun, acs:, http:// or https://"));
+            return Err(errors::invalid(
+                "TagKey",
+                "1 to 64 characters that do not begin with aliyun, acs:, http:// or https://",
+            ));
         }
         if value.chars().count() > 128 || reserved(value) {
-            return Err(errors::invalid("TagValue", "at most 128 characters that do not begin with aliyun, acs:, http:// or https://"));
+            return Err(errors::invalid(
+                "TagValue",
+                "at most 128 characters that do not begin with aliyun, acs:, http:// or https://",
+            ));
         }
         if tags.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(errors::repeated("TagKey", key));
@@ -74,7 +88,9 @@ pub(super) fn tags(params: &Params) -> Result<BTreeMap<String, String>, ApiError
 }
 
 fn reserved(text: &str) -> bool {
-    ["aliyun", "acs:", "http://", "https://"].iter().any(|prefix| text.starts_with(prefix))
+    ["aliyun", "acs:", "http://", "https://"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
 }
 
 /// The tags a list is filtered by: all given keys must be there, with the given values.
@@ -83,8 +99,16 @@ pub(super) struct TagFilter(Vec<(String, Option<String>)>);
 
 impl TagFilter {
     pub(super) fn of(params: &Params) -> Self {
-        let filled = |tag: &BTreeMap<String, String>, name: &str| tag.get(name).filter(|v| !v.is_empty()).cloned();
-        Self(params.list("Tag").iter().filter_map(|tag| Some((filled(tag, "Key")?, filled(tag, "Value")))).collect())
+        let filled = |tag: &BTreeMap<String, String>, name: &str| {
+            tag.get(name).filter(|v| !v.is_empty()).cloned()
+        };
+        Self(
+            params
+                .list("Tag")
+                .iter()
+                .filter_map(|tag| Some((filled(tag, "Key")?, filled(tag, "Value"))))
+                .collect(),
+        )
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -93,7 +117,8 @@ impl TagFilter {
 
     pub(super) fn matches(&self, tags: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|(key, value)| {
-            tags.get(key).is_some_and(|present| value.as_ref().is_none_or(|wanted| wanted == present))
+            tags.get(key)
+                .is_some_and(|present| value.as_ref().is_none_or(|wanted| wanted == present))
         })
     }
 }
@@ -135,22 +160,38 @@ mod tests {
         assert!(name("GroupName", "kn_default", 4, 50).is_ok());
         assert!(name("GroupName", "你好世界", 4, 50).is_ok());
         for bad in ["abc", "1abc", "a b c", "-abcd", &"x".repeat(51)] {
-            assert_eq!(name("GroupName", bad, 4, 50).unwrap_err().code, "InvalidGroupName", "{bad}");
+            assert_eq!(
+                name("GroupName", bad, 4, 50).unwrap_err().code,
+                "InvalidGroupName",
+                "{bad}"
+            );
         }
-        assert_eq!(plugin_name("has-hyphen").unwrap_err().code, "InvalidPluginName");
+        assert_eq!(
+            plugin_name("has-hyphen").unwrap_err().code,
+            "InvalidPluginName"
+        );
         assert!(plugin_name("1_limit").is_ok());
     }
 
     #[test]
     fn tags_are_bounded_and_filtered() {
         let pairs = [("Tag.1.Key", "a"), ("Tag.1.Value", "1"), ("Tag.2.Key", "b")];
-        let params = Params::new(Product::CloudAPI, pairs.map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let params = Params::new(
+            Product::CloudApi,
+            pairs.map(|(k, v)| (k.to_owned(), v.to_owned())),
+        );
         let tags = tags(&params).unwrap();
         assert_eq!(tags.len(), 2);
-        let filter = TagFilter::of(&Params::new(Product::CloudAPI, [("Tag.1.Key".to_owned(), "a".to_owned())]));
+        let filter = TagFilter::of(&Params::new(
+            Product::CloudApi,
+            [("Tag.1.Key".to_owned(), "a".to_owned())],
+        ));
         assert!(filter.matches(&tags));
         assert!(!filter.matches(&BTreeMap::new()));
-        let reserved = Params::new(Product::CloudAPI, [("Tag.1.Key".to_owned(), "acs:x".to_owned())]);
+        let reserved = Params::new(
+            Product::CloudApi,
+            [("Tag.1.Key".to_owned(), "acs:x".to_owned())],
+        );
         assert_eq!(super::tags(&reserved).unwrap_err().code, "InvalidTagKey");
     }
 }

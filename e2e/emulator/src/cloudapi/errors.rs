@@ -13,12 +13,18 @@ pub(super) fn not_found(noun: &str) -> ApiError {
 
 /// `Repeated%s`: a name or a path is taken.
 pub(super) fn repeated(noun: &str, value: &str) -> ApiError {
-    ApiError::bad_request(format!("Repeated{noun}"), format!("The specified {noun} is repeated: {value}."))
+    ApiError::bad_request(
+        format!("Repeated{noun}"),
+        format!("The specified {noun} is repeated: {value}."),
+    )
 }
 
 /// `Invalid%s`, with the rule that was broken.
 pub(super) fn invalid(noun: &str, rule: &str) -> ApiError {
-    ApiError::bad_request(format!("Invalid{noun}"), format!("The specified parameter {noun} value is not valid: {rule}."))
+    ApiError::bad_request(
+        format!("Invalid{noun}"),
+        format!("The specified parameter {noun} value is not valid: {rule}."),
+    )
 }
 
 /// `InvalidFormat%s`: text that cannot be read.
@@ -39,7 +45,10 @@ pub(super) fn length(noun: &str, limit: usize) -> ApiError {
 
 /// `Missing%s`.
 pub(super) fn missing(noun: &str) -> ApiError {
-    ApiError::bad_request(format!("Missing{noun}"), format!("The {noun} is mandatory for this action."))
+    ApiError::bad_request(
+        format!("Missing{noun}"),
+        format!("The {noun} is mandatory for this action."),
+    )
 }
 
 /// `DependencyViolation%s`: `noun` is still used by `user`.
@@ -60,5 +69,8 @@ pub(super) fn exceeded(noun: &str, limit: usize) -> ApiError {
 
 /// `InvalidParamMapping`.
 pub(super) fn mapping(reason: &str) -> ApiError {
-    ApiError::bad_request("InvalidParamMapping", format!("Parameters must be fully mapped: {reason}."))
+    ApiError::bad_request(
+        "InvalidParamMapping",
+        format!("Parameters must be fully mapped: {reason}."),
+    )
 }

@@ -11,8 +11,16 @@ use super::errors;
 use crate::api::ApiError;
 
 /// Members whose value is an integer.
-const INTEGERS: [&str; 8] =
-    ["ServiceTimeout", "MockStatusCode", "MaxLength", "MinLength", "MaxValue", "MinValue", "DocOrder", "Port"];
+const INTEGERS: [&str; 8] = [
+    "ServiceTimeout",
+    "MockStatusCode",
+    "MaxLength",
+    "MinLength",
+    "MaxValue",
+    "MinValue",
+    "DocOrder",
+    "Port",
+];
 
 /// Members whose value is a boolean.
 const FLAGS: [&str; 2] = ["EscapePathParam", "OnlyBusinessPath"];
@@ -21,23 +29,36 @@ const FLAGS: [&str; 2] = ["EscapePathParam", "OnlyBusinessPath"];
 pub(super) fn object<T: DeserializeOwned>(parameter: &str, text: &str) -> Result<T, ApiError> {
     let value = parse(parameter, text)?;
     if !value.is_object() {
-        return Err(errors::invalid_format(parameter, "a JSON object is expected"));
+        return Err(errors::invalid_format(
+            parameter,
+            "a JSON object is expected",
+        ));
     }
     serde_json::from_value(value).map_err(|e| errors::invalid_format(parameter, &e.to_string()))
 }
 
 /// Reads a JSON array of objects; absent or blank text is an empty list.
-pub(super) fn list<T: DeserializeOwned>(parameter: &str, text: Option<&str>) -> Result<Vec<T>, ApiError> {
-    let Some(text) = text.filter(|t| !t.trim().is_empty()) else { return Ok(Vec::new()) };
+pub(super) fn list<T: DeserializeOwned>(
+    parameter: &str,
+    text: Option<&str>,
+) -> Result<Vec<T>, ApiError> {
+    let Some(text) = text.filter(|t| !t.trim().is_empty()) else {
+        return Ok(Vec::new());
+    };
     let value = parse(parameter, text)?;
     if !value.is_array() {
-        return Err(errors::invalid_format(parameter, "a JSON array is expected"));
+        return Err(errors::invalid_format(
+            parameter,
+            "a JSON array is expected",
+        ));
     }
     serde_json::from_value(value).map_err(|e| errors::invalid_format(parameter, &e.to_string()))
 }
 
 fn parse(parameter: &str, text: &str) -> Result<Value, ApiError> {
-    serde_json::from_str(text).map(canonical).map_err(|e| errors::invalid_format(parameter, &e.to_string()))
+    serde_json::from_str(text)
+        .map(canonical)
+        .map_err(|e| errors::invalid_format(parameter, &e.to_string()))
 }
 
 /// The same value with upper-camel keys, typed scalars and no nulls.
@@ -66,7 +87,11 @@ fn typed(key: &str, value: Value) -> Option<Value> {
     if INTEGERS.contains(&key) {
         return match &value {
             Value::String(text) if text.trim().is_empty() => None,
-            Value::String(text) => Some(text.trim().parse::<i64>().map_or(value.clone(), Value::from)),
+            Value::String(text) => Some(
+                text.trim()
+                    .parse::<i64>()
+                    .map_or(value.clone(), Value::from),
+            ),
             _ => Some(value),
         };
     }
@@ -86,7 +111,9 @@ fn typed(key: &str, value: Value) -> Option<Value> {
 
 fn upper_first(key: &str) -> String {
     let mut letters = key.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -95,8 +122,14 @@ mod tests {
 
     #[test]
     fn keys_and_scalars_are_made_equal() {
-        let lower = parse("P", r#"{"serviceTimeout":"10000","vpcConfig":{"name":"a","port":80},"mock":false,"x":null}"#);
-        let upper = parse("P", r#"{"ServiceTimeout":10000,"VpcConfig":{"Name":"a","Port":"80"},"Mock":"FALSE"}"#);
+        let lower = parse(
+            "P",
+            r#"{"serviceTimeout":"10000","vpcConfig":{"name":"a","port":80},"mock":false,"x":null}"#,
+        );
+        let upper = parse(
+            "P",
+            r#"{"ServiceTimeout":10000,"VpcConfig":{"Name":"a","Port":"80"},"Mock":"FALSE"}"#,
+        );
         assert_eq!(lower.ok(), upper.ok());
     }
 
@@ -104,6 +137,10 @@ mod tests {
     fn a_wrong_shape_names_the_parameter() {
         let error = list::<Value>("RequestParameters", Some("{}")).unwrap_err();
         assert_eq!(error.code, "InvalidFormatRequestParameters");
-        assert!(list::<Value>("RequestParameters", Some(" ")).unwrap().is_empty());
+        assert!(
+            list::<Value>("RequestParameters", Some(" "))
+                .unwrap()
+                .is_empty()
+        );
     }
 }
