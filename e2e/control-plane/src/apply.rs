@@ -33,14 +33,14 @@ pub enum ApplyError {
     File(#[from] FileError),
     /// It is not YAML.
     #[error("not valid YAML: {0}")]
-    Yaml(#[from] serde_saphyr::Error),
+    Yaml(serde_saphyr::Error),
     /// A document is no Kubernetes object.
-    #[error("document {document} is no Kubernetes object: {source}")]
+    #[error("document {document} is no Kubernetes object: {cause}")]
     NoObject {
         /// Its number, from 1.
         document: usize,
         /// What is wrong with it.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// A document lacks a field every object needs.
     #[error("document {document} has no {field}")]
@@ -51,12 +51,12 @@ pub enum ApplyError {
         field: &'static str,
     },
     /// The API server refused it or does not know its kind.
-    #[error("{object}: {source}")]
+    #[error("{object}: {cause}")]
     Refused {
         /// Kind, namespace and name.
         object: String,
         /// What the API server said.
-        source: Box<kube::Error>,
+        cause: Box<kube::Error>,
     },
     /// A definition was not established in time.
     #[error("the CustomResourceDefinition {name} was not established within {} s: {reason}", ESTABLISH_LIMIT.as_secs())]
@@ -157,7 +157,8 @@ pub async fn apply_yaml_as(
 }
 
 fn parse(text: &str) -> Result<Vec<Manifest>, ApplyError> {
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)?;
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple(text).map_err(ApplyError::Yaml)?;
     let mut manifests = Vec::new();
     for (index, value) in documents
         .into_iter()
@@ -167,7 +168,7 @@ fn parse(text: &str) -> Result<Vec<Manifest>, ApplyError> {
         let document = index + 1;
         let missing = |field| ApplyError::Missing { document, field };
         let object: DynamicObject = serde_json::from_value(value)
-            .map_err(|source| ApplyError::NoObject { document, source })?;
+            .map_err(|cause| ApplyError::NoObject { document, cause })?;
         let types = object
             .types
             .as_ref()
@@ -190,9 +191,9 @@ struct Applier {
 
 impl Applier {
     async fn apply(&mut self, manifest: &Manifest) -> Result<DynamicObject, ApplyError> {
-        let refused = |source| ApplyError::Refused {
+        let refused = |cause| ApplyError::Refused {
             object: manifest.describe(),
-            source: Box::new(source),
+            cause: Box::new(cause),
         };
         let (resource, capabilities) = self.discover(&manifest.kind).await.map_err(refused)?;
         let api: Api<DynamicObject> = match capabilities.scope {

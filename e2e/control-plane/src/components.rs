@@ -32,12 +32,12 @@ pub enum SpawnError {
     #[error(transparent)]
     Log(#[from] FileError),
     /// The program could not be run.
-    #[error("cannot run {}: {source}", program.display())]
+    #[error("cannot run {}: {cause}", program.display())]
     Run {
         /// The program.
         program: PathBuf,
         /// The cause.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -85,9 +85,9 @@ impl Component {
             .current_dir(folder)
             .stdout(output)
             .stderr(errors);
-        let process = Guarded::spawn(command).map_err(|source| SpawnError::Run {
+        let process = Guarded::spawn(command).map_err(|cause| SpawnError::Run {
             program: program.to_path_buf(),
-            source,
+            cause,
         })?;
         Ok(Self { tool, log, process })
     }

@@ -43,12 +43,12 @@ pub enum ControlPlaneError {
     #[error(transparent)]
     Pki(#[from] PkiError),
     /// No port could be reserved.
-    #[error("cannot reserve {address} for the API server: {source}")]
+    #[error("cannot reserve {address} for the API server: {cause}")]
     Port {
         /// The address wanted; port 0 stands for any.
         address: SocketAddr,
         /// The cause.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A process could not be started.
     #[error(transparent)]
@@ -327,5 +327,5 @@ fn reserve_port(port: u16) -> Result<(u16, TcpSocket), ControlPlaneError> {
         socket.bind(address)?;
         Ok((socket.local_addr()?.port(), socket))
     };
-    reserve().map_err(|source| ControlPlaneError::Port { address, source })
+    reserve().map_err(|cause| ControlPlaneError::Port { address, cause })
 }

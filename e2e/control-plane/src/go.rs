@@ -47,12 +47,12 @@ pub enum GoError {
     #[error(transparent)]
     File(#[from] FileError),
     /// `go` could not be started, or its end not be seen.
-    #[error("{purpose}: cannot run `go`: {source}")]
+    #[error("{purpose}: cannot run `go`: {cause}")]
     Run {
         /// What `go` was wanted for.
         purpose: String,
         /// The cause.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -95,9 +95,9 @@ async fn run_program(
         .env("GOFLAGS", "-buildvcs=false");
     let shown = shown(&command);
 
-    let failed = |source| GoError::Run {
+    let failed = |cause| GoError::Run {
         purpose: purpose.to_owned(),
-        source,
+        cause,
     };
     let mut process = Guarded::spawn(command).map_err(failed)?;
     let started = Instant::now();

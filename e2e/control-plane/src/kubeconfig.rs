@@ -23,10 +23,10 @@ pub enum KubeconfigError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The kubeconfig is not valid.
-    #[error("kubeconfig: {0}")]
+    #[error(transparent)]
     Invalid(#[from] kube::config::KubeconfigError),
     /// The API server refused a token, or the client could not be built.
-    #[error("{0}")]
+    #[error(transparent)]
     Kube(#[from] kube::Error),
     /// The API server granted no token.
     #[error(
