@@ -173,7 +173,7 @@ impl Client {
     /// As [`Client::call`]; an answer of another shape has code `UnreadableAnswer`.
     pub async fn call_as<T: DeserializeOwned>(&self, call: RpcCall) -> Result<T, CloudError> {
         let operation = call.operation;
-        let value = self.call(call).await?;
+        let value = without_nulls(self.call(call).await?);
         serde_json::from_value(value).map_err(|error| {
             let effect = if operation.mutating() {
                 Effect::Unknown
@@ -295,6 +295,19 @@ impl Client {
             request_id,
         });
         (result, Some(credentials.access_key_id))
+    }
+}
+
+/// Answers say "nothing" by `null` as well as by leaving a member out.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
     }
 }
 
