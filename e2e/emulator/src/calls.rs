@@ -66,22 +66,39 @@ impl CallLog {
 
 /// Whether an action changes something in the cloud.
 pub fn is_mutating(action: &str) -> bool {
-    const READS: [&str; 10] =
-        ["Describe", "List", "Get", "Query", "Export", "DryRun", "Validate", "AssumeRole", "SdkGenerate", "Inquiry"];
+    const READS: [&str; 10] = [
+        "Describe",
+        "List",
+        "Get",
+        "Query",
+        "Export",
+        "DryRun",
+        "Validate",
+        "AssumeRole",
+        "SdkGenerate",
+        "Inquiry",
+    ];
     !READS.iter().any(|prefix| action.starts_with(prefix))
 }
 
 /// The ids and names of a call that help to tell what it was about.
-pub(crate) fn main_ids(params: Option<&Params>, answer: Option<&Value>) -> BTreeMap<String, String> {
+pub(crate) fn main_ids(
+    params: Option<&Params>,
+    answer: Option<&Value>,
+) -> BTreeMap<String, String> {
     let telling = |name: &str| {
         name == "ListenerPort"
             || name.ends_with("Name")
             || (["Id", "Ids"].iter().any(|end| name.ends_with(end))
                 && !["AccessKeyId", "RegionId", "RequestId"].contains(&name))
     };
-    let sent = params.into_iter().flat_map(Params::iter).filter(|(name, value)| telling(name) && !value.is_empty());
-    let mut ids: BTreeMap<String, String> =
-        sent.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let sent = params
+        .into_iter()
+        .flat_map(Params::iter)
+        .filter(|(name, value)| telling(name) && !value.is_empty());
+    let mut ids: BTreeMap<String, String> = sent
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     for (name, value) in answer.and_then(Value::as_object).into_iter().flatten() {
         match value {
             Value::String(text) if telling(name) && !text.is_empty() => {
@@ -111,12 +128,30 @@ mod tests {
 
     #[test]
     fn ids_of_request_and_answer_are_kept_and_secrets_are_not() {
-        let sent = [("GroupId", "g"), ("AccessKeyId", "k"), ("AppCode", "secret"), ("ApiName", "n")];
-        let params =
-            Params::new(Product::CloudApi, sent.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let sent = [
+            ("GroupId", "g"),
+            ("AccessKeyId", "k"),
+            ("AppCode", "secret"),
+            ("ApiName", "n"),
+        ];
+        let params = Params::new(
+            Product::CloudApi,
+            sent.map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
         let answer = serde_json::json!({"ApiId": "a", "AppId": 7, "Secret": "s"});
         let ids = main_ids(Some(&params), Some(&answer));
-        let ids: Vec<_> = ids.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(ids, [("ApiId", "a"), ("ApiName", "n"), ("AppId", "7"), ("GroupId", "g")]);
+        let ids: Vec<_> = ids
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                ("ApiId", "a"),
+                ("ApiName", "n"),
+                ("AppId", "7"),
+                ("GroupId", "g")
+            ]
+        );
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn respond(state: &AppState, parts: &Parts, path: &str, body: &Bytes)
     }
     match (&parts.method, path) {
         (&Method::GET, "health") => json_response(StatusCode::OK, &json!({"status": "ok"})),
-        (&Method::GET, "credentials") => metadata::credentials_uri(state, parts.uri.query().unwrap_or_default()),
+        (&Method::GET, "credentials") => {
+            metadata::credentials_uri(state, parts.uri.query().unwrap_or_default())
+        }
         (&Method::GET, "state") => dump(state),
         (&Method::PUT, "state") => restore(state, body),
         (&Method::GET, "calls") => calls(state),
@@ -29,9 +31,10 @@ pub(crate) fn respond(state: &AppState, parts: &Parts, path: &str, body: &Bytes)
         }
         (&Method::GET, "faults") => shown(state.faults().plan()),
         (&Method::POST, "faults") => set_faults(state, body),
-        (_, "health" | "credentials" | "state" | "calls" | "faults") => {
-            problem(StatusCode::METHOD_NOT_ALLOWED, &format!("{} is not possible here", parts.method))
-        }
+        (_, "health" | "credentials" | "state" | "calls" | "faults") => problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &format!("{} is not possible here", parts.method),
+        ),
         _ => problem(
             StatusCode::NOT_FOUND,
             "there are health, state, calls, faults, credentials and imds below /_emulator/",
@@ -61,16 +64,25 @@ fn restore(state: &AppState, body: &Bytes) -> Response {
             state.mark_changed();
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(error) => problem(StatusCode::BAD_REQUEST, &format!("not a state of this emulator: {error}")),
+        Err(error) => problem(
+            StatusCode::BAD_REQUEST,
+            &format!("not a state of this emulator: {error}"),
+        ),
     }
 }
 
 fn calls(state: &AppState) -> Response {
     let calls = state.calls().to_vec();
-    let lines: String =
-        calls.iter().filter_map(|call| serde_json::to_string(call).ok()).map(|line| line + "\n").collect();
+    let lines: String = calls
+        .iter()
+        .filter_map(|call| serde_json::to_string(call).ok())
+        .map(|line| line + "\n")
+        .collect();
     let mut response = Response::new(Body::from(lines));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-ndjson"),
+    );
     response
 }
 

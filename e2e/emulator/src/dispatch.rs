@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::api::{Answer, ApiError, Caller, Params, Product, Request};
 use crate::calls::{Call, is_mutating, main_ids};
 use crate::faults::{Effect, Loss, shorten_lists};
-use crate::protocol::{ActionSchema, Wire, action_schema, authenticate, error_response, ok_response};
+use crate::protocol::{
+    ActionSchema, Wire, action_schema, authenticate, error_response, ok_response,
+};
 use crate::state::AppState;
 use crate::world::World;
 use crate::{cloudapi, slb, sts, vpc};
@@ -27,7 +29,11 @@ struct Record {
 }
 
 /// Answers one API call.
-pub(crate) async fn api_call(state: &AppState, parts: &http::request::Parts, body: Bytes) -> Result<Response, Dropped> {
+pub(crate) async fn api_call(
+    state: &AppState,
+    parts: &http::request::Parts,
+    body: Bytes,
+) -> Result<Response, Dropped> {
     let wire = Wire::new(parts, body);
     let now = Timestamp::now();
     let mut record = Record::new(&wire, now);
@@ -40,7 +46,10 @@ pub(crate) async fn api_call(state: &AppState, parts: &http::request::Parts, bod
 
 impl Record {
     fn new(wire: &Wire, time: Timestamp) -> Self {
-        let action = wire.param("Action").or_else(|| wire.header("x-acs-action")).unwrap_or_default();
+        let action = wire
+            .param("Action")
+            .or_else(|| wire.header("x-acs-action"))
+            .unwrap_or_default();
         Self {
             call: Call {
                 time,
@@ -63,15 +72,26 @@ fn new_request_id() -> String {
     crate::ids::Ids::new(format!("{:032x}", rand::random::<u128>())).uuid()
 }
 
-fn prepare(state: &AppState, wire: &Wire, now: Timestamp, record: &mut Record) -> Result<Request, ApiError> {
+fn prepare(
+    state: &AppState,
+    wire: &Wire,
+    now: Timestamp,
+    record: &mut Record,
+) -> Result<Request, ApiError> {
     let (product, schema) = resolve(wire, &record.call.action)?;
     record.call.product = Some(product);
     let caller = authenticate(state, wire, product, &record.call.action, now)?;
     record.call.access_key_id.clone_from(&caller.access_key_id);
-    let merged = wire.merged().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let merged = wire
+        .merged()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let params = Params::new(product, merged);
     record.call.ids = main_ids(Some(&params), None);
-    record.call.unknown_parameters = schema.unknown(&params).into_iter().map(str::to_owned).collect();
+    record.call.unknown_parameters = schema
+        .unknown(&params)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     schema.check(&params)?;
     let region = region(state, product, &params, &record.call.action)?;
     Ok(request(state, record, product, params, caller, region))
@@ -86,7 +106,8 @@ fn request(
     region: String,
 ) -> Request {
     let now = record.call.time;
-    let delay = SignedDuration::try_from(state.faults().consistency_delay()).unwrap_or(SignedDuration::ZERO);
+    let delay = SignedDuration::try_from(state.faults().consistency_delay())
+        .unwrap_or(SignedDuration::ZERO);
     Request {
         product,
         action: record.call.action.clone(),
@@ -102,22 +123,38 @@ fn request(
 /// The product by `Version`, the action by its table.
 fn resolve(wire: &Wire, action: &str) -> Result<(Product, &'static ActionSchema), ApiError> {
     if !matches!(wire.method.as_str(), "GET" | "POST") {
-        return Err(ApiError::bad_request("UnsupportedHTTPMethod", "This http method is not supported."));
+        return Err(ApiError::bad_request(
+            "UnsupportedHTTPMethod",
+            "This http method is not supported.",
+        ));
     }
     let not_found = || {
-        ApiError::not_found("InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+        ApiError::not_found(
+            "InvalidAction.NotFound",
+            "Specified api is not found, please check your url and method.",
+        )
     };
     if wire.path != "/" {
         return Err(not_found());
     }
     if action.is_empty() {
-        return Err(ApiError::bad_request("MissingAction", "Action is mandatory for this action."));
+        return Err(ApiError::bad_request(
+            "MissingAction",
+            "Action is mandatory for this action.",
+        ));
     }
-    let version = wire.param("Version").or_else(|| wire.header("x-acs-version")).ok_or_else(|| {
-        ApiError::bad_request("MissingVersion", "Version is mandatory for this action.")
+    let version = wire
+        .param("Version")
+        .or_else(|| wire.header("x-acs-version"))
+        .ok_or_else(|| {
+            ApiError::bad_request("MissingVersion", "Version is mandatory for this action.")
+        })?;
+    let product = Product::of_version(version).ok_or_else(|| {
+        ApiError::bad_request(
+            "InvalidVersion",
+            "Specified parameter Version is not valid.",
+        )
     })?;
-    let product = Product::of_version(version)
-        .ok_or_else(|| ApiError::bad_request("InvalidVersion", "Specified parameter Version is not valid."))?;
     match action_schema(product, action)? {
         Some(schema) => Ok((product, schema)),
         None if product == Product::CloudApi => Err(ApiError::not_found(
@@ -128,18 +165,30 @@ fn resolve(wire: &Wire, action: &str) -> Result<(Product, &'static ActionSchema)
     }
 }
 
-fn region(state: &AppState, product: Product, params: &Params, action: &str) -> Result<String, ApiError> {
+fn region(
+    state: &AppState,
+    product: Product,
+    params: &Params,
+    action: &str,
+) -> Result<String, ApiError> {
     let own = state.world().region.clone();
     match params.filled("RegionId") {
         Some(other) if other != own && product != Product::Sts && action != "DescribeRegions" => {
-            Err(ApiError::not_found("InvalidRegionId.NotFound", "The specified RegionId does not exist."))
+            Err(ApiError::not_found(
+                "InvalidRegionId.NotFound",
+                "The specified RegionId does not exist.",
+            ))
         }
         _ => Ok(own),
     }
 }
 
 /// Carries out a call under the faults in force. The outer error means: say nothing.
-async fn carry_out(state: &AppState, request: &Request, record: &mut Record) -> Result<Answer, Loss> {
+async fn carry_out(
+    state: &AppState,
+    request: &Request,
+    record: &mut Record,
+) -> Result<Answer, Loss> {
     let decision = {
         let mut faults = state.faults();
         if let Err(error) = faults.meter(request.product, &request.action) {
@@ -194,7 +243,11 @@ fn note_outcome(record: &mut Record, answer: &Answer) {
     }
 }
 
-async fn finish(state: &AppState, mut record: Record, answer: Result<Answer, Loss>) -> Result<Response, Dropped> {
+async fn finish(
+    state: &AppState,
+    mut record: Record,
+    answer: Result<Answer, Loss>,
+) -> Result<Response, Dropped> {
     match &answer {
         Ok(answer) => note_outcome(&mut record, answer),
         Err(_) => record.call.answered = false,
@@ -230,6 +283,8 @@ pub(crate) fn json_response(status: StatusCode, value: &Value) -> Response {
     let mut response = Response::new(axum::body::Body::from(value.to_string()));
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
     response
 }

@@ -32,7 +32,9 @@ impl MetadataTokens {
     }
 
     fn knows(&self, token: &str) -> bool {
-        self.valid.get(token).is_some_and(|end| *end > Instant::now())
+        self.valid
+            .get(token)
+            .is_some_and(|end| *end > Instant::now())
     }
 }
 
@@ -51,15 +53,25 @@ pub(crate) fn credentials_uri(state: &AppState, query: &str) -> Response {
 }
 
 /// The metadata service below `/_emulator/imds`; `path` begins with `/latest`.
-pub(crate) fn instance_metadata(state: &AppState, method: &Method, path: &str, headers: &HeaderMap) -> Response {
+pub(crate) fn instance_metadata(
+    state: &AppState,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Response {
     if path == "/latest/api/token" {
         return token(state, method, headers);
     }
-    let token = headers.get("x-aliyun-ecs-metadata-token").and_then(|value| value.to_str().ok());
+    let token = headers
+        .get("x-aliyun-ecs-metadata-token")
+        .and_then(|value| value.to_str().ok());
     if !token.is_some_and(|token| state.metadata_tokens().knows(token)) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    match path.strip_prefix("/latest/meta-data/ram/security-credentials").map(|rest| rest.trim_matches('/')) {
+    match path
+        .strip_prefix("/latest/meta-data/ram/security-credentials")
+        .map(|rest| rest.trim_matches('/'))
+    {
         Some("") => INSTANCE_ROLE.into_response(),
         Some(INSTANCE_ROLE) => json_response(StatusCode::OK, &keys(state, INSTANCE_ROLE, 6 * 3600)),
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -75,7 +87,10 @@ fn token(state: &AppState, method: &Method, headers: &HeaderMap) -> Response {
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
         .filter(|seconds| (1..=21_600).contains(seconds));
     match lifetime {
-        Some(seconds) => state.metadata_tokens().hand_out(Duration::from_secs(seconds)).into_response(),
+        Some(seconds) => state
+            .metadata_tokens()
+            .hand_out(Duration::from_secs(seconds))
+            .into_response(),
         None => StatusCode::BAD_REQUEST.into_response(),
     }
 }

@@ -19,7 +19,9 @@ pub enum PersistError {
         source: io::Error,
     },
     /// It holds something else.
-    #[error("state file {path} holds no state of this emulator ({source}); remove it to start afresh")]
+    #[error(
+        "state file {path} holds no state of this emulator ({source}); remove it to start afresh"
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -43,10 +45,17 @@ pub fn load(path: &Path, region: &str, account_id: &str) -> Result<Option<World>
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(PersistError::Io { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(PersistError::Io {
+                path: path.to_owned(),
+                source,
+            });
+        }
     };
-    let world: World = serde_json::from_slice(&bytes)
-        .map_err(|source| PersistError::Format { path: path.to_owned(), source })?;
+    let world: World = serde_json::from_slice(&bytes).map_err(|source| PersistError::Format {
+        path: path.to_owned(),
+        source,
+    })?;
     if world.region != region || world.account_id != account_id {
         return Err(PersistError::Foreign {
             path: path.to_owned(),
@@ -59,9 +68,14 @@ pub fn load(path: &Path, region: &str, account_id: &str) -> Result<Option<World>
 
 /// Writes the world next to the file and renames it, so that the file is always whole.
 pub fn save(path: &Path, world: &World) -> Result<(), PersistError> {
-    let io_error = |source| PersistError::Io { path: path.to_owned(), source };
-    let bytes = serde_json::to_vec_pretty(world)
-        .map_err(|source| PersistError::Format { path: path.to_owned(), source })?;
+    let io_error = |source| PersistError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = serde_json::to_vec_pretty(world).map_err(|source| PersistError::Format {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     std::fs::write(&temporary, bytes).map_err(io_error)?;
@@ -74,8 +88,14 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Saves on change until the emulator stops, and then once more.
 pub(crate) async fn keep_saved(state: AppState, path: PathBuf) {
     let stopping = state.stopping().clone();
-    while stopping.run_until_cancelled(state.changed()).await.is_some() {
-        stopping.run_until_cancelled(tokio::time::sleep(GATHER)).await;
+    while stopping
+        .run_until_cancelled(state.changed())
+        .await
+        .is_some()
+    {
+        stopping
+            .run_until_cancelled(tokio::time::sleep(GATHER))
+            .await;
         save_now(&state, &path).await;
     }
     save_now(&state, &path).await;
@@ -99,10 +119,16 @@ mod tests {
     fn a_saved_world_comes_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("state.json");
-        assert!(load(&file, "cn-hangzhou", "1").expect("no file is fine").is_none());
+        assert!(
+            load(&file, "cn-hangzhou", "1")
+                .expect("no file is fine")
+                .is_none()
+        );
         let world = World::new("cn-hangzhou", "1");
         save(&file, &world).expect("saved");
-        let again = load(&file, "cn-hangzhou", "1").expect("read").expect("there");
+        let again = load(&file, "cn-hangzhou", "1")
+            .expect("read")
+            .expect("there");
         assert_eq!(again.vpc.vswitches.len(), 3);
         assert_eq!(
             serde_json::to_value(&world).expect("serializable"),
@@ -115,10 +141,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("state.json");
         save(&file, &World::new("cn-hangzhou", "1")).expect("saved");
-        let refusal = load(&file, "cn-beijing", "1").expect_err("another region").to_string();
-        assert!(refusal.contains("cn-hangzhou") && refusal.contains("cn-beijing"), "{refusal}");
+        let refusal = load(&file, "cn-beijing", "1")
+            .expect_err("another region")
+            .to_string();
+        assert!(
+            refusal.contains("cn-hangzhou") && refusal.contains("cn-beijing"),
+            "{refusal}"
+        );
         std::fs::write(&file, "{").expect("written");
-        let refusal = load(&file, "cn-hangzhou", "1").expect_err("broken").to_string();
+        let refusal = load(&file, "cn-hangzhou", "1")
+            .expect_err("broken")
+            .to_string();
         assert!(refusal.contains("remove it"), "{refusal}");
     }
 }

@@ -100,7 +100,10 @@ impl Count {
     fn fires(&mut self, rule: &Rule, random: &mut StdRng) -> bool {
         self.matched += 1;
         let due = self.matched > rule.after && rule.times.is_none_or(|times| self.fired < times);
-        let fires = due && rule.probability.is_none_or(|probability| random.random::<f64>() < probability);
+        let fires = due
+            && rule
+                .probability
+                .is_none_or(|probability| random.random::<f64>() < probability);
         self.fired += u64::from(fires);
         fires
     }
@@ -115,7 +118,10 @@ mod tests {
     }
 
     fn hit(injector: &mut Injector, action: &str) -> bool {
-        injector.decide(Product::CloudApi, action, action.starts_with("Create")).effect.is_some()
+        injector
+            .decide(Product::CloudApi, action, action.starts_with("Create"))
+            .effect
+            .is_some()
     }
 
     #[test]
@@ -145,7 +151,9 @@ mod tests {
         let plan = r#"{"seed":7,"rules":[{"probability":0.5,"effect":{"type":"throttle"}}]}"#;
         let run = || {
             let mut injector = injector(plan);
-            (0..64).map(|_| hit(&mut injector, "CreateApi")).collect::<Vec<bool>>()
+            (0..64)
+                .map(|_| hit(&mut injector, "CreateApi"))
+                .collect::<Vec<bool>>()
         };
         let first = run();
         assert_eq!(first, run());
@@ -159,6 +167,11 @@ mod tests {
         );
         let decision = injector.decide(Product::Slb, "CreateLoadBalancer", true);
         assert_eq!(decision.delay, Duration::from_millis(11));
-        assert_eq!(decision.effect, Some(Effect::Throttle { retry_after_ms: None }));
+        assert_eq!(
+            decision.effect,
+            Some(Effect::Throttle {
+                retry_after_ms: None
+            })
+        );
     }
 }

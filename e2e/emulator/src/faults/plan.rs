@@ -56,7 +56,12 @@ pub struct Rule {
 
 /// What a rule does to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Effect {
     /// Refused with `Throttling.User`; nothing is changed.
     Throttle {
@@ -122,11 +127,16 @@ fn unavailable() -> u16 {
 impl Plan {
     /// Reads and checks a plan.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let plan: Self = serde_json::from_slice(json).map_err(|error| format!("not a fault plan: {error}"))?;
+        let plan: Self =
+            serde_json::from_slice(json).map_err(|error| format!("not a fault plan: {error}"))?;
         for (index, rule) in plan.rules.iter().enumerate() {
-            rule.check().map_err(|problem| format!("rules[{index}]: {problem}"))?;
+            rule.check()
+                .map_err(|problem| format!("rules[{index}]: {problem}"))?;
         }
-        if plan.quota.is_some_and(|quota| quota.requests_per_second == 0) {
+        if plan
+            .quota
+            .is_some_and(|quota| quota.requests_per_second == 0)
+        {
             return Err("quota.requestsPerSecond: 0 would refuse every call; leave the quota out or give 1 or more".to_owned());
         }
         Ok(plan)
@@ -135,16 +145,19 @@ impl Plan {
 
 impl Rule {
     fn check(&self) -> Result<(), String> {
-        if let Some(probability) = self.probability.filter(|probability| !(0.0..=1.0).contains(probability)) {
+        if let Some(probability) = self
+            .probability
+            .filter(|probability| !(0.0..=1.0).contains(probability))
+        {
             return Err(format!("probability: {probability} is not within 0 and 1"));
         }
         match &self.effect {
-            Effect::ServerError { status } if !(500..600).contains(status) => {
-                Err(format!("effect.status: {status} is no server error; give 500 to 599, or use the effect error"))
-            }
-            Effect::Error { status, .. } if !(400..600).contains(status) => {
-                Err(format!("effect.status: {status} is no error; give 400 to 599"))
-            }
+            Effect::ServerError { status } if !(500..600).contains(status) => Err(format!(
+                "effect.status: {status} is no server error; give 500 to 599, or use the effect error"
+            )),
+            Effect::Error { status, .. } if !(400..600).contains(status) => Err(format!(
+                "effect.status: {status} is no error; give 400 to 599"
+            )),
             _ => Ok(()),
         }
     }
@@ -157,7 +170,9 @@ impl Rule {
                 None => action == pattern,
             },
         };
-        action_matches && self.product.is_none_or(|own| own == product) && (mutating || !self.mutating_only)
+        action_matches
+            && self.product.is_none_or(|own| own == product)
+            && (mutating || !self.mutating_only)
     }
 }
 
@@ -165,9 +180,9 @@ impl Effect {
     /// The refusal of an effect that refuses.
     pub fn refusal(&self) -> Option<ApiError> {
         match self {
-            Self::Throttle { retry_after_ms } => {
-                Some(ApiError::throttled(retry_after_ms.map(Duration::from_millis)))
-            }
+            Self::Throttle { retry_after_ms } => Some(ApiError::throttled(
+                retry_after_ms.map(Duration::from_millis),
+            )),
             Self::ServerError { status: 500 } => Some(ApiError::internal(
                 "The request processing has failed due to some unknown error, exception or failure.",
             )),
@@ -176,7 +191,11 @@ impl Effect {
                 "ServiceUnavailable",
                 "The request has failed due to a temporary failure of the server.",
             )),
-            Self::Error { status, code, message } => Some(ApiError::new(*status, code, message)),
+            Self::Error {
+                status,
+                code,
+                message,
+            } => Some(ApiError::new(*status, code, message)),
             Self::AppliedButUnanswered { .. }
             | Self::Delay { .. }
             | Self::Hang
@@ -195,8 +214,14 @@ mod tests {
         let refusal = |json: &str| Plan::parse(json.as_bytes()).expect_err("refused");
         assert!(refusal(r#"{"rules":[{"effect":{"type":"explode"}}]}"#).contains("explode"));
         assert!(refusal(r#"{"rules":[{"effekt":{}}]}"#).contains("effekt"));
-        assert!(refusal(r#"{"rules":[{"probability":2,"effect":{"type":"hang"}}]}"#).contains("rules[0]: probability"));
-        assert!(refusal(r#"{"rules":[{"effect":{"type":"serverError","status":404}}]}"#).contains("404"));
+        assert!(
+            refusal(r#"{"rules":[{"probability":2,"effect":{"type":"hang"}}]}"#)
+                .contains("rules[0]: probability")
+        );
+        assert!(
+            refusal(r#"{"rules":[{"effect":{"type":"serverError","status":404}}]}"#)
+                .contains("404")
+        );
         assert!(refusal(r#"{"quota":{"requestsPerSecond":0}}"#).contains("quota"));
     }
 

@@ -21,16 +21,35 @@ struct Window {
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Meter {
-    pub(super) fn count(&mut self, quota: Quota, product: Product, action: &str) -> Result<(), ApiError> {
+    pub(super) fn count(
+        &mut self,
+        quota: Quota,
+        product: Product,
+        action: &str,
+    ) -> Result<(), ApiError> {
         self.count_at(quota, product, action, Instant::now())
     }
 
-    fn count_at(&mut self, quota: Quota, product: Product, action: &str, now: Instant) -> Result<(), ApiError> {
-        let window =
-            self.windows.entry((product, action.to_owned())).or_insert(Window { opened: now, calls: 0 });
+    fn count_at(
+        &mut self,
+        quota: Quota,
+        product: Product,
+        action: &str,
+        now: Instant,
+    ) -> Result<(), ApiError> {
+        let window = self
+            .windows
+            .entry((product, action.to_owned()))
+            .or_insert(Window {
+                opened: now,
+                calls: 0,
+            });
         let age = now.duration_since(window.opened);
         if age >= SECOND {
-            *window = Window { opened: now, calls: 0 };
+            *window = Window {
+                opened: now,
+                calls: 0,
+            };
         }
         window.calls += 1;
         if window.calls > quota.requests_per_second {
@@ -46,7 +65,9 @@ mod tests {
 
     #[test]
     fn each_action_has_its_own_second() {
-        let quota = Quota { requests_per_second: 2 };
+        let quota = Quota {
+            requests_per_second: 2,
+        };
         let mut meter = Meter::default();
         let start = Instant::now();
         let mut call = |action: &str, at: Instant| meter.count_at(quota, Product::Slb, action, at);

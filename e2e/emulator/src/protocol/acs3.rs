@@ -32,16 +32,22 @@ impl Authorization {
         for field in fields.split(',') {
             match field.trim().split_once('=') {
                 Some(("Credential", value)) => credential = Some(value.to_owned()),
-                Some(("SignedHeaders", value)) => signed = Some(value.split(';').map(str::to_owned).collect()),
+                Some(("SignedHeaders", value)) => {
+                    signed = Some(value.split(';').map(str::to_owned).collect())
+                }
                 Some(("Signature", value)) => signature = Some(value.to_owned()),
                 _ => {}
             }
         }
         match (credential, signed, signature) {
-            (Some(access_key_id), Some(signed_headers), Some(signature)) => {
-                Ok(Self { access_key_id, signed_headers, signature })
-            }
-            _ => Err(incomplete("Authorization needs Credential, SignedHeaders and Signature")),
+            (Some(access_key_id), Some(signed_headers), Some(signature)) => Ok(Self {
+                access_key_id,
+                signed_headers,
+                signature,
+            }),
+            _ => Err(incomplete(
+                "Authorization needs Credential, SignedHeaders and Signature",
+            )),
         }
     }
 
@@ -76,7 +82,9 @@ impl Authorization {
             })
             .find(|name| !covered(name));
         match unsigned {
-            Some(name) => Err(incomplete(&format!("the header {name} is not among the SignedHeaders"))),
+            Some(name) => Err(incomplete(&format!(
+                "the header {name} is not among the SignedHeaders"
+            ))),
             None if !covered("host") => Err(incomplete("the header host is not signed")),
             None => Ok(()),
         }
@@ -85,11 +93,20 @@ impl Authorization {
     fn canonical_request(&self, wire: &Wire, body_hash: &str) -> String {
         let mut names = self.signed_headers.clone();
         names.sort_unstable();
-        let headers: String =
-            names.iter().map(|name| format!("{name}:{}\n", wire.header(name).unwrap_or_default().trim())).collect();
-        let query = canonical_query(wire.query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let headers: String = names
+            .iter()
+            .map(|name| format!("{name}:{}\n", wire.header(name).unwrap_or_default().trim()))
+            .collect();
+        let query = canonical_query(
+            wire.query
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
         let names = names.join(";");
-        format!("{}\n{}\n{query}\n{headers}\n{names}\n{body_hash}", wire.method, wire.path)
+        format!(
+            "{}\n{}\n{query}\n{headers}\n{names}\n{body_hash}",
+            wire.method, wire.path
+        )
     }
 }
 
@@ -147,14 +164,18 @@ mod tests {
             "",
         );
         let header = "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version,Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0";
-        let authorization = Authorization::parse(header).expect("ACS3").expect("complete");
+        let authorization = Authorization::parse(header)
+            .expect("ACS3")
+            .expect("complete");
         let canonical = authorization.canonical_request(&wire, &empty);
         assert_eq!(
             hex::encode(Sha256::digest(canonical)),
             "7ea06492da5221eba5297e897ce16e55f964061054b7695beedaac1145b1e259"
         );
         assert_eq!(authorization.verify(&wire, "YourAccessKeySecret"), Ok(()));
-        let refusal = authorization.verify(&wire, "other").expect_err("wrong secret");
+        let refusal = authorization
+            .verify(&wire, "other")
+            .expect_err("wrong secret");
         assert_eq!(refusal.code, "SignatureDoesNotMatch");
     }
 
@@ -178,7 +199,9 @@ mod tests {
             "RequestParameters=%5B%7B%22x%22%3A%22y%2Bz%20%2A~%22%7D%5D",
         );
         let header = "ACS3-HMAC-SHA256 Credential=testid,SignedHeaders=content-type;host;x-acs-accesskey-id;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-security-token;x-acs-signature-nonce;x-acs-version,Signature=0a535db92a85b8b66b84134189bb928596e9ea2a879127e8ff0fbb927552c319";
-        let authorization = Authorization::parse(header).expect("ACS3").expect("complete");
+        let authorization = Authorization::parse(header)
+            .expect("ACS3")
+            .expect("complete");
         let canonical = authorization.canonical_request(&wire, body_hash);
         assert_eq!(
             hex::encode(Sha256::digest(canonical)),
@@ -192,10 +215,18 @@ mod tests {
     fn an_unsigned_acs_header_is_refused() {
         let wire = wire("/", &[("host", "h"), ("x-acs-date", "d")], "");
         let header = "ACS3-HMAC-SHA256 Credential=a,SignedHeaders=host,Signature=00";
-        let authorization = Authorization::parse(header).expect("ACS3").expect("complete");
-        let refusal = authorization.verify(&wire, "s").expect_err("x-acs-date is not signed");
+        let authorization = Authorization::parse(header)
+            .expect("ACS3")
+            .expect("complete");
+        let refusal = authorization
+            .verify(&wire, "s")
+            .expect_err("x-acs-date is not signed");
         assert_eq!(refusal.code, "IncompleteSignature");
-        assert!(refusal.message.contains("x-acs-date"), "{}", refusal.message);
+        assert!(
+            refusal.message.contains("x-acs-date"),
+            "{}",
+            refusal.message
+        );
     }
 
     #[test]

@@ -50,10 +50,16 @@ fn authenticate_acs3(
 
 fn authenticate_v1(state: &AppState, wire: &Wire, now: Timestamp) -> Result<Caller, ApiError> {
     let id = wire.param("AccessKeyId").ok_or_else(|| {
-        ApiError::bad_request("MissingAccessKeyId", "AccessKeyId is mandatory for this action.")
+        ApiError::bad_request(
+            "MissingAccessKeyId",
+            "AccessKeyId is mandatory for this action.",
+        )
     })?;
     if wire.param("Signature").is_none() {
-        return Err(ApiError::bad_request("MissingSignature", "Signature is mandatory for this action."));
+        return Err(ApiError::bad_request(
+            "MissingSignature",
+            "Signature is mandatory for this action.",
+        ));
     }
     check_clock(wire.param("Timestamp"), now)?;
     let key = find_key(state, id, wire.param("SecurityToken"), now)?;
@@ -63,14 +69,27 @@ fn authenticate_v1(state: &AppState, wire: &Wire, now: Timestamp) -> Result<Call
 }
 
 fn caller(state: &AppState, access_key_id: String, role_arn: Option<String>) -> Caller {
-    Caller { account_id: state.world().account_id.clone(), access_key_id, role_arn }
+    Caller {
+        account_id: state.world().account_id.clone(),
+        access_key_id,
+        role_arn,
+    }
 }
 
-fn find_key(state: &AppState, id: &str, token: Option<&str>, now: Timestamp) -> Result<Key, ApiError> {
+fn find_key(
+    state: &AppState,
+    id: &str,
+    token: Option<&str>,
+    now: Timestamp,
+) -> Result<Key, ApiError> {
     let key = lookup(state, id, now)?;
     match (&key.token, token) {
         (None, None) => Ok(key),
-        (Some(expected), Some(given)) if bool::from(expected.as_bytes().ct_eq(given.as_bytes())) => Ok(key),
+        (Some(expected), Some(given))
+            if bool::from(expected.as_bytes().ct_eq(given.as_bytes())) =>
+        {
+            Ok(key)
+        }
         (Some(_), None) => Err(unknown_key()),
         (_, Some(_)) => Err(ApiError::bad_request(
             "InvalidSecurityToken.MismatchWithAccessKey",
@@ -81,12 +100,19 @@ fn find_key(state: &AppState, id: &str, token: Option<&str>, now: Timestamp) -> 
 
 fn lookup(state: &AppState, id: &str, now: Timestamp) -> Result<Key, ApiError> {
     if let Some(secret) = state.config().access_keys.get(id) {
-        return Ok(Key { secret: secret.clone(), token: None, role_arn: None });
+        return Ok(Key {
+            secret: secret.clone(),
+            token: None,
+            role_arn: None,
+        });
     }
     let world = state.world();
     let session = world.sts.sessions.get(id).ok_or_else(unknown_key)?;
     if session.expires <= now {
-        return Err(ApiError::bad_request("InvalidSecurityToken.Expired", "Specified SecurityToken is expired."));
+        return Err(ApiError::bad_request(
+            "InvalidSecurityToken.Expired",
+            "Specified SecurityToken is expired.",
+        ));
     }
     Ok(Key {
         secret: session.secret.clone(),
@@ -96,12 +122,18 @@ fn lookup(state: &AppState, id: &str, now: Timestamp) -> Result<Key, ApiError> {
 }
 
 fn unknown_key() -> ApiError {
-    ApiError::not_found("InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+    ApiError::not_found(
+        "InvalidAccessKeyId.NotFound",
+        "Specified access key is not found.",
+    )
 }
 
 fn check_clock(sent: Option<&str>, now: Timestamp) -> Result<(), ApiError> {
     let sent = sent.ok_or_else(|| {
-        ApiError::bad_request("MissingTimestamp", "Timestamp is mandatory for this action.")
+        ApiError::bad_request(
+            "MissingTimestamp",
+            "Timestamp is mandatory for this action.",
+        )
     })?;
     // The one form the protocol knows, 2026-11-20T00:00:00Z; a library would accept many more.
     let shaped = sent.len() == 20 && sent.ends_with('Z') && sent.get(10..11) == Some("T");
@@ -121,14 +153,25 @@ fn check_clock(sent: Option<&str>, now: Timestamp) -> Result<(), ApiError> {
 }
 
 /// Only a verified request uses up its nonce, so that nobody can spoil another's.
-fn check_nonce(state: &AppState, id: &str, nonce: Option<&str>, now: Timestamp) -> Result<(), ApiError> {
+fn check_nonce(
+    state: &AppState,
+    id: &str,
+    nonce: Option<&str>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
     let nonce = nonce.ok_or_else(|| {
-        ApiError::bad_request("MissingSignatureNonce", "SignatureNonce is mandatory for this action.")
+        ApiError::bad_request(
+            "MissingSignatureNonce",
+            "SignatureNonce is mandatory for this action.",
+        )
     })?;
     if state.nonces().record(id, nonce, now) {
         Ok(())
     } else {
-        Err(ApiError::bad_request("SignatureNonceUsed", "Specified signature nonce was used already."))
+        Err(ApiError::bad_request(
+            "SignatureNonceUsed",
+            "Specified signature nonce was used already.",
+        ))
     }
 }
 

@@ -17,11 +17,17 @@ pub struct Nonces {
 impl Nonces {
     /// Records a nonce of a key; `false` when it was used before.
     pub fn record(&mut self, access_key_id: &str, nonce: &str, now: Timestamp) -> bool {
-        if self.swept.is_none_or(|swept| now.duration_since(swept) > CLOCK_WINDOW) {
-            self.seen.retain(|_, at| now.duration_since(*at) <= CLOCK_WINDOW * 2);
+        if self
+            .swept
+            .is_none_or(|swept| now.duration_since(swept) > CLOCK_WINDOW)
+        {
+            self.seen
+                .retain(|_, at| now.duration_since(*at) <= CLOCK_WINDOW * 2);
             self.swept = Some(now);
         }
-        self.seen.insert(format!("{access_key_id}/{nonce}"), now).is_none()
+        self.seen
+            .insert(format!("{access_key_id}/{nonce}"), now)
+            .is_none()
     }
 }
 

@@ -30,7 +30,9 @@ pub fn error_response(error: &ApiError, request_id: &str, host: &str) -> Respons
     let mut response = response(status, &body, request_id);
     if let Some(wait) = error.retry_after {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        response.headers_mut().insert("x-acs-retry-after", HeaderValue::from(millis));
+        response
+            .headers_mut()
+            .insert("x-acs-retry-after", HeaderValue::from(millis));
     }
     response
 }
@@ -39,7 +41,10 @@ fn response(status: StatusCode, body: &Value, request_id: &str) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json;charset=utf-8"),
+    );
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-acs-request-id", id);
     }

@@ -43,6 +43,9 @@ struct RawAction {
     params_sdk_only: BTreeMap<String, Value>,
 }
 
+/// All actions of all products.
+type Tables = BTreeMap<Product, BTreeMap<String, ActionSchema>>;
+
 /// The common parameters of the protocol, which no action lists.
 const COMMON: &[&str] = &[
     "AccessKeyId",
@@ -64,24 +67,37 @@ const COMMON: &[&str] = &[
 ];
 
 /// The schema of an action, `None` when the product has no such action.
-pub fn action_schema(product: Product, action: &str) -> Result<Option<&'static ActionSchema>, ApiError> {
-    static TABLES: OnceLock<Result<BTreeMap<Product, BTreeMap<String, ActionSchema>>, String>> = OnceLock::new();
+pub fn action_schema(
+    product: Product,
+    action: &str,
+) -> Result<Option<&'static ActionSchema>, ApiError> {
+    static TABLES: OnceLock<Result<Tables, String>> = OnceLock::new();
     match TABLES.get_or_init(load) {
         Ok(tables) => Ok(tables.get(&product).and_then(|actions| actions.get(action))),
-        Err(problem) => Err(ApiError::internal(format!("the embedded API metadata is broken: {problem}"))),
+        Err(problem) => Err(ApiError::internal(format!(
+            "the embedded API metadata is broken: {problem}"
+        ))),
     }
 }
 
-fn load() -> Result<BTreeMap<Product, BTreeMap<String, ActionSchema>>, String> {
+fn load() -> Result<Tables, String> {
     let sources = [
-        (Product::CloudApi, include_str!("../../openapi/cloudapi.json")),
+        (
+            Product::CloudApi,
+            include_str!("../../openapi/cloudapi.json"),
+        ),
         (Product::Slb, include_str!("../../openapi/slb.json")),
         (Product::Vpc, include_str!("../../openapi/vpc.json")),
         (Product::Sts, include_str!("../../openapi/sts.json")),
     ];
     let parse = |(product, text): (Product, &str)| {
-        let file: File = serde_json::from_str(text).map_err(|error| format!("{product}: {error}"))?;
-        let actions = file.actions.into_iter().map(|(name, raw)| (name, ActionSchema::from(raw))).collect();
+        let file: File =
+            serde_json::from_str(text).map_err(|error| format!("{product}: {error}"))?;
+        let actions = file
+            .actions
+            .into_iter()
+            .map(|(name, raw)| (name, ActionSchema::from(raw)))
+            .collect();
         Ok((product, actions))
     };
     sources.into_iter().map(parse).collect()
@@ -89,8 +105,14 @@ fn load() -> Result<BTreeMap<Product, BTreeMap<String, ActionSchema>>, String> {
 
 impl From<RawAction> for ActionSchema {
     fn from(raw: RawAction) -> Self {
-        let params = raw.params.into_iter().filter_map(|(name, value)| Some((name, Param::parse(&value)?)));
-        Self { params: params.collect(), also_known: raw.params_sdk_only.into_keys().collect() }
+        let params = raw
+            .params
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, Param::parse(&value)?)));
+        Self {
+            params: params.collect(),
+            also_known: raw.params_sdk_only.into_keys().collect(),
+        }
     }
 }
 
@@ -130,7 +152,11 @@ impl ActionSchema {
                 || self.params.contains_key(root)
                 || self.also_known.iter().any(|other| other == root)
         };
-        params.iter().map(|(name, _)| name).filter(|name| !known(name)).collect()
+        params
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !known(name))
+            .collect()
     }
 }
 
@@ -138,19 +164,28 @@ impl Param {
     fn check(&self, name: &str, params: &Params) -> Result<(), ApiError> {
         let prefix = format!("{name}.");
         let given = match self.kind {
-            Kind::List => params.iter().any(|(key, _)| key.starts_with(&prefix)) || params.filled(name).is_some(),
+            Kind::List => {
+                params.iter().any(|(key, _)| key.starts_with(&prefix))
+                    || params.filled(name).is_some()
+            }
             _ => params.filled(name).is_some(),
         };
         match self.kind {
             _ if !given => {
                 // Some required texts may be sent empty (a listener without a certificate).
-                if self.required && params.get(name).is_none() { Err(params.missing(name)) } else { Ok(()) }
+                if self.required && params.get(name).is_none() {
+                    Err(params.missing(name))
+                } else {
+                    Ok(())
+                }
             }
             Kind::Integer => params.int(name).map(drop),
             Kind::Boolean => params.bool(name).map(drop),
             Kind::Json => {
                 let text = params.filled(name).unwrap_or("null");
-                serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop).map_err(|_| params.invalid(name))
+                serde_json::from_str::<serde::de::IgnoredAny>(text)
+                    .map(drop)
+                    .map_err(|_| params.invalid(name))
             }
             Kind::Text | Kind::List => Ok(()),
         }
@@ -162,27 +197,55 @@ mod tests {
     use super::*;
 
     fn params(product: Product, pairs: &[(&str, &str)]) -> Params {
-        Params::new(product, pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        Params::new(
+            product,
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
     }
 
     fn schema(product: Product, action: &str) -> &'static ActionSchema {
-        action_schema(product, action).expect("tables parse").expect("the action exists")
+        action_schema(product, action)
+            .expect("tables parse")
+            .expect("the action exists")
     }
 
     #[test]
     fn all_tables_parse_and_know_their_actions() {
-        assert!(action_schema(Product::CloudApi, "CreateApi").expect("tables parse").is_some());
-        assert!(action_schema(Product::Slb, "CreateApi").expect("tables parse").is_none());
+        assert!(
+            action_schema(Product::CloudApi, "CreateApi")
+                .expect("tables parse")
+                .is_some()
+        );
+        assert!(
+            action_schema(Product::Slb, "CreateApi")
+                .expect("tables parse")
+                .is_none()
+        );
     }
 
     #[test]
     fn required_and_typed_parameters_are_checked() {
         let listener = schema(Product::Slb, "CreateLoadBalancerTCPListener");
-        let missing = listener.check(&params(Product::Slb, &[("LoadBalancerId", "lb"), ("Bandwidth", "-1")]));
+        let missing = listener.check(&params(
+            Product::Slb,
+            &[("LoadBalancerId", "lb"), ("Bandwidth", "-1")],
+        ));
         assert_eq!(missing.expect_err("no port").code, "MissingParameter");
-        let mistyped = [("LoadBalancerId", "lb"), ("Bandwidth", "-1"), ("ListenerPort", "http")];
-        let refusal = listener.check(&params(Product::Slb, &mistyped)).expect_err("port is no number");
-        assert!(refusal.message.contains("ListenerPort"), "{}", refusal.message);
+        let mistyped = [
+            ("LoadBalancerId", "lb"),
+            ("Bandwidth", "-1"),
+            ("ListenerPort", "http"),
+        ];
+        let refusal = listener
+            .check(&params(Product::Slb, &mistyped))
+            .expect_err("port is no number");
+        assert!(
+            refusal.message.contains("ListenerPort"),
+            "{}",
+            refusal.message
+        );
     }
 
     #[test]

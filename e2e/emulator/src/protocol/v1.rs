@@ -12,14 +12,20 @@ use super::wire::Wire;
 use crate::api::ApiError;
 
 pub(super) fn verify(wire: &Wire, secret: &str) -> Result<(), ApiError> {
-    if wire.param("SignatureMethod").is_some_and(|method| method != "HMAC-SHA1") {
+    if wire
+        .param("SignatureMethod")
+        .is_some_and(|method| method != "HMAC-SHA1")
+    {
         return Err(ApiError::bad_request(
             "InvalidSignatureMethod",
             "The SignatureMethod is not supported: use HMAC-SHA1 or ACS3-HMAC-SHA256.",
         ));
     }
     let given = wire.param("Signature").unwrap_or_default();
-    let to_sign = string_to_sign(&wire.method, wire.merged().filter(|(name, _)| *name != "Signature"));
+    let to_sign = string_to_sign(
+        &wire.method,
+        wire.merged().filter(|(name, _)| *name != "Signature"),
+    );
     let expected = sign(secret, &to_sign);
     if bool::from(expected.as_bytes().ct_eq(given.as_bytes())) {
         Ok(())
@@ -30,9 +36,17 @@ pub(super) fn verify(wire: &Wire, secret: &str) -> Result<(), ApiError> {
 
 /// The query string of a call with `Signature` added; `params` must hold all others.
 pub fn sign_query(method: &str, params: &[(String, String)], secret: &str) -> String {
-    let pairs = || params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs = || {
+        params
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    };
     let signature = sign(secret, &string_to_sign(method, pairs()));
-    format!("{}&Signature={}", canonical_query(pairs()), encode(&signature))
+    format!(
+        "{}&Signature={}",
+        canonical_query(pairs()),
+        encode(&signature)
+    )
 }
 
 fn string_to_sign<'a>(method: &str, params: impl Iterator<Item = (&'a str, &'a str)>) -> String {
@@ -72,7 +86,10 @@ mod tests {
 
     #[test]
     fn the_vector_verifies_wherever_its_parameters_are() {
-        assert_eq!(verify(&wire(&format!("{PARAMS}&{SIGNATURE}"), ""), "testsecret"), Ok(()));
+        assert_eq!(
+            verify(&wire(&format!("{PARAMS}&{SIGNATURE}"), ""), "testsecret"),
+            Ok(())
+        );
         assert_eq!(verify(&wire(PARAMS, SIGNATURE), "testsecret"), Ok(()));
         assert_eq!(verify(&wire(SIGNATURE, PARAMS), "testsecret"), Ok(()));
     }
@@ -86,7 +103,9 @@ mod tests {
 
     #[test]
     fn signing_gives_the_vector() {
-        let params: Vec<_> = form_urlencoded::parse(PARAMS.as_bytes()).into_owned().collect();
+        let params: Vec<_> = form_urlencoded::parse(PARAMS.as_bytes())
+            .into_owned()
+            .collect();
         assert!(sign_query("POST", &params, "testsecret").ends_with(SIGNATURE));
     }
 }

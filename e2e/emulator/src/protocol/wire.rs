@@ -28,7 +28,10 @@ impl Wire {
             .headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+            .is_some_and(|kind| {
+                kind.to_ascii_lowercase()
+                    .starts_with("application/x-www-form-urlencoded")
+            });
         let form = if is_form { decode(&body) } else { Vec::new() };
         Self {
             method: parts.method.as_str().to_owned(),
@@ -42,20 +45,31 @@ impl Wire {
 
     /// A header as text, empty ones counting as absent.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .filter(|value| !value.is_empty())
     }
 
     /// Query and form merged; where both have a name, the form's value counts.
     pub fn merged(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.query.iter().chain(&self.form).map(|(name, value)| (name.as_str(), value.as_str()))
+        self.query
+            .iter()
+            .chain(&self.form)
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// A parameter from query or form, empty ones counting as absent.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.merged().filter(|(key, value)| *key == name && !value.is_empty()).last().map(|(_, value)| value)
+        self.merged()
+            .filter(|(key, value)| *key == name && !value.is_empty())
+            .last()
+            .map(|(_, value)| value)
     }
 }
 
 fn decode(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    form_urlencoded::parse(encoded)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
 }

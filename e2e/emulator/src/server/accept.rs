@@ -40,7 +40,10 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+    if tokio::time::timeout(GRACE, connections.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("connections were still open at the end");
     }
 }
@@ -62,7 +65,8 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, state: AppState
 async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, state: AppState, secure: bool) {
     let stopping = state.stopping().clone();
     let service = service_fn(|request| route(state.clone(), request, secure));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
@@ -77,7 +81,11 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, state: AppState, secu
 }
 
 /// Traffic goes by the Host header; what is left is the emulator's own or an API call.
-async fn route(state: AppState, request: http::Request<Incoming>, secure: bool) -> Result<Response, Dropped> {
+async fn route(
+    state: AppState,
+    request: http::Request<Incoming>,
+    secure: bool,
+) -> Result<Response, Dropped> {
     let host = host_name(&request);
     if traffic::is_front_door(&state.world(), &host) {
         return Ok(traffic::serve(state, request.map(Body::new), secure).await);
@@ -94,8 +102,13 @@ async fn route(state: AppState, request: http::Request<Incoming>, secure: bool) 
 
 /// The Host header without its port, lower case.
 fn host_name<B>(request: &http::Request<B>) -> String {
-    let header = request.headers().get(http::header::HOST).and_then(|value| value.to_str().ok());
-    let host = header.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    let header = request
+        .headers()
+        .get(http::header::HOST)
+        .and_then(|value| value.to_str().ok());
+    let host = header
+        .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
+        .unwrap_or_default();
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -108,7 +121,12 @@ mod tests {
     use super::*;
 
     fn named(host: &str) -> String {
-        host_name(&http::Request::builder().header("host", host).body(()).expect("a valid request"))
+        host_name(
+            &http::Request::builder()
+                .header("host", host)
+                .body(())
+                .expect("a valid request"),
+        )
     }
 
     #[test]

@@ -113,19 +113,31 @@ impl Builder {
     pub async fn start(self) -> Result<Running, StartError> {
         let (listener, address) = bind(self.listen).await?;
         let tls = match &self.tls {
-            Some((address, config)) => Some((bind(*address).await?, TlsAcceptor::from(config.clone()))),
+            Some((address, config)) => {
+                Some((bind(*address).await?, TlsAcceptor::from(config.clone())))
+            }
             None => None,
         };
         let state = self.state()?;
         let tls_address = tls.as_ref().map(|((_, address), _)| *address);
         let mut tasks = vec![tokio::spawn(accept::serve(listener, None, state.clone()))];
         if let Some(((listener, _), acceptor)) = tls {
-            tasks.push(tokio::spawn(accept::serve(listener, Some(acceptor), state.clone())));
+            tasks.push(tokio::spawn(accept::serve(
+                listener,
+                Some(acceptor),
+                state.clone(),
+            )));
         }
+        tasks.push(tokio::spawn(crate::slb::keep_probing(state.clone())));
         if let Some(path) = self.state_file {
             tasks.push(tokio::spawn(persist::keep_saved(state.clone(), path)));
         }
-        Ok(Running { address, tls_address, state, tasks })
+        Ok(Running {
+            address,
+            tls_address,
+            state,
+            tasks,
+        })
     }
 
     fn state(&self) -> Result<AppState, StartError> {
@@ -135,9 +147,17 @@ impl Builder {
         };
         let mut world = saved.unwrap_or_else(|| World::new(&self.region, &self.account_id));
         world.slb.sells_pay_by_spec = self.sells_pay_by_spec;
-        let http =
-            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(AppState::with_config(world, http, Config { access_keys: self.access_keys.clone() }))
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(AppState::with_config(
+            world,
+            http,
+            Config {
+                access_keys: self.access_keys.clone(),
+            },
+        ))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::health::Endpoint;
 use crate::world::Visible;
 
 /// All load balancers and what hangs on them.
@@ -15,6 +16,13 @@ pub struct State {
     pub load_balancers: BTreeMap<String, Visible<LoadBalancer>>,
     /// VServer groups by id (`rsp-…`).
     pub server_groups: BTreeMap<String, VServerGroup>,
+    /// Access control lists by id (`acl-…`).
+    pub access_control_lists: BTreeMap<String, AccessControlList>,
+    /// Server certificates by id; there are those that a fixture put here.
+    pub server_certificates: BTreeMap<String, ServerCertificate>,
+    /// What the last probe of each endpoint found; not part of what is saved.
+    #[serde(skip)]
+    pub health: BTreeMap<Endpoint, bool>,
     /// `CreateLoadBalancer` client tokens and the load balancer each made.
     pub client_tokens: BTreeMap<String, String>,
     /// Whether load balancers by specification may be bought; not part of what is saved.
@@ -153,7 +161,75 @@ pub struct Backend {
     pub description: String,
 }
 
+/// Addresses that listeners allow or refuse.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessControlList {
+    /// `acl-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `ipv4` or `ipv6`.
+    pub ip_version: String,
+    /// Ranges and the comment on each.
+    pub entries: BTreeMap<String, String>,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A certificate that HTTPS listeners may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerCertificate {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The common name of its subject.
+    pub common_name: String,
+    /// When it was uploaded.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+impl Protocol {
+    /// As the API spells it in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl ListenerStatus {
+    /// As the API spells it in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 impl State {
+    /// A public address nobody has had: from the ranges kept for documentation first, then from
+    /// the one kept for benchmarks.
+    pub(crate) fn next_internet_address(&mut self) -> String {
+        let number = self.internet_addresses;
+        self.internet_addresses += 1;
+        let (block, host) = (number / 254, number % 254 + 1);
+        match block {
+            0 => format!("203.0.113.{host}"),
+            1 => format!("198.51.100.{host}"),
+            2 => format!("192.0.2.{host}"),
+            block => format!("198.{}.{}.{host}", 18 + (block / 256) % 2, block % 256),
+        }
+    }
+
     /// The listener that takes connections to `port` of a load balancer; UDP is not considered.
     pub fn listener(&self, load_balancer_id: &str, port: u16) -> Option<&Listener> {
         let balancer = &self.load_balancers.get(load_balancer_id)?.value;

@@ -29,7 +29,10 @@ pub(super) fn role_with_oidc(world: &mut World, request: &Request) -> Answer {
     }
     let token = request.params.required("OIDCToken")?;
     let claims = claims(token).ok_or_else(|| {
-        ApiError::bad_request("AuthenticationFail.OIDCToken.Invalid", "This OIDC token is invalid.")
+        ApiError::bad_request(
+            "AuthenticationFail.OIDCToken.Invalid",
+            "This OIDC token is invalid.",
+        )
     })?;
     let expiry = claims.get("exp").and_then(Value::as_i64);
     if expiry.is_some_and(|expiry| expiry <= request.now.as_second()) {
@@ -54,9 +57,11 @@ fn claims(token: &str) -> Option<Value> {
 fn token_info(claims: &Value) -> Value {
     let text = |name: &str| match claims.get(name) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(","),
         _ => String::new(),
     };
     json!({"Issuer": text("iss"), "Subject": text("sub"), "ClientIds": text("aud"), "VerificationInfo": "Success"})
@@ -65,7 +70,8 @@ fn token_info(claims: &Value) -> Value {
 fn assume(world: &mut World, request: &Request) -> Answer {
     let params = &request.params;
     let role_arn = params.required("RoleArn")?;
-    let role = resource_of(role_arn, &world.account_id, "role").ok_or_else(|| wrong_role(role_arn, world))?;
+    let role = resource_of(role_arn, &world.account_id, "role")
+        .ok_or_else(|| wrong_role(role_arn, world))?;
     let session_name = params.required("RoleSessionName")?;
     let named_well = |byte: u8| byte.is_ascii_alphanumeric() || b".@-_".contains(&byte);
     if !(2..=64).contains(&session_name.len()) || !session_name.bytes().all(named_well) {
@@ -104,21 +110,32 @@ fn assume(world: &mut World, request: &Request) -> Answer {
 
 /// The name in `acs:ram::<account>:<kind>/<name>`.
 fn resource_of<'a>(arn: &'a str, account_id: &str, kind: &str) -> Option<&'a str> {
-    let rest = arn.strip_prefix("acs:ram::")?.strip_prefix(account_id)?.strip_prefix(':')?;
-    rest.strip_prefix(kind)?.strip_prefix('/').filter(|name| !name.is_empty())
+    let rest = arn
+        .strip_prefix("acs:ram::")?
+        .strip_prefix(account_id)?
+        .strip_prefix(':')?;
+    rest.strip_prefix(kind)?
+        .strip_prefix('/')
+        .filter(|name| !name.is_empty())
 }
 
 fn wrong_role(arn: &str, world: &World) -> ApiError {
     if arn.starts_with("acs:ram::") && arn.contains(":role/") && !arn.contains(&world.account_id) {
         ApiError::not_found("EntityNotExist.Role", "The specified Role not exists.")
     } else {
-        ApiError::bad_request("InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed.")
+        ApiError::bad_request(
+            "InvalidParameter.RoleArn",
+            "The parameter RoleArn is wrongly formed.",
+        )
     }
 }
 
 /// A number that stays the same for a role.
 pub(super) fn role_id(role: &str) -> String {
     let digest = Sha256::digest(role);
-    let number = digest.iter().take(6).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let number = digest
+        .iter()
+        .take(6)
+        .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     format!("3{:017}", number % 100_000_000_000_000_000)
 }

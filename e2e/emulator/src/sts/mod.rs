@@ -47,7 +47,10 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// Issues a temporary key.
 pub(crate) fn issue(world: &mut World, grant: Grant, now: Timestamp) -> (String, Session) {
-    world.sts.sessions.retain(|_, session| now.duration_since(session.expires) < REMEMBERED);
+    world
+        .sts
+        .sessions
+        .retain(|_, session| now.duration_since(session.expires) < REMEMBERED);
     let id = format!("STS.{}", world.ids.secret(24));
     let session = Session {
         secret: world.ids.secret(44),
@@ -77,7 +80,10 @@ pub fn handle(world: &mut World, request: &Request) -> Answer {
 
 fn caller_identity(world: &World, request: &Request) -> serde_json::Value {
     let account = &request.caller.account_id;
-    match (&request.caller.role_arn, world.sts.sessions.get(&request.caller.access_key_id)) {
+    match (
+        &request.caller.role_arn,
+        world.sts.sessions.get(&request.caller.access_key_id),
+    ) {
         (Some(role), Some(session)) => {
             let role = role.rsplit('/').next().unwrap_or_default();
             json!({

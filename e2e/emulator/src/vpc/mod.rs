@@ -1,8 +1,18 @@
 //! Virtual private cloud, version 2016-04-28.
 
-use std::collections::BTreeMap;
+mod addresses;
+mod cidr;
+mod describe;
+mod eips;
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use addresses::AddressError;
+pub use cidr::Cidr;
 
 use crate::api::{Answer, Request};
 use crate::ids::Ids;
@@ -29,7 +39,12 @@ pub struct Vpc {
     /// Its name.
     pub name: String,
     /// IPv4 range.
-    pub cidr: String,
+    pub cidr: Cidr,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A vswitch.
@@ -45,10 +60,15 @@ pub struct VSwitch {
     /// Its zone.
     pub zone_id: String,
     /// IPv4 range, `/24` in a fresh world.
-    pub cidr: String,
-    /// Addresses handed out to load balancers.
+    pub cidr: Cidr,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Addresses in use and the load balancer that holds each.
     #[serde(default)]
-    pub used: BTreeMap<String, String>,
+    pub used: BTreeMap<Ipv4Addr, String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An elastic IP address.
@@ -59,14 +79,19 @@ pub struct Eip {
     pub allocation_id: String,
     /// The public address.
     pub address: String,
+    /// Its name.
+    pub name: String,
     /// The load balancer it is bound to.
     pub instance_id: Option<String>,
+    /// When it was allocated.
+    pub created: Timestamp,
 }
 
 impl State {
     /// One VPC with a vswitch in each of three zones.
     pub fn with_one_vpc(region: &str, ids: &mut Ids) -> Self {
         let mark = region_mark(region);
+        let created = Timestamp::UNIX_EPOCH;
         let mut state = Self::default();
         let vpc_id = ids.resource(&format!("vpc-{mark}"));
         for (zone, third) in [("f", 0), ("g", 1), ("h", 2)] {
@@ -76,22 +101,50 @@ impl State {
                 name: format!("default-{zone}"),
                 vpc_id: vpc_id.clone(),
                 zone_id: format!("{region}-{zone}"),
-                cidr: format!("10.0.{third}.0/24"),
+                cidr: Cidr::new(Ipv4Addr::new(10, 0, third, 0), 24),
+                created,
                 used: BTreeMap::new(),
+                tags: BTreeMap::new(),
             };
             state.vswitches.insert(id, vswitch);
         }
+        let cidr = Cidr::new(Ipv4Addr::new(10, 0, 0, 0), 8);
         let vpc = Vpc {
             id: vpc_id.clone(),
             name: "default".to_owned(),
-            cidr: "10.0.0.0/8".to_owned(),
+            cidr,
+            created,
+            tags: BTreeMap::new(),
         };
         state.vpcs.insert(vpc_id, vpc);
         state
     }
+
+    /// The zones that have a vswitch, in order.
+    pub fn zones(&self) -> Vec<&str> {
+        let zones: std::collections::BTreeSet<&str> = self
+            .vswitches
+            .values()
+            .map(|vswitch| vswitch.zone_id.as_str())
+            .collect();
+        zones.into_iter().collect()
+    }
 }
 
 /// Carries out one action.
-pub fn handle(_world: &mut World, request: &Request) -> Answer {
-    Err(request.not_emulated())
+pub fn handle(world: &mut World, request: &Request) -> Answer {
+    match request.action.as_str() {
+        "DescribeVpcs" => describe::vpcs(world, request),
+        "DescribeVpcAttribute" => describe::vpc_attribute(world, request),
+        "DescribeVSwitches" => describe::vswitches(world, request),
+        "DescribeVSwitchAttributes" => describe::vswitch_attributes(world, request),
+        "DescribeZones" => Ok(describe::zones(world)),
+        "DescribeRegions" => Ok(describe::regions(world)),
+        "DescribeEipAddresses" => eips::describe(world, request),
+        "AllocateEipAddress" => eips::allocate(world, request),
+        "AssociateEipAddress" => eips::associate(world, request),
+        "UnassociateEipAddress" => eips::unassociate(world, request),
+        "ReleaseEipAddress" => eips::release(world, request),
+        _ => Err(request.not_emulated()),
+    }
 }
