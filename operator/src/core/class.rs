@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{AllowedNamespaces, GatewayBinding, GatewayBindingClass, NamespacesFrom, Reason};
+use crds::v1alpha1::{
+    AllowedNamespaces, GatewayBinding, GatewayBindingClass, NamespacesFrom, Reason,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt;
 use kube::core::{Selector, SelectorExt};
@@ -16,7 +18,10 @@ pub fn resolve<'a>(
     classes: impl IntoIterator<Item = &'a GatewayBindingClass>,
 ) -> Result<&'a GatewayBindingClass, Problem> {
     let classes: Vec<&GatewayBindingClass> = classes.into_iter().collect();
-    let settled = binding.status.as_ref().and_then(|status| status.class_name.as_deref());
+    let settled = binding
+        .status
+        .as_ref()
+        .and_then(|status| status.class_name.as_deref());
     if let Some(name) = binding.spec.class_name.as_deref().or(settled) {
         return classes
             .into_iter()
@@ -29,8 +34,10 @@ pub fn resolve<'a>(
                 .about_acceptance()
             });
     }
-    let defaults: Vec<&GatewayBindingClass> =
-        classes.into_iter().filter(|class| is_default(class)).collect();
+    let defaults: Vec<&GatewayBindingClass> = classes
+        .into_iter()
+        .filter(|class| is_default(class))
+        .collect();
     match defaults.as_slice() {
         [class] => Ok(class),
         [] => Err(Problem::unresolved(
@@ -112,7 +119,8 @@ mod tests {
     #[test]
     fn the_spec_wins_then_what_was_settled_then_the_default() {
         let classes = [class("a", true), class("b", false), class("c", false)];
-        let name = |binding: &GatewayBinding| resolve(binding, &classes).map(|class| class.name_any());
+        let name =
+            |binding: &GatewayBinding| resolve(binding, &classes).map(|class| class.name_any());
         assert_eq!(name(&binding(Some("b"), Some("c"))), Ok("b".into()));
         assert_eq!(name(&binding(None, Some("c"))), Ok("c".into()));
         assert_eq!(name(&binding(None, None)), Ok("a".into()));
@@ -122,9 +130,18 @@ mod tests {
     fn what_cannot_be_resolved_says_why() {
         let two = [class("a", true), class("b", true)];
         let reason = |result: Result<&GatewayBindingClass, Problem>| result.unwrap_err().reason;
-        assert_eq!(reason(resolve(&binding(None, None), &two)), Reason::AmbiguousDefaultClass);
-        assert_eq!(reason(resolve(&binding(None, None), &[class("a", false)])), Reason::NoDefaultClass);
-        assert_eq!(reason(resolve(&binding(Some("x"), None), &two)), Reason::ClassNotFound);
+        assert_eq!(
+            reason(resolve(&binding(None, None), &two)),
+            Reason::AmbiguousDefaultClass
+        );
+        assert_eq!(
+            reason(resolve(&binding(None, None), &[class("a", false)])),
+            Reason::NoDefaultClass
+        );
+        assert_eq!(
+            reason(resolve(&binding(Some("x"), None), &two)),
+            Reason::ClassNotFound
+        );
     }
 
     #[test]
@@ -134,8 +151,14 @@ mod tests {
             serde_json::from_value(json!({"from": "Selector", "selector": selector})).unwrap()
         };
         assert!(allows(None, &labels));
-        assert!(allows(Some(&rule(json!({"matchLabels": {"tenant": "shop"}}))), &labels));
-        assert!(!allows(Some(&rule(json!({"matchLabels": {"tenant": "pay"}}))), &labels));
+        assert!(allows(
+            Some(&rule(json!({"matchLabels": {"tenant": "shop"}}))),
+            &labels
+        ));
+        assert!(!allows(
+            Some(&rule(json!({"matchLabels": {"tenant": "pay"}}))),
+            &labels
+        ));
         let bad = json!({"matchExpressions": [{"key": "tenant", "operator": "Resembles"}]});
         assert!(!allows(Some(&rule(bad)), &labels));
     }

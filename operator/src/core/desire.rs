@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloud_adapter::gateway::model::{
-    ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path,
-};
+use cloud_adapter::gateway::model::{ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path};
 use crds::v1alpha1::{ForeignFields, NamespacedName, Reason, ServiceKind, SlbSettings};
 use jiff::Timestamp;
 
@@ -52,10 +50,20 @@ pub fn desire(binding: &Validated, references: &References, shares: &Shares) -> 
         return wanted;
     };
     service(gateway, references, shares, &mut wanted);
-    wanted.problems.extend(load_balancer_problem(gateway, references, &shares.settings));
+    wanted
+        .problems
+        .extend(load_balancer_problem(gateway, references, &shares.settings));
     let host = target_host(binding, references, &mut wanted);
     if let Some(exposure) = &binding.exposure {
-        expose(binding, gateway, exposure, references, shares, host, &mut wanted);
+        expose(
+            binding,
+            gateway,
+            exposure,
+            references,
+            shares,
+            host,
+            &mut wanted,
+        );
     }
     wanted.items.sort_by(|a, b| a.key.cmp(&b.key));
     wanted
@@ -86,7 +94,9 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
     if let Some(source) = &service.create_from
         && references.source.is_none()
     {
-        wanted.problems.push(missing(&source.name, "slb.service.createFrom"));
+        wanted
+            .problems
+            .push(missing(&source.name, "slb.service.createFrom"));
         if references.service.is_none() {
             wanted.push(key, Desired::Undecided);
             return;
@@ -98,7 +108,10 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
     }
     let desired = ServiceDesired {
         annotations: slb::annotations(&shares.settings),
-        create: references.source.clone().filter(|_| service.create_from.is_some()),
+        create: references
+            .source
+            .clone()
+            .filter(|_| service.create_from.is_some()),
         takeover: service.foreign_fields() == ForeignFields::Takeover,
     };
     wanted.push(key, Desired::Service(desired));
@@ -120,7 +133,8 @@ fn load_balancer_problem(
         ));
     }
     let waiting = |what: &str| {
-        let message = format!("Service {name}: waiting for the cloud controller manager to {what}.");
+        let message =
+            format!("Service {name}: waiting for the cloud controller manager to {what}.");
         Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
     };
     if service.load_balancer_id.is_none() || service.address.is_none() {
@@ -132,7 +146,10 @@ fn load_balancer_problem(
     if actual.status != "active" {
         return Some(Problem::waiting(
             Reason::LoadBalancerFailed,
-            format!("load balancer {} is {}. It has to be active: look at it in the console.", actual.id, actual.status),
+            format!(
+                "load balancer {} is {}. It has to be active: look at it in the console.",
+                actual.id, actual.status
+            ),
         ));
     }
     slb::unsettled(settings, actual)
@@ -156,7 +173,9 @@ fn target_host(
             };
             wanted.problems.push(Problem::unresolved(
                 Reason::ServiceNotFound,
-                format!("spec.serviceRef: there is no {kind} {name}. Create it, or correct the name."),
+                format!(
+                    "spec.serviceRef: there is no {kind} {name}. Create it, or correct the name."
+                ),
             ));
             None
         }
@@ -182,9 +201,17 @@ fn expose(
     let group = exposure.group.name.clone();
     let mut spec = exposure.group.clone();
     if spec.description.is_empty() {
-        spec.description = format!("Managed by gatewaybinding.dev in cluster {}", binding.cluster);
+        spec.description = format!(
+            "Managed by gatewaybinding.dev in cluster {}",
+            binding.cluster
+        );
     }
-    wanted.push(ObjectKey::Group { name: group.clone() }, Desired::Group(spec));
+    wanted.push(
+        ObjectKey::Group {
+            name: group.clone(),
+        },
+        Desired::Group(spec),
+    );
 
     let backend = backend(binding, gateway, references, wanted);
     let ids = consumer_ids(references);
@@ -209,22 +236,53 @@ fn expose(
         let definition = host
             .as_ref()
             .map(|host| definition(binding, exposure, route, &backend, host.clone()));
-        let decide = |make: fn(ApiSpec) -> Desired| definition.clone().map_or(Desired::Undecided, make);
+        let decide =
+            |make: fn(ApiSpec) -> Desired| definition.clone().map_or(Desired::Undecided, make);
         wanted.push(ObjectKey::Api(api.clone()), decide(Desired::Api));
         for environment in exposure.environments.iter().copied() {
             let api = api.clone();
-            let key = ObjectKey::Deployment { api: api.clone(), environment };
+            let key = ObjectKey::Deployment {
+                api: api.clone(),
+                environment,
+            };
             wanted.push(key, decide(Desired::Deployment));
             if let Some(policy) = &policy {
-                let key = ObjectKey::Attachment { api: api.clone(), environment };
-                wanted.push(key, Desired::Attachment { policy: policy.name.clone() });
+                let key = ObjectKey::Attachment {
+                    api: api.clone(),
+                    environment,
+                };
+                wanted.push(
+                    key,
+                    Desired::Attachment {
+                        policy: policy.name.clone(),
+                    },
+                );
             }
             for (consumer, desired) in &allowed {
                 let (api, consumer) = (api.clone(), consumer.clone());
-                wanted.push(ObjectKey::Grant { api, environment, consumer }, desired.clone());
+                wanted.push(
+                    ObjectKey::Grant {
+                        api,
+                        environment,
+                        consumer,
+                    },
+                    desired.clone(),
+                );
             }
         }
     }
+}
+
+/// The backend that a binding's requests go through: its port and name.
+pub fn backend_of(binding: &Validated, gateway: &Gateway) -> (u16, String) {
+    let port = binding
+        .target
+        .port
+        .and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(HTTP_PORT);
+    let service = &gateway.service;
+    let name = names::backend_name(&binding.cluster, &service.namespace, &service.name, port);
+    (port, name)
 }
 
 fn backend(
@@ -233,30 +291,31 @@ fn backend(
     references: &References,
     wanted: &mut Wanted,
 ) -> BackendName {
-    let port = binding
-        .target
-        .port
-        .and_then(|port| u16::try_from(port).ok())
-        .unwrap_or(HTTP_PORT);
+    let (port, name) = backend_of(binding, gateway);
     let service = &gateway.service;
-    let name = names::backend_name(&binding.cluster, &service.namespace, &service.name, port);
     let ports = references
         .service
         .as_ref()
         .map(|service| &service.shape)
         .or(references.source.as_ref());
     if let Some(shape) = ports
-        && !shape.ports.iter().any(|offered| offered.port == i32::from(port))
+        && !shape
+            .ports
+            .iter()
+            .any(|offered| offered.port == i32::from(port))
     {
         wanted.problems.push(Problem::unresolved(
             Reason::ServiceInvalid,
             format!("Service {}/{} of gateway \"{}\" has no port {port}, which requests would enter through. Add the port to the Service.", service.namespace, service.name, gateway.name),
         ));
     }
-    let load_balancer = references.load_balancer.as_ref().map(|load_balancer| LoadBalancerPlace {
-        id: load_balancer.id.clone(),
-        vpc_id: load_balancer.vpc_id.clone(),
-    });
+    let load_balancer = references
+        .load_balancer
+        .as_ref()
+        .map(|load_balancer| LoadBalancerPlace {
+            id: load_balancer.id.clone(),
+            vpc_id: load_balancer.vpc_id.clone(),
+        });
     let backend = BackendName(name.clone());
     let desired = BackendDesired {
         name: backend.clone(),
@@ -275,7 +334,11 @@ fn definition(
     host: Option<String>,
 ) -> ApiSpec {
     let owner = owner(&binding.binding);
-    let description = format!("{owner} route {} ({})", route.route, method_str(route.method));
+    let description = format!(
+        "{owner} route {} ({})",
+        route.route,
+        method_str(route.method)
+    );
     ApiSpec {
         name: route.name.clone(),
         description: description.chars().take(180).collect(),
@@ -318,7 +381,10 @@ fn permissions(
                 if matches!(desired, Desired::Undecided) {
                     wanted.problems.push(not_ready(allowed));
                 }
-                wanted.next_check = [wanted.next_check, allowed.until].into_iter().flatten().min();
+                wanted.next_check = [wanted.next_check, allowed.until]
+                    .into_iter()
+                    .flatten()
+                    .min();
                 permissions.push((allowed.consumer.clone(), desired));
             }
             Err(problem) => wanted.problems.push(problem),
@@ -328,22 +394,32 @@ fn permissions(
 }
 
 fn permission(allowed: &Allowed, references: &References) -> Result<Desired, Problem> {
-    let Allowed { name, consumer, until } = allowed;
+    let Allowed {
+        name,
+        consumer,
+        until,
+    } = allowed;
     let path = format!("spec.apiGateway.auth.consumer.allow[{name}]");
     if let Some(until) = until.filter(|until| *until <= references.now) {
         return Err(Problem::unresolved(
             Reason::GrantExpired,
-            format!("{path}.until: {until} has passed, so GatewayConsumer {consumer} may no longer call. Move the date, or remove the entry."),
+            format!(
+                "{path}.until: {until} has passed, so GatewayConsumer {consumer} may no longer call. Move the date, or remove the entry."
+            ),
         ));
     }
     match references.consumers.get(consumer) {
         None | Some(ConsumerState::Missing) => Err(Problem::unresolved(
             Reason::ConsumerNotFound,
-            format!("{path}: there is no GatewayConsumer {consumer}. Create it, or correct the name."),
+            format!(
+                "{path}: there is no GatewayConsumer {consumer}. Create it, or correct the name."
+            ),
         )),
         Some(ConsumerState::NotAllowed) => Err(Problem::unresolved(
             Reason::ConsumerNotAllowed,
-            format!("{path}: GatewayConsumer {consumer} does not let this namespace use it. Its owner can, in its spec.allowedNamespaces."),
+            format!(
+                "{path}: GatewayConsumer {consumer} does not let this namespace use it. Its owner can, in its spec.allowedNamespaces."
+            ),
         )),
         Some(ConsumerState::NotReady) => Ok(Desired::Undecided),
         Some(ConsumerState::Ready(id)) => Ok(Desired::Grant {

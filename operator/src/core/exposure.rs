@@ -84,7 +84,10 @@ pub struct Context<'a> {
 pub fn validate(wish: &BindingApiGateway, context: &Context<'_>) -> Result<Exposure, Problem> {
     let gateway = gateway(wish, context)?;
     let group = group(wish, gateway, context)?;
-    let instance = gateway.classic.as_ref().map(|classic| classic.instance_id.clone());
+    let instance = gateway
+        .classic
+        .as_ref()
+        .map(|classic| classic.instance_id.clone());
     let (auth, allow) = auth(&wish.auth, context.binding)?;
     let limits = match &wish.throttling {
         None => None,
@@ -113,17 +116,33 @@ fn gateway<'a>(
     wish: &BindingApiGateway,
     context: &Context<'a>,
 ) -> Result<&'a ClassApiGateway, Problem> {
-    let Context { class, class_name, .. } = context;
-    let default = class.defaults.as_ref().and_then(|defaults| defaults.api_gateway.as_ref());
+    let Context {
+        class, class_name, ..
+    } = context;
+    let default = class
+        .defaults
+        .as_ref()
+        .and_then(|defaults| defaults.api_gateway.as_ref());
     let name = wish
         .gateway
         .as_deref()
         .or_else(|| default.and_then(|default| default.gateway.as_deref()));
-    let offered = || listed(class.api_gateways.iter().flatten().map(|gateway| gateway.name.as_str()));
+    let offered = || {
+        listed(
+            class
+                .api_gateways
+                .iter()
+                .flatten()
+                .map(|gateway| gateway.name.as_str()),
+        )
+    };
     let Some(name) = name else {
         return Err(Problem::rejected(
             Reason::GatewayNotFound,
-            format!("spec.apiGateway.gateway is not set, and GatewayBindingClass \"{class_name}\" has no default one: set it to one of {}.", offered()),
+            format!(
+                "spec.apiGateway.gateway is not set, and GatewayBindingClass \"{class_name}\" has no default one: set it to one of {}.",
+                offered()
+            ),
         ));
     };
     class.api_gateway(name).ok_or_else(|| {
@@ -139,12 +158,19 @@ fn group<'a>(
     gateway: &'a ClassApiGateway,
     context: &Context<'_>,
 ) -> Result<&'a ApiGroup, Problem> {
-    let Context { class, class_name, .. } = context;
+    let Context {
+        class, class_name, ..
+    } = context;
     let default = class
         .defaults
         .as_ref()
         .and_then(|defaults| defaults.api_gateway.as_ref())
-        .filter(|default| default.gateway.as_deref().is_none_or(|name| name == gateway.name));
+        .filter(|default| {
+            default
+                .gateway
+                .as_deref()
+                .is_none_or(|name| name == gateway.name)
+        });
     let name = wish
         .group
         .as_deref()
@@ -153,26 +179,43 @@ fn group<'a>(
     let Some(name) = name else {
         return Err(Problem::rejected(
             Reason::GroupNotFound,
-            format!("spec.apiGateway.group is not set, and GatewayBindingClass \"{class_name}\" has no default one: set it to one of {}.", offered()),
+            format!(
+                "spec.apiGateway.group is not set, and GatewayBindingClass \"{class_name}\" has no default one: set it to one of {}.",
+                offered()
+            ),
         ));
     };
     let Some(group) = gateway.groups.iter().find(|group| group.name == name) else {
         return Err(Problem::rejected(
             Reason::GroupNotFound,
-            format!("spec.apiGateway.group: API gateway \"{}\" of GatewayBindingClass \"{class_name}\" has no group \"{name}\"; it has {}.", gateway.name, offered()),
+            format!(
+                "spec.apiGateway.group: API gateway \"{}\" of GatewayBindingClass \"{class_name}\" has no group \"{name}\"; it has {}.",
+                gateway.name,
+                offered()
+            ),
         ));
     };
     if !class::allows(group.allowed_namespaces.as_ref(), context.namespace_labels) {
         return Err(Problem::rejected(
             Reason::NamespaceNotAllowed,
-            format!("namespace \"{}\" is not let in by allowedNamespaces of group \"{name}\" in GatewayBindingClass \"{class_name}\". Use another group, or ask the owner of the class.", context.binding.namespace),
+            format!(
+                "namespace \"{}\" is not let in by allowedNamespaces of group \"{name}\" in GatewayBindingClass \"{class_name}\". Use another group, or ask the owner of the class.",
+                context.binding.namespace
+            ),
         ));
     }
     if !(4..=50).contains(&name.chars().count()) {
-        let reason = if name.chars().count() > 50 { Reason::NameTooLong } else { Reason::InvalidSpec };
+        let reason = if name.chars().count() > 50 {
+            Reason::NameTooLong
+        } else {
+            Reason::InvalidSpec
+        };
         return Err(Problem::rejected(
             reason,
-            format!("spec.apiGateway.group: \"{name}\" has {} characters; the classic API gateway wants 4 to 50. Rename the group in GatewayBindingClass \"{class_name}\".", name.chars().count()),
+            format!(
+                "spec.apiGateway.group: \"{name}\" has {} characters; the classic API gateway wants 4 to 50. Rename the group in GatewayBindingClass \"{class_name}\".",
+                name.chars().count()
+            ),
         ));
     }
     Ok(group)
@@ -231,7 +274,10 @@ fn no_consumer_twice(allow: Vec<Allowed>) -> Result<Vec<Allowed>, Problem> {
         if let Some(first) = seen.insert(&allowed.consumer, &allowed.name) {
             return Err(Problem::rejected(
                 Reason::InvalidSpec,
-                format!("spec.apiGateway.auth.consumer.allow: entries \"{first}\" and \"{}\" both name GatewayConsumer {}. Keep one of them.", allowed.name, allowed.consumer),
+                format!(
+                    "spec.apiGateway.auth.consumer.allow: entries \"{first}\" and \"{}\" both name GatewayConsumer {}. Keep one of them.",
+                    allowed.name, allowed.consumer
+                ),
             ));
         }
     }
@@ -247,14 +293,25 @@ fn apis(wish: &BindingApiGateway, binding: &NamespacedName) -> Result<Vec<RouteA
             Some(methods) => methods.iter().copied().map(method).collect(),
         };
         for method in methods {
-            if let Some(other) = apis.iter().find(|api| api.method == method && api.path == path) {
+            if let Some(other) = apis
+                .iter()
+                .find(|api| api.method == method && api.path == path)
+            {
                 return Err(Problem::rejected(
                     Reason::InvalidSpec,
-                    format!("spec.apiGateway.routes: routes \"{}\" and \"{}\" have the same path and method. Change one of them, or join their methods.", other.route, route.name),
+                    format!(
+                        "spec.apiGateway.routes: routes \"{}\" and \"{}\" have the same path and method. Change one of them, or join their methods.",
+                        other.route, route.name
+                    ),
                 ));
             }
             apis.push(RouteApi {
-                name: names::api_name(&binding.namespace, &binding.name, &route.name, method_str(method)),
+                name: names::api_name(
+                    &binding.namespace,
+                    &binding.name,
+                    &route.name,
+                    method_str(method),
+                ),
                 route: route.name.clone(),
                 method,
                 path: path.clone(),
@@ -269,7 +326,11 @@ fn apis(wish: &BindingApiGateway, binding: &NamespacedName) -> Result<Vec<RouteA
 fn paths(path: &api::RoutePath) -> (Path, String) {
     let trim = |path: &str| {
         let trimmed = path.trim_end_matches('/');
-        if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() }
+        if trimmed.is_empty() {
+            "/".to_owned()
+        } else {
+            trimmed.to_owned()
+        }
     };
     match (&path.exact, &path.prefix) {
         (Some(exact), _) => (
@@ -278,7 +339,10 @@ fn paths(path: &api::RoutePath) -> (Path, String) {
         ),
         (None, prefix) => {
             let prefix = trim(prefix.as_deref().unwrap_or("/"));
-            let backend = path.replace_with.as_deref().map_or_else(|| prefix.clone(), trim);
+            let backend = path
+                .replace_with
+                .as_deref()
+                .map_or_else(|| prefix.clone(), trim);
             (Path::Prefix(prefix), backend)
         }
     }
@@ -292,7 +356,9 @@ fn timeout_ms(wish: &BindingApiGateway) -> Result<u32, Problem> {
     } else {
         Err(Problem::rejected(
             Reason::InvalidSpec,
-            format!("spec.apiGateway.backend.timeout: {milliseconds} ms; the classic API gateway waits 1 ms to 30 s. Set a value in between."),
+            format!(
+                "spec.apiGateway.backend.timeout: {milliseconds} ms; the classic API gateway waits 1 ms to 30 s. Set a value in between."
+            ),
         ))
     }
 }

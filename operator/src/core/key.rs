@@ -188,7 +188,15 @@ impl FromStr for ObjectKey {
                 api: api(group, name),
                 environment: parse_environment(environment).ok_or_else(unknown)?,
             },
-            ["classic", "Grant", group, name, environment, namespace, consumer] => Self::Grant {
+            [
+                "classic",
+                "Grant",
+                group,
+                name,
+                environment,
+                namespace,
+                consumer,
+            ] => Self::Grant {
                 api: api(group, name),
                 environment: parse_environment(environment).ok_or_else(unknown)?,
                 consumer: ConsumerKey {

@@ -37,7 +37,12 @@ impl Ledger {
 
     /// As status spells it, in the order of the keys' text.
     pub fn write(&self) -> Vec<LedgerEntry> {
-        let mut entries: Vec<LedgerEntry> = self.entries.values().chain(&self.unknown).cloned().collect();
+        let mut entries: Vec<LedgerEntry> = self
+            .entries
+            .values()
+            .chain(&self.unknown)
+            .cloned()
+            .collect();
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries
     }

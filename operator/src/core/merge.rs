@@ -54,13 +54,17 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
         for loser in wanting {
             let wanted = slb::value(&loser.settings, field);
             if wanted != held {
-                merged.conflicts.entry(loser.binding.clone()).or_default().push(FieldConflict {
-                    object: object.to_owned(),
-                    field: path.to_owned(),
-                    wanted,
-                    held: held.clone(),
-                    held_by: Some(holder.binding.clone()),
-                });
+                merged
+                    .conflicts
+                    .entry(loser.binding.clone())
+                    .or_default()
+                    .push(FieldConflict {
+                        object: object.to_owned(),
+                        field: path.to_owned(),
+                        wanted,
+                        held: held.clone(),
+                        held_by: Some(holder.binding.clone()),
+                    });
             }
         }
     }
@@ -77,10 +81,7 @@ fn precedence<'a>(
 
 /// Checks which of a binding's settings the class leaves open; the path of the first that it does
 /// not.
-pub fn not_open(
-    settings: &SlbSettings,
-    open: impl Fn(SlbField) -> bool,
-) -> Option<&'static str> {
+pub fn not_open(settings: &SlbSettings, open: impl Fn(SlbField) -> bool) -> Option<&'static str> {
     slb::FIELDS
         .into_iter()
         .find(|field| slb::value(settings, *field).is_some() && !open(*field))
@@ -111,7 +112,11 @@ mod tests {
     fn the_holder_keeps_the_field_and_the_loser_is_told() {
         let old = contribution("old", 100, "a", false);
         let holder = contribution("young", 1, "b", true);
-        let merged = merge(&SlbSettings::default(), &[old.clone(), holder.clone()], "Service/x/y");
+        let merged = merge(
+            &SlbSettings::default(),
+            &[old.clone(), holder.clone()],
+            "Service/x/y",
+        );
         assert_eq!(merged.settings.name.as_deref(), Some("b"));
         assert_eq!(merged.holders["slb.name"], holder.binding);
         let conflict = &merged.conflicts[&old.binding][0];
@@ -124,7 +129,10 @@ mod tests {
     fn equal_values_agree() {
         let merged = merge(
             &SlbSettings::default(),
-            &[contribution("a", 1, "x", false), contribution("b", 2, "x", false)],
+            &[
+                contribution("a", 1, "x", false),
+                contribution("b", 2, "x", false),
+            ],
             "o",
         );
         assert_eq!(merged.conflicts, BTreeMap::new());

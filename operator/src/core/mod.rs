@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod merge;
 pub mod names;
 pub mod observed;
+pub mod peers;
 pub mod plan;
 pub mod problem;
 pub mod project;
@@ -25,3 +26,6 @@ pub mod references;
 pub mod slb;
 pub mod throttling;
 pub mod validate;
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,10 @@ pub fn cloud_name(parts: &[&str], max: usize) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    let first_is_letter = readable.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
+    let first_is_letter = readable
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic());
     let prefix = if first_is_letter { "" } else { "x" };
     let room = max.saturating_sub(hash.len() + 1 + prefix.len());
     let readable: String = readable.chars().take(room).collect();
@@ -47,10 +50,7 @@ pub fn api_name(namespace: &str, binding: &str, route: &str, method: &str) -> St
 /// Name of the backend for a port of a gateway's Service: unique in account and region, hence the
 /// cluster id in it (CloudAPI SetVpcAccess).
 pub fn backend_name(cluster: &str, namespace: &str, service: &str, port: u16) -> String {
-    cloud_name(
-        &["gwb", cluster, namespace, service, &port.to_string()],
-        50,
-    )
+    cloud_name(&["gwb", cluster, namespace, service, &port.to_string()], 50)
 }
 
 /// Name of a throttling policy with this content: equal content is one policy (CloudAPI
@@ -85,8 +85,14 @@ mod tests {
             policy_name("c1f0", "1000/Minute"),
         ] {
             assert!((4..=50).contains(&name.len()), "{name}");
-            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name}");
-            assert!(name.starts_with(|c: char| c.is_ascii_alphabetic()), "{name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                "{name}"
+            );
+            assert!(
+                name.starts_with(|c: char| c.is_ascii_alphabetic()),
+                "{name}"
+            );
         }
         for consumer in ["k", "knative", &long] {
             let name = consumer_name("c1f0", "default", consumer);
@@ -96,8 +102,14 @@ mod tests {
 
     #[test]
     fn parts_that_look_alike_get_different_names() {
-        assert_ne!(api_name("a-b", "c", "r", "ANY"), api_name("a", "b-c", "r", "ANY"));
-        assert_ne!(api_name("a", "b", "r", "ANY"), api_name("a", "b", "r", "GET"));
+        assert_ne!(
+            api_name("a-b", "c", "r", "ANY"),
+            api_name("a", "b-c", "r", "ANY")
+        );
+        assert_ne!(
+            api_name("a", "b", "r", "ANY"),
+            api_name("a", "b", "r", "GET")
+        );
         assert_ne!(consumer_name("c", "a", "k"), consumer_name("c", "b", "k"));
     }
 }

@@ -101,7 +101,9 @@ impl Lookup for Inventory {
     }
 
     fn policy(&self, name: &str) -> Option<&Policy> {
-        self.policies.values().find(|policy| policy.spec.name == name)
+        self.policies
+            .values()
+            .find(|policy| policy.spec.name == name)
     }
 
     fn throttling_of(

@@ -44,7 +44,12 @@ impl Problem {
 
     /// A person has to act before the cluster or the cloud can be what the spec says.
     pub fn blocked(reason: Reason, message: impl Into<String>) -> Self {
-        Self::new(ConditionType::Programmed, Severity::Terminal, reason, message)
+        Self::new(
+            ConditionType::Programmed,
+            Severity::Terminal,
+            reason,
+            message,
+        )
     }
 
     /// Trying again may help.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use crds::v1alpha1::{
     ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
     FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanAction,
     PlanStatus, PlanStep, PublishedApi, Reason, RouteStatus, remove_condition, set_condition,
 };
-use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use jiff::Timestamp;
 
 use super::exposure::{Exposure, method_str};
@@ -57,7 +57,10 @@ pub fn status(view: &View<'_>) -> GatewayBindingStatus {
     let previous = view.previous.cloned().unwrap_or_default();
     let mut status = GatewayBindingStatus {
         observed_generation: view.generation,
-        class_name: view.class.map(str::to_owned).or_else(|| previous.class_name.clone()),
+        class_name: view
+            .class
+            .map(str::to_owned)
+            .or_else(|| previous.class_name.clone()),
         ledger: view.ledger.write(),
         conditions: previous.conditions.clone(),
         ..GatewayBindingStatus::default()
@@ -72,7 +75,10 @@ pub fn status(view: &View<'_>) -> GatewayBindingStatus {
             status.api_gateway = previous.api_gateway;
         }
     }
-    let shown = view.conflicts.len().min(GatewayBindingStatus::MAX_CONFLICTS);
+    let shown = view
+        .conflicts
+        .len()
+        .min(GatewayBindingStatus::MAX_CONFLICTS);
     status.conflicts = view.conflicts.iter().take(shown).cloned().collect();
     status.conflicts_omitted = omitted(view.conflicts.len(), shown);
     if view.publish_plan {
@@ -92,7 +98,9 @@ fn describe(status: &mut GatewayBindingStatus, validated: &Validated, view: &Vie
         status.gateway = Some(gateway.name.clone());
         let address = view.service.and_then(|service| service.address.clone());
         status.load_balancer = Some(LoadBalancerStatus {
-            id: view.service.and_then(|service| service.load_balancer_id.clone()),
+            id: view
+                .service
+                .and_then(|service| service.load_balancer_id.clone()),
             address: address.clone(),
             service: Some(NamespacedName {
                 namespace: gateway.service.namespace.clone(),
@@ -123,11 +131,14 @@ fn api_gateway(exposure: &Exposure, ids: &BTreeMap<ObjectKey, String>) -> ApiGat
         let Some(id) = ids.get(&api_key(exposure, &api.name)) else {
             continue;
         };
-        let published = exposure.environments.iter().map(|environment| PublishedApi {
-            method: method_str(api.method).to_owned(),
-            id: id.clone(),
-            environment: environment_status(*environment),
-        });
+        let published = exposure
+            .environments
+            .iter()
+            .map(|environment| PublishedApi {
+                method: method_str(api.method).to_owned(),
+                id: id.clone(),
+                environment: environment_status(*environment),
+            });
         match routes.iter_mut().find(|route| route.name == api.route) {
             Some(route) => route.apis.extend(published),
             None => routes.push(RouteStatus {
@@ -161,7 +172,11 @@ fn urls(exposure: &Exposure, view: &View<'_>) -> Vec<String> {
     let Some(host) = view.sub_domain.filter(|_| exposure.group.test_domain) else {
         return Vec::new();
     };
-    let scheme = if exposure.protocols.contains(&Protocol::Https) { "https" } else { "http" };
+    let scheme = if exposure.protocols.contains(&Protocol::Https) {
+        "https"
+    } else {
+        "http"
+    };
     let mut urls: Vec<String> = Vec::new();
     for api in &exposure.apis {
         let (Path::Exact(path) | Path::Prefix(path)) = &api.path;
@@ -203,7 +218,12 @@ fn plan_step(step: &Step) -> PlanStep {
             Action::Delete => PlanAction::Delete,
         },
         object: step.key.to_string(),
-        fields: step.changes.iter().take(16).map(|change| change.path.clone()).collect(),
+        fields: step
+            .changes
+            .iter()
+            .take(16)
+            .map(|change| change.path.clone())
+            .collect(),
         risk: step.operation.risk().map(str::to_owned),
     }
 }
@@ -218,7 +238,11 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
         )
     } else {
         (
-            judge(ConditionType::ResolvedRefs, Reason::ResolvedRefs, view.problems),
+            judge(
+                ConditionType::ResolvedRefs,
+                Reason::ResolvedRefs,
+                view.problems,
+            ),
             programmed(view),
         )
     };
@@ -265,9 +289,12 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
 
 /// Whether a person asked for nothing to be written.
 fn halted(view: &View<'_>) -> bool {
-    view.problems
-        .iter()
-        .any(|problem| matches!(problem.reason, Reason::PlanOnly | Reason::Suspended | Reason::DriftDetected))
+    view.problems.iter().any(|problem| {
+        matches!(
+            problem.reason,
+            Reason::PlanOnly | Reason::Suspended | Reason::DriftDetected
+        )
+    })
 }
 
 fn unchecked(type_: ConditionType) -> ConditionUpdate {
@@ -275,7 +302,8 @@ fn unchecked(type_: ConditionType) -> ConditionUpdate {
         type_,
         status: ConditionStatus::Unknown,
         reason: Reason::Pending,
-        message: "Not checked, since Accepted is not True. What was in place before stays.".to_owned(),
+        message: "Not checked, since Accepted is not True. What was in place before stays."
+            .to_owned(),
     }
 }
 
@@ -313,11 +341,18 @@ fn programmed(view: &View<'_>) -> ConditionUpdate {
     if judged.status == ConditionStatus::False || view.open.is_empty() {
         return judged;
     }
-    let first = view.open.first().map(|step| step.key.to_string()).unwrap_or_default();
+    let first = view
+        .open
+        .first()
+        .map(|step| step.key.to_string())
+        .unwrap_or_default();
     ConditionUpdate {
         status: ConditionStatus::False,
         reason: Reason::Pending,
-        message: format!("{} steps are still to be done, the next one on {first}.", view.open.len()),
+        message: format!(
+            "{} steps are still to be done, the next one on {first}.",
+            view.open.len()
+        ),
         ..judged
     }
 }
@@ -326,7 +361,11 @@ fn ready(parts: &[&ConditionUpdate]) -> ConditionUpdate {
     let failing = parts
         .iter()
         .find(|part| part.status == ConditionStatus::False)
-        .or_else(|| parts.iter().find(|part| part.status != ConditionStatus::True));
+        .or_else(|| {
+            parts
+                .iter()
+                .find(|part| part.status != ConditionStatus::True)
+        });
     match failing {
         None => ConditionUpdate {
             type_: ConditionType::Ready,

@@ -93,7 +93,9 @@ pub fn restored(key: &str, previous: Option<&String>, service: &ServiceState) ->
     if setting != "name" {
         return None;
     }
-    let masked = service.annotations.get(&format!("{LEGACY_PREFIX}{setting}"));
+    let masked = service
+        .annotations
+        .get(&format!("{LEGACY_PREFIX}{setting}"));
     let default = || {
         // The name that the cloud controller manager gives by itself.
         let uid: String = service.uid.chars().filter(|c| *c != '-').collect();
@@ -106,7 +108,11 @@ pub fn restored(key: &str, previous: Option<&String>, service: &ServiceState) ->
 /// answer it with a permanent failure (or, for the vswitch, ignore it), so it is never written.
 pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Result<(), Problem> {
     let checks = [
-        ("addressType", settings.address_type.map(address_type), &actual.address_type),
+        (
+            "addressType",
+            settings.address_type.map(address_type),
+            &actual.address_type,
+        ),
         (
             "zones.primary",
             settings.zones.as_ref().map(|zones| zones.primary.as_str()),
@@ -114,10 +120,17 @@ pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Re
         ),
         (
             "zones.backup",
-            settings.zones.as_ref().and_then(|zones| zones.backup.as_deref()),
+            settings
+                .zones
+                .as_ref()
+                .and_then(|zones| zones.backup.as_deref()),
             &actual.slave_zone_id,
         ),
-        ("vswitchId", settings.vswitch_id.as_deref(), &actual.vswitch_id),
+        (
+            "vswitchId",
+            settings.vswitch_id.as_deref(),
+            &actual.vswitch_id,
+        ),
     ];
     for (field, wanted, actual_value) in checks {
         if let Some(wanted) = wanted
@@ -138,7 +151,10 @@ pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Re
 
 /// The settings that the load balancer does not show yet, by field.
 pub fn unsettled(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<&'static str> {
-    let name = settings.name.as_deref().is_some_and(|name| name != actual.name);
+    let name = settings
+        .name
+        .as_deref()
+        .is_some_and(|name| name != actual.name);
     name.then_some("slb.name")
 }
 
@@ -162,7 +178,11 @@ mod tests {
     #[test]
     fn settings_become_annotations_in_the_current_form() {
         let annotations = annotations(&settings());
-        let get = |key: &str| annotations.get(&format!("{PREFIX}{key}")).map(String::as_str);
+        let get = |key: &str| {
+            annotations
+                .get(&format!("{PREFIX}{key}"))
+                .map(String::as_str)
+        };
         assert_eq!(get("address-type"), Some("intranet"));
         assert_eq!(get("name"), Some("knative"));
         assert_eq!(get("master-zoneid"), Some("cn-beijing-g"));
@@ -180,7 +200,11 @@ mod tests {
         };
         let problem = check_immutable(&settings(), &actual).unwrap_err();
         assert_eq!(problem.reason, Reason::Immutable);
-        assert!(problem.message.contains("slb.addressType"), "{}", problem.message);
+        assert!(
+            problem.message.contains("slb.addressType"),
+            "{}",
+            problem.message
+        );
         let same = LoadBalancerState {
             address_type: "intranet".into(),
             master_zone_id: "cn-beijing-g".into(),
@@ -202,9 +226,17 @@ mod tests {
             restored(&key, None, &service).as_deref(),
             Some("a0af1b2c3000011112222333344445555".get(..32).unwrap())
         );
-        service.annotations.insert(format!("{LEGACY_PREFIX}name"), "old".into());
+        service
+            .annotations
+            .insert(format!("{LEGACY_PREFIX}name"), "old".into());
         assert_eq!(restored(&key, None, &service).as_deref(), Some("old"));
-        assert_eq!(restored(&key, Some(&"before".into()), &service).as_deref(), Some("before"));
-        assert_eq!(restored(&format!("{PREFIX}address-type"), None, &service), None);
+        assert_eq!(
+            restored(&key, Some(&"before".into()), &service).as_deref(),
+            Some("before")
+        );
+        assert_eq!(
+            restored(&format!("{PREFIX}address-type"), None, &service),
+            None
+        );
     }
 }

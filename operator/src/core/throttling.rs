@@ -36,11 +36,16 @@ pub fn validate(throttling: &api::Throttling, allow: &[Allowed]) -> Result<Limit
             format!("{PATH} is empty: give a limit, or leave throttling out."),
         ));
     };
-    let api_limit = throttling.limits.iter().find(|limit| limit.scope == LimitScope::API);
+    let api_limit = throttling
+        .limits
+        .iter()
+        .find(|limit| limit.scope == LimitScope::API);
     let Some(api_limit) = api_limit else {
         return Err(Problem::rejected(
             Reason::Unsupported,
-            format!("{PATH}: the classic API gateway needs a limit with scope: API beside the others. Add one."),
+            format!(
+                "{PATH}: the classic API gateway needs a limit with scope: API beside the others. Add one."
+            ),
         ));
     };
     let mut limits = Limits {
@@ -55,7 +60,10 @@ pub fn validate(throttling: &api::Throttling, allow: &[Allowed]) -> Result<Limit
         if limit.per != first.per {
             return Err(Problem::rejected(
                 Reason::Unsupported,
-                format!("{PATH}: \"{}\" is per {:?} and \"{}\" per {:?}; the classic API gateway has one window for all limits of an API. Use the same.", first.name, first.per, limit.name, limit.per),
+                format!(
+                    "{PATH}: \"{}\" is per {:?} and \"{}\" per {:?}; the classic API gateway has one window for all limits of an API. Use the same.",
+                    first.name, first.per, limit.name, limit.per
+                ),
             ));
         }
         let slot = match (limit.scope, &limit.consumer) {
@@ -94,12 +102,20 @@ fn allowed(allow: &[Allowed], limit: &Limit, entry: &str) -> Result<ConsumerKey,
 fn twice(limit: &Limit) -> Problem {
     Problem::rejected(
         Reason::InvalidSpec,
-        format!("{PATH}: \"{}\" limits what another entry already limits (scope {:?}). Keep one of them.", limit.name, limit.scope),
+        format!(
+            "{PATH}: \"{}\" limits what another entry already limits (scope {:?}). Keep one of them.",
+            limit.name, limit.scope
+        ),
     )
 }
 
 fn ordered(limits: &Limits) -> Result<(), Problem> {
-    let Limits { api, account, consumer, .. } = limits;
+    let Limits {
+        api,
+        account,
+        consumer,
+        ..
+    } = limits;
     let highest_consumer = limits.consumers.values().chain(consumer).max();
     let too_high = [
         ("Account", *account, "API", Some(*api)),
@@ -134,13 +150,25 @@ fn window(unit: RateUnit) -> Window {
     }
 }
 
+/// Name of the policy for these limits. It follows from their content.
+pub fn policy_name(limits: &Limits, cluster: &str) -> String {
+    names::policy_name(cluster, &describe(limits))
+}
+
 /// The policy for these limits. Its name follows from its content, so that bindings with equal
 /// limits share one. A consumer that has no id yet is left out: until it has one it cannot call.
-pub fn policy(limits: &Limits, cluster: &str, ids: &BTreeMap<ConsumerKey, ConsumerId>) -> PolicySpec {
+pub fn policy(
+    limits: &Limits,
+    cluster: &str,
+    ids: &BTreeMap<ConsumerKey, ConsumerId>,
+) -> PolicySpec {
     let content = describe(limits);
     PolicySpec {
-        name: names::policy_name(cluster, &content),
-        description: cut(&format!("gatewaybinding.dev cluster {cluster}: {content}"), 180),
+        name: policy_name(limits, cluster),
+        description: cut(
+            &format!("gatewaybinding.dev cluster {cluster}: {content}"),
+            180,
+        ),
         rules: PolicyRules::Throttling(Throttling {
             window: limits.window,
             api: limits.api,
@@ -180,7 +208,8 @@ mod tests {
     use serde_json::json;
 
     fn check(limits: serde_json::Value) -> Result<Limits, Reason> {
-        let throttling: api::Throttling = serde_json::from_value(json!({ "limits": limits })).unwrap();
+        let throttling: api::Throttling =
+            serde_json::from_value(json!({ "limits": limits })).unwrap();
         let allow = [Allowed {
             name: "acme".into(),
             consumer: ConsumerKey {

@@ -81,7 +81,9 @@ pub fn validate(
     if !class::allows(offer.allowed_namespaces.as_ref(), namespace_labels) {
         return Err(Problem::rejected(
             Reason::NamespaceNotAllowed,
-            format!("{who} is not let in by allowedNamespaces of GatewayBindingClass \"{class_name}\". Use another class, or ask its owner."),
+            format!(
+                "{who} is not let in by allowedNamespaces of GatewayBindingClass \"{class_name}\". Use another class, or ask its owner."
+            ),
         ));
     }
     let gateway = gateway(binding, offer, &class_name, namespace_labels)?;
@@ -91,7 +93,9 @@ pub fn validate(
             if gateway.is_none() {
                 return Err(Problem::rejected(
                     Reason::InvalidSpec,
-                    format!("spec.apiGateway needs a gateway to send requests to: set spec.gateway, or defaults.gateway in GatewayBindingClass \"{class_name}\"."),
+                    format!(
+                        "spec.apiGateway needs a gateway to send requests to: set spec.gateway, or defaults.gateway in GatewayBindingClass \"{class_name}\"."
+                    ),
                 ));
             }
             let context = exposure::Context {
@@ -106,7 +110,10 @@ pub fn validate(
     if gateway.is_none() {
         return Err(Problem::rejected(
             Reason::InvalidSpec,
-            format!("the binding names no gateway, and GatewayBindingClass \"{class_name}\" has no default one: set spec.gateway to one of {}.", listed(gateway_names(offer))),
+            format!(
+                "the binding names no gateway, and GatewayBindingClass \"{class_name}\" has no default one: set spec.gateway to one of {}.",
+                listed(gateway_names(offer))
+            ),
         ));
     }
     let cluster = offer.cloud.as_ref().map(|cloud| cloud.cluster_id.clone());
@@ -143,7 +150,11 @@ fn check_target(validated: &Validated) -> Result<(), Problem> {
             Reason::Unsupported,
             format!(
                 "spec.serviceRef: Service {}/{} is not the Service of gateway \"{}\" ({}/{}), and a shared gateway routes to Knative services only. Name a KnativeService, or a gateway whose service is this one.",
-                validated.binding.namespace, validated.target.name, gateway.name, gateway.service.namespace, gateway.service.name
+                validated.binding.namespace,
+                validated.target.name,
+                gateway.name,
+                gateway.service.namespace,
+                gateway.service.name
             ),
         ));
     }
@@ -156,21 +167,43 @@ fn gateway(
     class_name: &str,
     namespace_labels: &BTreeMap<String, String>,
 ) -> Result<Option<Gateway>, Problem> {
-    let settled = || binding.status.as_ref().and_then(|status| status.gateway.as_deref());
-    let default = || offer.defaults.as_ref().and_then(|defaults| defaults.gateway.as_deref());
-    let Some(name) = binding.spec.gateway.as_deref().or_else(settled).or_else(default) else {
+    let settled = || {
+        binding
+            .status
+            .as_ref()
+            .and_then(|status| status.gateway.as_deref())
+    };
+    let default = || {
+        offer
+            .defaults
+            .as_ref()
+            .and_then(|defaults| defaults.gateway.as_deref())
+    };
+    let Some(name) = binding
+        .spec
+        .gateway
+        .as_deref()
+        .or_else(settled)
+        .or_else(default)
+    else {
         return Ok(None);
     };
     let Some(gateway) = offer.gateway(name) else {
         return Err(Problem::rejected(
             Reason::GatewayNotFound,
-            format!("spec.gateway: GatewayBindingClass \"{class_name}\" has no gateway \"{name}\"; it has {}.", listed(gateway_names(offer))),
+            format!(
+                "spec.gateway: GatewayBindingClass \"{class_name}\" has no gateway \"{name}\"; it has {}.",
+                listed(gateway_names(offer))
+            ),
         ));
     };
     if !class::allows(gateway.allowed_namespaces.as_ref(), namespace_labels) {
         return Err(Problem::rejected(
             Reason::NamespaceNotAllowed,
-            format!("namespace \"{}\" is not let in by allowedNamespaces of gateway \"{name}\" in GatewayBindingClass \"{class_name}\". Use another gateway, or ask the owner of the class.", binding.namespace().unwrap_or_default()),
+            format!(
+                "namespace \"{}\" is not let in by allowedNamespaces of gateway \"{name}\" in GatewayBindingClass \"{class_name}\". Use another gateway, or ask the owner of the class.",
+                binding.namespace().unwrap_or_default()
+            ),
         ));
     }
     slb_gateway(binding, gateway, class_name).map(Some)
@@ -185,7 +218,9 @@ fn slb_gateway(
     let Some(offer) = &gateway.slb else {
         return Err(Problem::rejected(
             Reason::Unsupported,
-            format!("spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is of a kind that this version does not know."),
+            format!(
+                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is of a kind that this version does not know."
+            ),
         ));
     };
     let settings = binding.spec.slb.clone().unwrap_or_default();
@@ -193,14 +228,22 @@ fn slb_gateway(
         let field = path.trim_start_matches("slb.");
         return Err(Problem::rejected(
             Reason::NotAllowedByClass,
-            format!("spec.{path}: GatewayBindingClass \"{class_name}\" does not let bindings set {field} on gateway \"{name}\". Remove the field, or ask for {field} in bindingsMaySet."),
+            format!(
+                "spec.{path}: GatewayBindingClass \"{class_name}\" does not let bindings set {field} on gateway \"{name}\". Remove the field, or ask for {field} in bindingsMaySet."
+            ),
         ));
     }
     let class_settings = offer.settings.clone().unwrap_or_default();
-    if settings.address_type.or(class_settings.address_type).is_none() {
+    if settings
+        .address_type
+        .or(class_settings.address_type)
+        .is_none()
+    {
         return Err(Problem::rejected(
             Reason::InvalidSpec,
-            format!("slb.addressType of gateway \"{name}\" is set neither in GatewayBindingClass \"{class_name}\" nor in the binding. Set Intranet or Internet: without it the cloud would make a public load balancer."),
+            format!(
+                "slb.addressType of gateway \"{name}\" is set neither in GatewayBindingClass \"{class_name}\" nor in the binding. Set Intranet or Internet: without it the cloud would make a public load balancer."
+            ),
         ));
     }
     if let Some(lb_name) = slb::value(&settings, crds::v1alpha1::SlbField::Name)
@@ -208,7 +251,10 @@ fn slb_gateway(
     {
         return Err(Problem::rejected(
             Reason::NameTooLong,
-            format!("spec.slb.name: \"{lb_name}\" has {} characters, a load balancer's name has at most 80. Shorten it.", lb_name.len()),
+            format!(
+                "spec.slb.name: \"{lb_name}\" has {} characters, a load balancer's name has at most 80. Shorten it.",
+                lb_name.len()
+            ),
         ));
     }
     Ok(Gateway {
@@ -220,7 +266,11 @@ fn slb_gateway(
 }
 
 fn gateway_names(offer: &GatewayBindingClassSpec) -> impl Iterator<Item = &str> {
-    offer.gateways.iter().flatten().map(|gateway| gateway.name.as_str())
+    offer
+        .gateways
+        .iter()
+        .flatten()
+        .map(|gateway| gateway.name.as_str())
 }
 
 /// Names as a message lists them.

@@ -43,7 +43,9 @@ struct Forward<'a, 'w> {
 impl Forward<'_, '_> {
     fn item(&mut self, item: &Item) {
         let key = &item.key;
-        if let (ObjectKey::Service { namespace, name }, Desired::Service(desired)) = (key, &item.desired) {
+        if let (ObjectKey::Service { namespace, name }, Desired::Service(desired)) =
+            (key, &item.desired)
+        {
             let place = (namespace.clone(), name.clone());
             let world = self.world;
             self.service(key, desired, world.services.get(&place));
@@ -66,7 +68,9 @@ impl Forward<'_, '_> {
             }
             (
                 ObjectKey::Grant {
-                    api, environment, consumer: who,
+                    api,
+                    environment,
+                    consumer: who,
                 },
                 Desired::Grant { consumer, until },
             ) => self.grant(key, (api, *environment, who), consumer, *until, inventory),
@@ -120,7 +124,11 @@ impl Forward<'_, '_> {
         let annotations = desired.annotations.clone();
         let Some(state) = state else {
             if let Some(shape) = desired.create.clone() {
-                self.step(key, Operation::CreateService { shape, annotations }, Vec::new());
+                self.step(
+                    key,
+                    Operation::CreateService { shape, annotations },
+                    Vec::new(),
+                );
             }
             return;
         };
@@ -160,7 +168,11 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("API group \"{}\"", spec.name);
-        if !self.owned(&what, group.marker.as_ref(), "Choose another name for the group in the class, or delete the group in the console.") {
+        if !self.owned(
+            &what,
+            group.marker.as_ref(),
+            "Choose another name for the group in the class, or delete the group in the console.",
+        ) {
             return;
         }
         self.id(key, group.id.as_str());
@@ -211,7 +223,11 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("VPC authorization \"{}\"", desired.name);
-        if !self.owned(&what, backend.marker.as_ref(), "Remove it in the console once nothing uses it.") {
+        if !self.owned(
+            &what,
+            backend.marker.as_ref(),
+            "Remove it in the console once nothing uses it.",
+        ) {
             return;
         }
         self.id(key, &backend.id);
@@ -225,18 +241,37 @@ impl Forward<'_, '_> {
         let present = self.present(api);
         let Some(found) = inventory.api(&present.group, &present.name) else {
             if let Some(other) = inventory.api_at(&api.group, spec.method, &spec.path) {
-                let what = format!("API \"{}\" with the same path and method in group \"{}\"", other.name, api.group);
+                let what = format!(
+                    "API \"{}\" with the same path and method in group \"{}\"",
+                    other.name, api.group
+                );
                 // An API of another binding of ours: that binding's keys decide, and it was told.
                 if !is_ours(other.marker.as_ref(), self.world.cluster) {
-                    self.owned(&what, other.marker.as_ref(), "Use another path, or delete that API in the console.");
+                    self.owned(
+                        &what,
+                        other.marker.as_ref(),
+                        "Use another path, or delete that API in the console.",
+                    );
                 }
                 return;
             }
-            self.step(key, Operation::CreateApi(spec.clone()), Vec::new());
+            let group = ObjectKey::Group {
+                name: api.group.clone(),
+            };
+            let backend = ObjectKey::Backend {
+                name: spec.backend.name.0.clone(),
+            };
+            if self.coming(&group) && self.coming(&backend) {
+                self.step(key, Operation::CreateApi(spec.clone()), Vec::new());
+            }
             return;
         };
         let what = format!("API \"{}\" in group \"{}\"", found.name, api.group);
-        if !self.owned(&what, found.marker.as_ref(), "Rename or delete it in the console.") {
+        if !self.owned(
+            &what,
+            found.marker.as_ref(),
+            "Rename or delete it in the console.",
+        ) {
             return;
         }
         self.id(key, found.id.as_str());
@@ -248,10 +283,13 @@ impl Forward<'_, '_> {
         }
     }
 
-    /// Whether an API is there or an earlier step makes it.
-    fn coming(&self, api: &ApiKey) -> bool {
-        let key = ObjectKey::Api(api.clone());
-        self.plan.ids.contains_key(&key) || self.plan.steps.iter().any(|step| step.key == key)
+    /// Whether an object of ours is there or an earlier step makes it.
+    fn coming(&self, key: &ObjectKey) -> bool {
+        self.plan.ids.contains_key(key) || self.plan.steps.iter().any(|step| step.key == *key)
+    }
+
+    fn api_coming(&self, api: &ApiKey) -> bool {
+        self.coming(&ObjectKey::Api(api.clone()))
     }
 
     fn deployment(
@@ -262,7 +300,7 @@ impl Forward<'_, '_> {
         spec: &ApiSpec,
         inventory: &Inventory,
     ) {
-        if !self.coming(api) {
+        if !self.api_coming(api) {
             return;
         }
         let note = format!("{} {}", spec.description, names::digest(spec));
@@ -295,7 +333,11 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("plugin \"{}\"", spec.name);
-        if !self.owned(&what, policy.marker.as_ref(), "Rename or delete it in the console.") {
+        if !self.owned(
+            &what,
+            policy.marker.as_ref(),
+            "Rename or delete it in the console.",
+        ) {
             return;
         }
         self.id(key, policy.id.as_str());
@@ -313,7 +355,7 @@ impl Forward<'_, '_> {
         policy: &str,
         inventory: &Inventory,
     ) {
-        if !self.coming(api) {
+        if !self.api_coming(api) {
             return;
         }
         let present = self.present(api);
@@ -335,7 +377,7 @@ impl Forward<'_, '_> {
         until: Option<Timestamp>,
         inventory: &Inventory,
     ) {
-        if !self.coming(api) {
+        if !self.api_coming(api) {
             return;
         }
         let present = self.present(api);

@@ -3,6 +3,7 @@
 
 mod forward;
 mod remove;
+mod room;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +81,15 @@ pub fn plan(items: &[Item], ledger: &Ledger, world: &World<'_>) -> Plan {
         .filter(|key| after_rename(key, &renamed) != **key)
         .cloned();
     plan.released.extend(moved);
-    remove::plan(&obsolete, items, ledger, &renamed, world, &mut plan);
+    let context = remove::Context {
+        obsolete: &obsolete,
+        renamed: &renamed,
+        world,
+    };
+    remove::plan(&context, ledger, &mut plan);
+    if let Some(inventory) = world.inventory {
+        room::make(&mut plan, inventory);
+    }
     plan
 }
 
@@ -139,7 +148,10 @@ fn renamed(
         };
         let key = ObjectKey::Api(present_key.clone());
         let still_wanted = items.iter().any(|item| item.key == key);
-        if claimed.contains(&key) && !still_wanted && is_ours(present.marker.as_ref(), world.cluster) {
+        if claimed.contains(&key)
+            && !still_wanted
+            && is_ours(present.marker.as_ref(), world.cluster)
+        {
             renamed.insert(wanted.clone(), present_key);
         }
     }
@@ -156,9 +168,19 @@ fn after_rename(key: &ObjectKey, renamed: &BTreeMap<ApiKey, ApiKey>) -> ObjectKe
     };
     match key.clone() {
         ObjectKey::Api(api) => ObjectKey::Api(new(&api)),
-        ObjectKey::Deployment { api, environment } => ObjectKey::Deployment { api: new(&api), environment },
-        ObjectKey::Attachment { api, environment } => ObjectKey::Attachment { api: new(&api), environment },
-        ObjectKey::Grant { api, environment, consumer } => ObjectKey::Grant {
+        ObjectKey::Deployment { api, environment } => ObjectKey::Deployment {
+            api: new(&api),
+            environment,
+        },
+        ObjectKey::Attachment { api, environment } => ObjectKey::Attachment {
+            api: new(&api),
+            environment,
+        },
+        ObjectKey::Grant {
+            api,
+            environment,
+            consumer,
+        } => ObjectKey::Grant {
             api: new(&api),
             environment,
             consumer,

@@ -2,23 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloud_adapter::gateway::model::{ConsumerId, GrantKey, Inventory};
+use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, Inventory};
 
 use super::{Operation, Plan, Step, World, after_rename};
-use crate::core::desired::Item;
 use crate::core::key::{ApiKey, ObjectKey};
 use crate::core::ledger::Ledger;
 use crate::core::observed::{Lookup, is_ours};
 use crate::core::slb;
 
-pub(super) fn plan(
-    obsolete: &BTreeSet<ObjectKey>,
-    items: &[Item],
-    ledger: &Ledger,
-    renamed: &BTreeMap<ApiKey, ApiKey>,
-    world: &World<'_>,
-    plan: &mut Plan,
-) {
+/// What removals are judged by.
+pub(super) struct Context<'a, 'w> {
+    /// What was claimed and is no longer wanted.
+    pub(super) obsolete: &'a BTreeSet<ObjectKey>,
+    /// APIs that change their name in this plan, from the wanted key to the present one.
+    pub(super) renamed: &'a BTreeMap<ApiKey, ApiKey>,
+    /// What is there.
+    pub(super) world: &'a World<'w>,
+}
+
+pub(super) fn plan(context: &Context<'_, '_>, ledger: &Ledger, plan: &mut Plan) {
+    let Context {
+        obsolete, world, ..
+    } = *context;
     let mut removals = Vec::new();
     let mut revocations = Vec::new();
     for key in obsolete.iter().rev() {
@@ -26,7 +31,7 @@ pub(super) fn plan(
             plan.released.insert(key.clone());
             continue;
         }
-        match removal(key, ledger, obsolete, world, plan) {
+        match removal(key, ledger, context, plan) {
             Removal::Unknown => {
                 plan.claims.insert(key.clone());
             }
@@ -47,8 +52,6 @@ pub(super) fn plan(
             }
         }
     }
-    debug_assert!(items.iter().all(|item| !obsolete.contains(&item.key)));
-    debug_assert!(removals.iter().all(|step| after_rename(&step.key, renamed) == step.key));
     revocations.append(&mut plan.steps);
     plan.steps = revocations;
     plan.steps.append(&mut removals);
@@ -66,10 +69,12 @@ enum Removal {
 fn removal(
     key: &ObjectKey,
     ledger: &Ledger,
-    obsolete: &BTreeSet<ObjectKey>,
-    world: &World<'_>,
+    context: &Context<'_, '_>,
     plan: &mut Plan,
 ) -> Removal {
+    let Context {
+        obsolete, world, ..
+    } = *context;
     if let ObjectKey::Service { namespace, name } = key {
         return service(key, &(namespace.clone(), name.clone()), ledger, world);
     }
@@ -81,21 +86,30 @@ fn removal(
         ObjectKey::Group { name } => inventory
             .group(name)
             .filter(|group| is_ours(group.marker.as_ref(), world.cluster))
-            .filter(|group| empties(group.id.as_str(), name, obsolete, inventory))
+            .filter(|group| empties(group.id.as_str(), obsolete, inventory))
             .map(|group| (group.id.0.clone(), Operation::DeleteGroup)),
         ObjectKey::Backend { name } => inventory
             .backend(name)
             .filter(|backend| is_ours(backend.marker.as_ref(), world.cluster))
-            .map(|backend| (backend.id.clone(), Operation::DeleteBackend(backend.spec.clone()))),
+            .filter(|backend| !serves_others(backend.spec.name.as_str(), obsolete, inventory))
+            .map(|backend| {
+                (
+                    backend.id.clone(),
+                    Operation::DeleteBackend(backend.spec.clone()),
+                )
+            }),
         ObjectKey::Policy { name } => inventory
             .policy(name)
             .filter(|policy| is_ours(policy.marker.as_ref(), world.cluster))
+            .filter(|policy| !acts_on_others(policy.id.as_str(), context, inventory, plan))
             .map(|policy| (policy.id.0.clone(), Operation::DeletePolicy)),
         ObjectKey::Api(api) => own_api(api, inventory, world).map(|id| (id, Operation::DeleteApi)),
         ObjectKey::Deployment { api, environment } => own_api(api, inventory, world)
             .filter(|_| deployed(api, *environment, inventory))
             .map(|id| (id, Operation::Undeploy)),
-        ObjectKey::Attachment { api, environment } => detach(api, *environment, obsolete, inventory, world),
+        ObjectKey::Attachment { api, environment } => {
+            detach(api, *environment, obsolete, inventory, world)
+        }
         ObjectKey::Grant { .. } => revoke(key, ledger, inventory, world),
     };
     let Some((id, operation)) = found else {
@@ -111,7 +125,8 @@ fn removal(
         && let Some(group) = inventory.group(&api.group)
     {
         let name = api.group.clone();
-        plan.ids.insert(ObjectKey::Group { name }, group.id.0.clone());
+        plan.ids
+            .insert(ObjectKey::Group { name }, group.id.0.clone());
     }
     Removal::Do(operation)
 }
@@ -165,22 +180,57 @@ fn service(
 
 /// Whether a group holds nothing but APIs that this plan removes. One that holds more, an API made
 /// in the console for example, is left.
-fn empties(
-    id: &str,
-    name: &str,
-    obsolete: &BTreeSet<ObjectKey>,
-    inventory: &Inventory,
-) -> bool {
+fn empties(id: &str, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
     inventory
         .apis
         .values()
         .filter(|api| api.group.as_str() == id)
-        .all(|api| {
-            obsolete.contains(&ObjectKey::Api(ApiKey {
-                group: name.to_owned(),
+        .all(|api| goes(api, obsolete, inventory))
+}
+
+/// Whether this plan removes an API.
+fn goes(api: &Api, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
+    inventory.groups.get(&api.group).is_some_and(|group| {
+        obsolete.contains(&ObjectKey::Api(ApiKey {
+            group: group.spec.name.clone(),
+            name: api.name.clone(),
+        }))
+    })
+}
+
+/// Whether an API that stays for now, of a binding that is on its way out as well, sends requests
+/// to a backend. The last one to go takes the backend along.
+fn serves_others(name: &str, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
+    inventory.apis.values().any(|api| {
+        let target = api.spec.as_ref().map(|spec| spec.backend.name.as_str());
+        target == Some(name) && !goes(api, obsolete, inventory)
+    })
+}
+
+/// Whether a policy still acts on an API once this plan is done.
+fn acts_on_others(id: &str, context: &Context<'_, '_>, inventory: &Inventory, plan: &Plan) -> bool {
+    let acts_on = inventory
+        .attachments
+        .iter()
+        .filter(|attachment| attachment.policy.as_str() == id)
+        .filter_map(|attachment| Some((attachment, inventory.apis.get(&attachment.api)?)));
+    acts_on.into_iter().any(|(attachment, api)| {
+        let Some(group) = inventory.groups.get(&api.group) else {
+            return true;
+        };
+        let key = ObjectKey::Attachment {
+            api: ApiKey {
+                group: group.spec.name.clone(),
                 name: api.name.clone(),
-            }))
-        })
+            },
+            environment: attachment.environment,
+        };
+        let ours = is_ours(api.marker.as_ref(), context.world.cluster);
+        let detached = ours && context.obsolete.contains(&key);
+        let after = after_rename(&key, context.renamed);
+        let replaced = plan.steps.iter().any(|step| step.key == after);
+        !detached && !replaced
+    })
 }
 
 fn own_api(api: &ApiKey, inventory: &Inventory, world: &World<'_>) -> Option<String> {
@@ -227,7 +277,10 @@ fn revoke(
     inventory: &Inventory,
     world: &World<'_>,
 ) -> Option<(String, Operation)> {
-    let ObjectKey::Grant { api, environment, .. } = key else {
+    let ObjectKey::Grant {
+        api, environment, ..
+    } = key
+    else {
         return None;
     };
     let id = own_api(api, inventory, world)?;
@@ -237,5 +290,6 @@ fn revoke(
         environment: *environment,
         consumer: consumer.clone(),
     })?;
-    held.revocable.then_some((id, Operation::Revoke { consumer }))
+    held.revocable
+        .then_some((id, Operation::Revoke { consumer }))
 }
