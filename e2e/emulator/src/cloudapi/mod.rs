@@ -36,7 +36,7 @@ mod vpc_access;
 mod vpc_access_apis;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::api::{Answer, Request};
 use crate::world::World;
