@@ -36,7 +36,7 @@ pub struct BindingApiGateway {
     pub protocols: Option<Vec<Protocol>>,
 
     /// Paths that are published. A path and method can be published once in a group. Default: one
-    /// route with the prefix /<namespace of the binding>/<name of the binding>, which is replaced
+    /// route with the prefix /NAMESPACE/NAME of the binding, which is replaced
     /// with / on the way to the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
@@ -266,7 +266,7 @@ pub struct ConsumerAuth {
 #[serde(rename_all = "camelCase")]
 pub struct ApiKeyAuth {
     /// Where the key may stand: Header, Query. With the classic API Gateway the header is
-    /// "Authorization: APPCODE <key>" and the query parameter is AppCode; it has no way to accept
+    /// "Authorization: APPCODE KEY" and the query parameter is AppCode; it has no way to accept
     /// Query alone.
     #[serde(rename = "in")]
     #[schemars(length(min = 1, max = 2))]

@@ -16,7 +16,8 @@ use super::{
     kind = "GatewayBinding",
     plural = "gatewaybindings",
     shortname = "gwb",
-    category = "gatewaybinding",
+    // Not "gatewaybinding": kubectl would expand that category where the singular is meant.
+    category = "gatewaybinding-all",
     namespaced,
     status = "GatewayBindingStatus",
     derive = "PartialEq",

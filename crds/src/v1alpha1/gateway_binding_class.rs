@@ -16,7 +16,7 @@ use super::{AllowedNamespaces, ClassApiGateway, Cloud, DeletionPolicy, DriftPoli
     kind = "GatewayBindingClass",
     plural = "gatewaybindingclasses",
     shortname = "gwbc",
-    category = "gatewaybinding",
+    category = "gatewaybinding-all",
     status = "GatewayBindingClassStatus",
     derive = "PartialEq",
     doc = "What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and what a binding may set on them. One class may be the default for bindings that name none: set the annotation gatewaybinding.dev/is-default-class to \"true\".",

@@ -16,7 +16,7 @@ use crate::keys::consumer_secret;
     kind = "GatewayConsumer",
     plural = "gatewayconsumers",
     shortname = "gwc",
-    category = "gatewaybinding",
+    category = "gatewaybinding-all",
     namespaced,
     status = "GatewayConsumerStatus",
     derive = "PartialEq",
@@ -34,7 +34,7 @@ use crate::keys::consumer_secret;
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.credentials.all(c, c.type != 'Generated' || self.credentials.exists_one(d, d.secretRef.name == c.secretRef.name))")
     .message("a Secret that a Generated credential is written to must not be named by another credential")
-    .reason(Reason::FieldValueDuplicate).field_path(".credentials"))]
+    .reason(Reason::FieldValueInvalid).field_path(".credentials"))]
 pub struct GatewayConsumerSpec {
     /// The namespaces whose bindings may name this consumer. Default: its own namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
