@@ -34,7 +34,6 @@ use super::{
     validation = Rule::new("size(self.metadata.name) <= 63")
         .message("the name of a binding must have at most 63 characters: it becomes part of paths and of names in the cloud")
 )]
-#[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)")
     .message("className cannot be changed or removed once set: delete the binding and make a new one")

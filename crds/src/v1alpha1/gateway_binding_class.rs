@@ -30,7 +30,6 @@ use super::{AllowedNamespaces, ClassApiGateway, Cloud, DeletionPolicy, DriftPoli
     validation = Rule::new("size(self.metadata.name) <= 63")
         .message("the name of a class must have at most 63 characters: it becomes the value of a label")
 )]
-#[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.cloud) || !((has(self.gateways) && self.gateways.exists(g, has(g.slb))) || has(self.apiGateways))")
     .message("cloud is required once there is a gateway with slb, or apiGateways")

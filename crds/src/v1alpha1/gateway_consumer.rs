@@ -30,7 +30,6 @@ use crate::keys::consumer_secret;
     validation = Rule::new("size(self.metadata.name) <= 63")
         .message("the name of a consumer must have at most 63 characters: it becomes part of names in the cloud")
 )]
-#[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.credentials.all(c, c.type != 'Generated' || self.credentials.exists_one(d, d.secretRef.name == c.secretRef.name))")
     .message("a Secret that a Generated credential is written to must not be named by another credential")
