@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod observe;
 pub mod operations;
 pub mod sign;
+pub mod snapshot;
 mod transport;
 
 use std::sync::Arc;
