@@ -11,9 +11,13 @@ pub mod error_codes;
 pub mod gateway;
 pub mod observe;
 pub mod operations;
+mod pages;
 pub mod sign;
+pub mod slb;
 pub mod snapshot;
+pub mod sts;
 mod transport;
+pub mod vpc;
 
 use std::sync::Arc;
 

@@ -16,7 +16,6 @@ mod check;
 mod consumers;
 mod grants;
 mod groups;
-mod pages;
 mod policies;
 mod tags;
 mod throttling;
@@ -34,6 +33,7 @@ use super::model::*;
 use crate::client::Client;
 use crate::error::{CloudError, Effect, ErrorClass};
 use crate::operations::Operation;
+use crate::pages;
 use crate::transport::failure;
 use api_details::Details;
 

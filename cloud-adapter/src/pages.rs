@@ -22,7 +22,7 @@ const PASSES: u32 = 3;
 /// # Errors
 /// Class `Unavailable`, code `IncompleteList`, if the pages do not add up to `TotalCount`, after a
 /// few passes.
-pub(super) async fn all<T: DeserializeOwned>(
+pub(crate) async fn all<T: DeserializeOwned>(
     client: &Client,
     call: RpcCall,
     page_size: usize,
@@ -92,7 +92,7 @@ async fn one_pass<T: DeserializeOwned>(
     Ok(items)
 }
 
-pub(super) fn incomplete(operation: Operation, message: String) -> CloudError {
+pub(crate) fn incomplete(operation: Operation, message: String) -> CloudError {
     failure(
         operation,
         ErrorClass::Unavailable,

@@ -1,0 +1,217 @@
+//! Classic load balancers, as far as they are observed (Slb 2014-05-15). The cloud controller
+//! manager writes them.
+
+use serde::Deserialize;
+
+use crate::call::RpcCall;
+use crate::client::Client;
+use crate::error::{CloudError, ErrorClass};
+use crate::operations::*;
+use crate::pages;
+
+/// Ids that `DescribeLoadBalancers` and `DescribeLoadBalancerListeners` take at once.
+const IDS: usize = 10;
+const PAGE: usize = 100;
+
+/// A load balancer. Words are as the cloud writes them (`intranet`, `PayBySpec`, `slb.s1.small`);
+/// what it left out is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LoadBalancer {
+    /// `lb-…`.
+    #[serde(rename = "LoadBalancerId")]
+    pub id: String,
+    /// Name shown in the console.
+    #[serde(rename = "LoadBalancerName")]
+    pub name: String,
+    /// `active`, `inactive` or `locked`.
+    #[serde(rename = "LoadBalancerStatus")]
+    pub status: String,
+    /// `slb.s1.small`, …; empty for pay-by-CLCU.
+    #[serde(rename = "LoadBalancerSpec")]
+    pub spec: String,
+    /// The address that it serves.
+    pub address: String,
+    /// `internet` or `intranet`.
+    pub address_type: String,
+    /// `ipv4` or `ipv6`.
+    #[serde(rename = "AddressIPVersion")]
+    pub address_ip_version: String,
+    /// `vpc` or `classic`.
+    pub network_type: String,
+    /// The VPC of an intranet load balancer.
+    pub vpc_id: String,
+    /// The vswitch of an intranet load balancer.
+    #[serde(rename = "VSwitchId")]
+    pub vswitch_id: String,
+    /// Primary zone.
+    #[serde(rename = "MasterZoneId")]
+    pub primary_zone: String,
+    /// Backup zone.
+    #[serde(rename = "SlaveZoneId")]
+    pub backup_zone: String,
+    /// `PayBySpec` or `PayByCLCU`.
+    pub instance_charge_type: String,
+    /// `paybytraffic`, `paybybandwidth` (or 3, 4 in the old form).
+    pub internet_charge_type: String,
+    /// Peak bandwidth in Mbit/s; -1 for pay-by-traffic.
+    pub bandwidth: i64,
+    /// `on` or `off`.
+    pub delete_protection: String,
+    /// `ConsoleProtection` or `NonProtection`.
+    pub modification_protection_status: String,
+    /// Resource group.
+    pub resource_group_id: String,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl LoadBalancer {
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        let tag = self.tags.tag.iter().find(|tag| tag.key == key)?;
+        Some(&tag.value)
+    }
+}
+
+/// Tags as load balancers wrap them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tags {
+    /// The tags.
+    pub tag: Vec<Tag>,
+}
+
+/// A tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Tag {
+    /// Key.
+    #[serde(rename = "TagKey")]
+    pub key: String,
+    /// Value.
+    #[serde(rename = "TagValue")]
+    pub value: String,
+}
+
+/// A listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Listener {
+    /// Its load balancer.
+    pub load_balancer_id: String,
+    /// The port that it serves.
+    #[serde(rename = "ListenerPort")]
+    pub port: u16,
+    /// `tcp`, `udp`, `http` or `https`.
+    #[serde(rename = "ListenerProtocol")]
+    pub protocol: String,
+    /// `running`, `stopped`, …
+    pub status: String,
+    /// Free text; the cloud controller manager writes whose listener it is.
+    pub description: String,
+    /// The server group behind it.
+    #[serde(rename = "VServerGroupId")]
+    pub server_group_id: String,
+    /// Peak bandwidth in Mbit/s; -1: not limited.
+    pub bandwidth: i64,
+    /// Whether an access control list applies: `on` or `off`.
+    pub acl_status: String,
+    /// `white` or `black`.
+    pub acl_type: String,
+}
+
+/// One load balancer with all that can be asked of it; none if it does not exist.
+///
+/// # Errors
+/// As [`Client::call`].
+pub async fn load_balancer(client: &Client, id: &str) -> Result<Option<LoadBalancer>, CloudError> {
+    let call = in_region(client, DESCRIBE_LOAD_BALANCER_ATTRIBUTE).query("LoadBalancerId", id);
+    match client.call_as::<LoadBalancer>(call).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Those of `ids` that exist, ten to a call.
+///
+/// # Errors
+/// As [`Client::call`]; a list that is not whole is an error.
+pub async fn load_balancers(
+    client: &Client,
+    ids: &[String],
+) -> Result<Vec<LoadBalancer>, CloudError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        let call =
+            in_region(client, DESCRIBE_LOAD_BALANCERS).query("LoadBalancerId", ids.join(","));
+        found.extend(all_pages(client, call).await?);
+    }
+    Ok(found)
+}
+
+/// All that carry each of these tags.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn load_balancers_with_tags(
+    client: &Client,
+    tags: &[(&str, &str)],
+) -> Result<Vec<LoadBalancer>, CloudError> {
+    let call = in_region(client, DESCRIBE_LOAD_BALANCERS).tags(tags.iter().copied());
+    all_pages(client, call).await
+}
+
+async fn all_pages(client: &Client, call: RpcCall) -> Result<Vec<LoadBalancer>, CloudError> {
+    let items = ("LoadBalancers", "LoadBalancer");
+    pages::all(client, call, PAGE, items, |lb: &LoadBalancer| lb.id.clone()).await
+}
+
+/// All listeners of these load balancers.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn listeners(client: &Client, ids: &[String]) -> Result<Vec<Listener>, CloudError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        let call = in_region(client, DESCRIBE_LOAD_BALANCER_LISTENERS).list("LoadBalancerId", ids);
+        found.extend(all_tokens(client, call).await?);
+    }
+    Ok(found)
+}
+
+async fn all_tokens(client: &Client, call: RpcCall) -> Result<Vec<Listener>, CloudError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Page {
+        listeners: Vec<Listener>,
+        #[serde(default)]
+        next_token: String,
+        total_count: Option<usize>,
+    }
+    let mut found = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let call = call
+            .clone()
+            .query("MaxResults", PAGE)
+            .query_opt("NextToken", token.as_ref());
+        let page: Page = client.call_as(call).await?;
+        found.extend(page.listeners);
+        if page.next_token.is_empty() || token.as_ref() == Some(&page.next_token) {
+            return match page.total_count {
+                Some(total) if total != found.len() => {
+                    let message = format!("{} listeners came where {total} are", found.len());
+                    Err(pages::incomplete(DESCRIBE_LOAD_BALANCER_LISTENERS, message))
+                }
+                _ => Ok(found),
+            };
+        }
+        token = Some(page.next_token);
+    }
+}
+
+fn in_region(client: &Client, operation: Operation) -> RpcCall {
+    RpcCall::new(operation).query("RegionId", client.region())
+}
