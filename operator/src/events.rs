@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::text::{NAME_MAX, NOTE_MAX, truncated};
+use crate::chain::chain;
 use crate::leader::Leadership;
 
 /// Reported as the Events' `reportingController`.
@@ -207,7 +208,10 @@ impl EventWriter {
             match queued {
                 Some(queued) => self.write(queued).await,
                 // All publishers are gone; supervision says when to end.
-                None => shutdown.cancelled().await,
+                None => {
+                    shutdown.cancelled().await;
+                    break;
+                }
             }
         }
         while let Ok(queued) = self.queue.try_recv() {
@@ -244,7 +248,7 @@ impl EventWriter {
         let write = recorder.publish(&event, &regarding);
         match tokio::time::timeout(WRITE_TIMEOUT, write).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(reason, %error, "event not written"),
+            Ok(Err(error)) => tracing::warn!(reason, error = chain(&error), "event not written"),
             Err(_) => tracing::warn!(reason, timeout = ?WRITE_TIMEOUT, "event not written"),
         }
     }

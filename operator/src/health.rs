@@ -20,7 +20,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// The address is taken or not one of this machine.
-    #[error("cannot listen on {address} (--metrics-listen): {source}")]
+    #[error("cannot listen on {address} (--metrics-listen)")]
     Bind {
         /// The address as given.
         address: SocketAddr,
@@ -28,7 +28,7 @@ pub enum HealthError {
         source: std::io::Error,
     },
     /// The listener failed later.
-    #[error("health endpoint failed: {0}")]
+    #[error("the health endpoint failed")]
     Serve(#[from] std::io::Error),
 }
 

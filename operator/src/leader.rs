@@ -24,6 +24,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::chain::chain;
+
 use self::decide::{Action, Claim, Memory, Usurper, decide, observe};
 use self::handle::Tenure;
 pub use self::handle::{Leadership, NotLeader};
@@ -237,7 +239,7 @@ impl Elector {
         Err(LeaseError::NotRenewed {
             lease: self.config.lease(),
             deadline: self.config.renew_deadline,
-            cause: cause.to_string(),
+            cause: chain(cause),
         })
     }
 
@@ -264,7 +266,9 @@ impl Elector {
         let lease = self.config.lease();
         match limited(timeout, self.write_release()).await {
             Ok(()) => tracing::info!(lease, "released"),
-            Err(error) => tracing::warn!(lease, %error, "not released; it will expire"),
+            Err(error) => {
+                tracing::warn!(lease, error = chain(&error), "not released; it will expire")
+            }
         }
     }
 
@@ -310,7 +314,7 @@ impl Elector {
 
     /// Says each kind of failure once, not once per attempt.
     fn complain(&mut self, error: &CallError) {
-        let error = error.to_string();
+        let error = chain(error);
         if error != self.last_error {
             tracing::warn!(
                 lease = self.config.lease(),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gatewaybinding_operator::args::{Cli, Command};
+use gatewaybinding_operator::chain::chain;
 use gatewaybinding_operator::commands;
 
 fn main() -> ExitCode {
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

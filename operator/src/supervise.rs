@@ -9,12 +9,13 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::chain::chain;
 
 /// When a task is told to stop, relative to the others. Stages stop in the order given here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,11 +119,11 @@ impl Supervisor {
     pub fn spawn<F, E>(&mut self, stage: Stage, name: impl Into<String>, task: F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Display + Send + 'static,
+        E: Into<anyhow::Error> + Send + 'static,
     {
         let abort = self
             .tasks
-            .spawn(async move { task.await.map_err(|error| format!("{error:#}")) });
+            .spawn(async move { task.await.map_err(|error| chain(error.into().as_ref())) });
         let name = name.into();
         tracing::debug!(task = name, "started");
         self.names.insert(abort.id(), Named { name, stage, abort });
@@ -248,7 +249,7 @@ pub fn termination_signal() -> std::io::Result<impl Future<Output = &'static str
 mod tests {
     use super::*;
 
-    type Task = Result<(), String>;
+    type Task = anyhow::Result<()>;
 
     fn supervisor() -> Supervisor {
         Supervisor::new(Duration::from_secs(5))
@@ -285,9 +286,7 @@ mod tests {
             supervisor.spawn(stage, format!("{stage:?}"), async move {
                 token.cancelled().await;
                 let early = later.iter().any(CancellationToken::is_cancelled);
-                order
-                    .send((stage, early))
-                    .map_err(|error| error.to_string())
+                order.send((stage, early))
             });
         }
         assert_eq!(supervisor.run(async { "SIGINT" }).await, Ok(()));
@@ -303,7 +302,7 @@ mod tests {
     async fn a_task_that_ends_by_itself_stops_the_others_and_is_named() {
         for (result, reason) in [
             (Ok(()), "it returned without an error"),
-            (Err("watch closed".to_string()), "watch closed"),
+            (Err(anyhow::anyhow!("watch closed")), "watch closed"),
         ] {
             let mut supervisor = supervisor();
             obedient(&mut supervisor, Stage::Work, "controller");
@@ -340,7 +339,9 @@ mod tests {
         let token = supervisor.token(Stage::Serve);
         supervisor.spawn(Stage::Serve, "lease", async move {
             token.cancelled().await;
-            released.send(()).map_err(|()| "nobody listens".to_string())
+            released
+                .send(())
+                .map_err(|()| anyhow::anyhow!("nobody listens"))
         });
         let failure = supervisor.run(async { "SIGTERM" }).await;
         let (tasks, grace) = (vec!["stuck".into()], Duration::from_millis(50));
@@ -354,7 +355,7 @@ mod tests {
         let token = supervisor.token(Stage::Report);
         supervisor.spawn(Stage::Report, "events", async move {
             token.cancelled().await;
-            Err("queue lost".to_string())
+            Task::Err(anyhow::anyhow!("queue lost"))
         });
         let failure = supervisor.run(async { "SIGTERM" }).await;
         let (task, reason) = ("events".into(), "queue lost".into());

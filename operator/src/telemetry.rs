@@ -22,8 +22,8 @@ pub enum LogFormat {
 pub enum TelemetryError {
     /// The filter does not parse.
     #[error(
-        "RUST_LOG is `{value}`, which is not a list of `target=level`: {source}; \
-         write for example `info,gatewaybinding_operator=debug`"
+        "RUST_LOG is `{value}`, which is not a list of `target=level` like \
+         `info,gatewaybinding_operator=debug`"
     )]
     Filter {
         /// The value as given.
@@ -32,7 +32,7 @@ pub enum TelemetryError {
         source: tracing_subscriber::filter::ParseError,
     },
     /// There is already a subscriber in this process.
-    #[error("logging is already set up: {0}")]
+    #[error("logging is already set up")]
     Installed(#[from] tracing_subscriber::util::TryInitError),
 }
 

@@ -1,7 +1,5 @@
 //! `version`.
 
-use std::io::Write;
-
 /// Prints name and version.
 ///
 /// # Errors
@@ -9,6 +7,5 @@ use std::io::Write;
 /// If standard output cannot be written.
 pub fn version() -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
-    writeln!(std::io::stdout(), "gatewaybinding-operator {version}")?;
-    Ok(())
+    super::print(&format!("gatewaybinding-operator {version}\n"))
 }

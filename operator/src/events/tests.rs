@@ -214,3 +214,18 @@ async fn nothing_is_written_without_the_lease_and_a_full_queue_does_not_block() 
     }
     assert_eq!(world.rest().await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn the_writer_waits_to_be_stopped_also_when_no_publisher_is_left() {
+    let world = world(Leadership::always());
+    drop(world.events);
+    // The channel is closed now; a writer that ended by itself would be a failed task.
+    tokio::task::yield_now().await;
+    assert!(!world.writer.is_finished());
+    world.shutdown.cancel();
+    let ended = tokio::time::timeout(PATIENCE, world.writer).await;
+    ended
+        .expect("the writer did not end in time")
+        .unwrap()
+        .unwrap();
+}
