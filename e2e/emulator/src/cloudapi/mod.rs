@@ -79,3 +79,64 @@ pub fn handle(world: &mut World, request: &Request) -> Answer {
         .or_else(|| instances::handle(world, request))
         .unwrap_or_else(|| Err(request.not_emulated()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+    use super::testing::Cloud;
+
+    #[test]
+    fn a_saved_state_comes_back_whole() {
+        let mut cloud = Cloud::new();
+        let (group, api) = cloud.published();
+        let app = cloud.app("knative");
+        let plugin = cloud.plugin("limit_ten", "trafficControl", "unit: DAY\napiDefault: 10\n");
+        cloud.ok(
+            "SetAppsAuthorities",
+            &[("ApiId", &api), ("AppIds", &app), ("StageName", "RELEASE")],
+        );
+        cloud.ok(
+            "AttachPlugin",
+            &[
+                ("PluginId", &plugin),
+                ("ApiId", &api),
+                ("StageName", "RELEASE"),
+            ],
+        );
+        cloud.ok(
+            "AttachGroupPlugin",
+            &[
+                ("PluginId", &plugin),
+                ("GroupId", &group),
+                ("StageName", "TEST"),
+            ],
+        );
+        cloud.ok(
+            "SetDomain",
+            &[
+                ("GroupId", &group),
+                ("DomainName", "api.example.com"),
+                ("BindStageName", "PRE"),
+            ],
+        );
+        cloud.ok(
+            "ModifyVpcAccessAndUpdateApis",
+            &[("Name", "access"), ("Port", "81")],
+        );
+        let before = cloud.ok(
+            "DescribeDeployedApi",
+            &[("ApiId", &api), ("StageName", "RELEASE")],
+        );
+        let saved = serde_json::to_string(&cloud.world.cloudapi).unwrap();
+        let loaded: State = serde_json::from_str(&saved).unwrap();
+        assert_eq!(serde_json::to_string(&loaded).unwrap(), saved);
+        cloud.world.cloudapi = loaded;
+        assert_eq!(
+            cloud.ok(
+                "DescribeDeployedApi",
+                &[("ApiId", &api), ("StageName", "RELEASE")]
+            ),
+            before
+        );
+    }
+}
