@@ -2,9 +2,10 @@
 
 pub mod args;
 pub mod backoff;
-pub mod core;
+pub mod chain;
 pub mod commands;
 pub mod controller;
+pub mod core;
 pub mod events;
 pub mod health;
 pub mod leader;
