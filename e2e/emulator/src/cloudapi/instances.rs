@@ -12,6 +12,9 @@ use crate::world::{World, region_mark};
 /// The instance that all accounts share.
 pub(super) const SHARED: &str = "api-shared-vpc-001";
 
+/// Where requests of the gateway to a VPC come from (`VpcEgressAddress` of `DescribeInstances`).
+pub const VPC_EGRESS: &str = "100.104.0.0/16";
+
 /// An instance of the gateway.
 #[derive(Debug, Clone)]
 pub(super) struct Instance {
@@ -80,7 +83,7 @@ fn list(world: &World, request: &Request) -> Answer {
                 "ZoneId": format!("{}-MAZ(f,g)", world.region),
                 "Status": "RUNNING",
                 "InternetEgressAddress": "203.0.113.10",
-                "VpcEgressAddress": "100.104.0.0/16",
+                "VpcEgressAddress": VPC_EGRESS,
                 "VpcIntranetEnable": true,
                 "SupportIpv6": false,
                 "Tags": tag_info(&no_tags),

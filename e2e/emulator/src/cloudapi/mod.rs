@@ -47,6 +47,7 @@ pub use api_model::{
 };
 pub use api_path::{PathMatch, PathPattern};
 pub use definition::Definition;
+pub use instances::VPC_EGRESS;
 pub use plugin_data::{AddressRule, Addresses, Limits, PluginType};
 pub use state::{
     Api, ApiPlugin, App, AppCode, AppKey, DailyCount, Deployment, Domain, Grant, Group,

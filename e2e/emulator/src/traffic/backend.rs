@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::admit::Admitted;
 use super::failure::Failure;
 use super::runtime::Runtime;
+use crate::cloudapi::VPC_EGRESS as EGRESS;
 use crate::slb::{Backend, Listener, ListenerStatus, Protocol};
 use crate::world::World;
 
@@ -69,6 +72,11 @@ pub(super) fn target(
     if listener.status != ListenerStatus::Running {
         return Err(unreachable("the listener is stopped"));
     }
+    if !admits(world, listener) {
+        return Err(unreachable(
+            "the listener's access control list keeps the gateway out",
+        ));
+    }
     let layer7 = speaks(listener, &service.vpc_config.vpc_scheme)?;
     let servers = in_turn(world.slb.backends(listener), listener, runtime);
     if servers.is_empty() && !layer7 {
@@ -84,6 +92,27 @@ pub(super) fn target(
         authority,
         layer7,
     })
+}
+
+/// Whether the access control lists of a listener let the gateway's addresses in.
+fn admits(world: &World, listener: &Listener) -> bool {
+    let set = |name: &str| listener.settings.get(name).map_or("", String::as_str);
+    if set("AclStatus") != "on" {
+        return true;
+    }
+    let Ok(gateway) = EGRESS.parse::<IpNet>() else {
+        return false;
+    };
+    let lists = set("AclId")
+        .split(',')
+        .filter_map(|id| world.slb.access_control_lists.get(id.trim()));
+    let mut entries = lists
+        .flat_map(|list| list.entries.keys())
+        .filter_map(|entry| entry.parse::<IpNet>().ok());
+    match set("AclType") {
+        "black" => !entries.any(|entry| entry.contains(&gateway) || gateway.contains(&entry)),
+        _ => entries.any(|entry| entry.contains(&gateway)),
+    }
 }
 
 /// Whether the listener works on layer 7, if it understands what the gateway speaks.

@@ -304,3 +304,43 @@ async fn servers_take_turns() {
     let (first, second) = (first.to_string(), second.to_string());
     assert_eq!(taken, [first.clone(), second.clone(), first, second]);
 }
+
+#[tokio::test]
+async fn an_access_control_list_of_the_listener_must_admit_the_gateway() {
+    let mut chain = Chain::new().await;
+    let list = crate::slb::AccessControlList {
+        id: "acl-1".to_owned(),
+        name: "office".to_owned(),
+        ip_version: "ipv4".to_owned(),
+        entries: [("203.0.113.0/24".to_owned(), String::new())].into(),
+        created: chain.cloud.now,
+    };
+    chain
+        .cloud
+        .world
+        .slb
+        .access_control_lists
+        .insert(list.id.clone(), list);
+    let settings = |kind: &str| {
+        [("AclStatus", "on"), ("AclId", "acl-1"), ("AclType", kind)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    };
+    chain.balancer().listeners[0].settings = settings("white");
+    let answer = chain.send(chain.get("/")).await;
+    assert_eq!((answer.status, answer.code.as_str()), (504, "D504CO"));
+    chain.balancer().listeners[0].settings = settings("black");
+    assert_eq!(chain.send(chain.get("/")).await.status, 200);
+    let entries = &mut chain
+        .cloud
+        .world
+        .slb
+        .access_control_lists
+        .get_mut("acl-1")
+        .unwrap()
+        .entries;
+    entries.insert("100.0.0.0/8".to_owned(), String::new());
+    assert_eq!(chain.send(chain.get("/")).await.code, "D504CO");
+    chain.balancer().listeners[0].settings = settings("white");
+    assert_eq!(chain.send(chain.get("/")).await.status, 200);
+}
