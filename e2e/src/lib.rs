@@ -4,7 +4,8 @@
 //! stand-ins for what runs in a cluster but not in this repository ([`knative`], [`gateway`]), and
 //! the operator. [`play`] is that world for people, with `cargo play`.
 
+pub mod binaries;
 pub mod gateway;
 pub mod knative;
 pub mod process;
-pub mod binaries;
+pub mod world;

@@ -1,0 +1,97 @@
+//! A whole world for tests and the playground: control plane, cloud, Knative, gateway, operator.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use e2e::world::{Expect, Target, World, WorldOptions};
+//! use std::time::Duration;
+//!
+//! let world = World::start(WorldOptions::default()).await?;
+//! world.apply("...").await?;
+//! let binding = Target::of::<crds::GatewayBinding>(Some("default"), "helloworld");
+//! world.wait_for(&binding, &Expect::condition("Ready", "True"), Duration::from_secs(20)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every world has a control plane, an emulated cloud and a gateway address of its own, so that
+//! worlds share nothing and may run side by side. All of it ends when the world is dropped, or its
+//! process is killed.
+
+mod address;
+mod cloud;
+mod error;
+mod expect;
+mod objects;
+mod operator;
+mod options;
+mod start;
+mod target;
+mod wait;
+
+use std::path::Path;
+
+pub use address::start_gateway;
+pub use cloud::{Answer, Cloud, CloudOptions};
+pub use error::WorldError;
+pub use expect::Expect;
+pub use operator::{Operator, OperatorOptions};
+pub use options::{Keys, WorldOptions};
+pub use target::Target;
+pub use wait::WaitError;
+
+use control_plane::ControlPlane;
+use kube::Client;
+
+use crate::{gateway::Gateway, knative::KnativeStandIn};
+
+/// See the module. The parts are public: a test may stop, restart or replace any of them.
+///
+/// The order of the fields is the order in which they end.
+#[derive(Debug)]
+pub struct World {
+    /// The operator, if it runs.
+    pub operator: Option<Operator>,
+    /// What makes Knative's objects, if it runs.
+    pub knative: Option<KnativeStandIn>,
+    /// What routes by Host, if it runs.
+    pub gateway: Option<Gateway>,
+    /// The emulated cloud.
+    pub cloud: Cloud,
+    /// etcd, the API server and the controllers.
+    pub control_plane: ControlPlane,
+    options: WorldOptions,
+    folder: Folder,
+}
+
+/// Where logs go.
+#[derive(Debug)]
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(std::path::PathBuf),
+}
+
+impl World {
+    /// A client with all rights.
+    pub fn client(&self) -> Client {
+        self.control_plane.client()
+    }
+
+    /// What it was started with.
+    pub fn options(&self) -> &WorldOptions {
+        &self.options
+    }
+
+    /// Where logs go.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}

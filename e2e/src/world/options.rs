@@ -1,0 +1,81 @@
+//! How a world is started.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::OperatorOptions;
+
+/// An access key of the emulated cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Its id, as the call log shows it.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+impl Keys {
+    fn new(id: &str, secret: &str) -> Self {
+        Self { id: id.to_owned(), secret: secret.to_owned() }
+    }
+}
+
+/// Settings of a world. The defaults are those of the manifests in `examples/`.
+#[derive(Clone, Debug)]
+pub struct WorldOptions {
+    /// The one region of the cloud.
+    pub region: String,
+    /// The one account of the cloud.
+    pub account_id: String,
+    /// Id of the cluster, as classes name it and CCM marks its load balancers with.
+    pub cluster_id: String,
+    /// The key that the operator uses.
+    pub operator_keys: Keys,
+    /// The key that the stand-in of the cloud controller manager uses; its id has to sort before
+    /// the operator's.
+    pub ccm_keys: Keys,
+    /// Whether that stand-in runs.
+    pub ccm: bool,
+    /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
+    pub knative: bool,
+    /// Domain of public hosts of Knative Services.
+    pub domain: String,
+    /// Type of the existing Service `istio-ingressgateway`.
+    pub istio_service_type: String,
+    /// Program of the emulator, to run it as a process; it runs in this one if absent.
+    pub emulator_program: Option<PathBuf>,
+    /// How the operator is run; not at all if absent.
+    pub operator: Option<OperatorOptions>,
+    /// Folder for state and logs that stays; a temporary one if absent.
+    pub folder: Option<PathBuf>,
+    /// How long the control plane may take to be ready.
+    pub control_plane_patience: Duration,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            region: "cn-beijing".to_owned(),
+            account_id: "1234567890123456".to_owned(),
+            cluster_id: "c1f0".to_owned(),
+            operator_keys: Keys::new("LTAI5tOperatorOfTests", "operator-secret-of-tests-0001"),
+            ccm_keys: Keys::new("LTAI5tCcmOfTests00000", "ccm-secret-of-tests-000000001"),
+            ccm: true,
+            knative: true,
+            domain: "example.com".to_owned(),
+            istio_service_type: "ClusterIP".to_owned(),
+            emulator_program: None,
+            operator: Some(OperatorOptions::default()),
+            folder: None,
+            control_plane_patience: Duration::from_secs(60),
+        }
+    }
+}
+
+impl WorldOptions {
+    /// Without the operator, for what can be shown without it.
+    #[must_use]
+    pub fn without_operator(mut self) -> Self {
+        self.operator = None;
+        self
+    }
+}

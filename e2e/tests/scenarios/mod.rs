@@ -1,0 +1,31 @@
+mod gateway;
+mod knative;
+
+use std::time::Duration;
+
+use e2e::{
+    knative::types::KnativeService,
+    world::{Expect, Target, World, WorldOptions},
+};
+
+/// For what takes some reconciliations of a loaded machine; nothing should come near it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A world without the operator.
+async fn world() -> World {
+    World::start(WorldOptions::default().without_operator()).await.unwrap()
+}
+
+fn ksvc(namespace: &str, name: &str) -> Target {
+    Target::of::<KnativeService>(Some(namespace), name)
+}
+
+/// Applies a Knative Service and waits until it is Ready.
+async fn helloworld(world: &World, namespace: &str, name: &str, more: &str) {
+    let yaml = format!(
+        "{{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {{name: {name}, namespace: {namespace}}}, \
+         spec: {{template: {{spec: {{containers: [{{image: ghcr.io/knative/helloworld-go}}]}}}}{more}}}}}"
+    );
+    world.apply(&yaml).await.unwrap();
+    world.wait_for(&ksvc(namespace, name), &Expect::condition("Ready", "True"), PATIENCE).await.unwrap();
+}
