@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod calls;
+pub mod ccm;
 pub mod cloudapi;
 mod control;
 mod dispatch;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Running, accept};
+use crate::ccm;
 use crate::persist::{self, PersistError};
 use crate::state::{AppState, Config};
 use crate::world::World;
@@ -23,6 +24,7 @@ pub struct Builder {
     access_keys: BTreeMap<String, String>,
     state_file: Option<PathBuf>,
     sells_pay_by_spec: bool,
+    ccm: Option<ccm::Options>,
 }
 
 /// Why an emulator did not start.
@@ -39,6 +41,11 @@ pub enum StartError {
     /// The state file is of no use.
     #[error(transparent)]
     State(#[from] PersistError),
+    /// The stand-in for the cloud controller manager has no key to sign with.
+    #[error(
+        "the stand-in for the cloud controller manager signs with the first access key, but there is none: give one"
+    )]
+    NoKey,
     /// The client for requests to backends could not be made.
     #[error("no client for requests to backends: {0}")]
     Client(#[from] reqwest::Error),
@@ -54,6 +61,7 @@ impl Default for Builder {
             access_keys: BTreeMap::new(),
             state_file: None,
             sells_pay_by_spec: false,
+            ccm: None,
         }
     }
 }
@@ -109,9 +117,20 @@ impl Builder {
         self
     }
 
+    /// Plays the cloud controller manager of a cluster too. It signs with the first of the keys, so
+    /// there must be one.
+    #[must_use]
+    pub fn ccm(mut self, options: ccm::Options) -> Self {
+        self.ccm = Some(options);
+        self
+    }
+
     /// Binds, loads and serves.
     pub async fn start(self) -> Result<Running, StartError> {
         let (listener, address) = bind(self.listen).await?;
+        if self.ccm.is_some() && self.access_keys.is_empty() {
+            return Err(StartError::NoKey);
+        }
         let tls = match &self.tls {
             Some((address, config)) => {
                 Some((bind(*address).await?, TlsAcceptor::from(config.clone())))
@@ -129,6 +148,16 @@ impl Builder {
             )));
         }
         tasks.push(tokio::spawn(crate::slb::keep_probing(state.clone())));
+        if let Some(options) = self.ccm.clone() {
+            let config = self.cloud_config(address, &state)?;
+            let stopping = state.stopping().clone();
+            tasks.push(tokio::spawn(ccm::run(
+                options,
+                config,
+                state.http().clone(),
+                stopping,
+            )));
+        }
         if let Some(path) = self.state_file {
             tasks.push(tokio::spawn(persist::keep_saved(state.clone(), path)));
         }
@@ -137,6 +166,32 @@ impl Builder {
             tls_address,
             state,
             tasks,
+        })
+    }
+
+    fn cloud_config(
+        &self,
+        address: SocketAddr,
+        state: &AppState,
+    ) -> Result<ccm::CloudConfig, StartError> {
+        let (id, secret) = self
+            .access_keys
+            .first_key_value()
+            .ok_or(StartError::NoKey)?;
+        let world = state.world();
+        let vpc_id = world.vpc.vpcs.keys().next().cloned().unwrap_or_default();
+        let inside = world
+            .vpc
+            .vswitches
+            .values()
+            .filter(|vswitch| vswitch.vpc_id == vpc_id);
+        Ok(ccm::CloudConfig {
+            url: format!("http://{address}"),
+            region: self.region.clone(),
+            access_key_id: id.clone(),
+            access_key_secret: secret.clone(),
+            vswitch_ids: inside.map(|vswitch| vswitch.id.clone()).collect(),
+            vpc_id,
         })
     }
 

@@ -1,0 +1,91 @@
+//! Annotations of a Service: the current key form beats the legacy one, even when empty.
+
+use k8s_openapi::api::core::v1::Service;
+
+use super::error::SyncError;
+
+const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
+const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";
+
+/// Read access to the annotations of one Service.
+#[derive(Clone, Copy)]
+pub(super) struct Annotations<'a>(&'a Service);
+
+impl<'a> Annotations<'a> {
+    pub(super) fn of(service: &'a Service) -> Self {
+        Self(service)
+    }
+
+    /// An annotation by its whole key.
+    pub(super) fn exact(self, key: &str) -> Option<&'a str> {
+        let annotations = self.0.metadata.annotations.as_ref()?;
+        annotations
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A load balancer setting by its suffix; empty counts as unset.
+    pub(super) fn get(self, suffix: &str) -> Option<&'a str> {
+        let annotations = self.0.metadata.annotations.as_ref()?;
+        let value = annotations
+            .get(&format!("{PREFIX}{suffix}"))
+            .or_else(|| annotations.get(&format!("{LEGACY_PREFIX}{suffix}")))?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// A setting that must be a whole number.
+    pub(super) fn number(self, suffix: &str) -> Result<Option<i64>, SyncError> {
+        self.get(suffix)
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    SyncError::Model(format!(
+                        "Annotation {suffix} must be integer, but got [{text}]"
+                    ))
+                })
+            })
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(annotations: &[(&str, &str)]) -> Service {
+        let mut service = Service::default();
+        let pairs = annotations
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        service.metadata.annotations = Some(pairs.collect());
+        service
+    }
+
+    #[test]
+    fn the_new_key_wins_even_when_it_is_empty() {
+        let new = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-spec";
+        let old = "service.beta.kubernetes.io/alicloud-loadbalancer-spec";
+        let both = service(&[(new, "slb.s1.small"), (old, "slb.s2.small")]);
+        assert_eq!(Annotations::of(&both).get("spec"), Some("slb.s1.small"));
+        let masked = service(&[(new, ""), (old, "slb.s2.small")]);
+        assert_eq!(Annotations::of(&masked).get("spec"), None);
+        let legacy = service(&[(old, "slb.s2.small")]);
+        assert_eq!(Annotations::of(&legacy).get("spec"), Some("slb.s2.small"));
+    }
+
+    #[test]
+    fn numbers_must_be_whole() {
+        let wrong = service(&[(
+            "service.beta.kubernetes.io/alicloud-loadbalancer-idle-timeout",
+            "1s",
+        )]);
+        let refusal = Annotations::of(&wrong)
+            .number("idle-timeout")
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            refusal.contains("must be integer, but got [1s]"),
+            "{refusal}"
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! Watches and workers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::backends::Cluster;
+use super::cloud::Cloud;
+use super::ensure::Pass;
+use super::error::SyncError;
+use super::events::Events;
+use super::needs::{change, has_finalizer, wants_load_balancer};
+use super::queue::{Key, Queue};
+use super::service::Writer;
+use super::{CloudConfig, Options};
+
+/// Services under way at once.
+const WORKERS: usize = 8;
+
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Something seen on a watch.
+enum Seen {
+    Service(Box<Service>),
+    ServiceGone(Key),
+    Endpoints(Key),
+    Node(Box<Node>),
+}
+
+struct Controller {
+    options: Options,
+    cloud: Cloud,
+    events: Events,
+    slices: Store<EndpointSlice>,
+    nodes: Store<Node>,
+    services: HashMap<Key, Service>,
+    node_marks: HashMap<String, String>,
+    queue: Queue,
+}
+
+/// Plays the cloud controller manager until `stopping` is cancelled.
+pub async fn run(
+    options: Options,
+    config: CloudConfig,
+    http: reqwest::Client,
+    stopping: CancellationToken,
+) {
+    let (slices, slice_writer) = reflector::store();
+    let (nodes, node_writer) = reflector::store();
+    let client = options.client.clone();
+    let services = watch_services(Api::all(client.clone()));
+    let slice_events = watch_slices(Api::all(client.clone()), slice_writer);
+    let node_events = watch_nodes(Api::all(client.clone()), node_writer);
+    // Endpoints and nodes are read from the stores, so these must be filled by polling them along.
+    let seen = futures::stream::select_all([services, slice_events, node_events]);
+    let mut controller = Controller {
+        cloud: Cloud::new(config, http),
+        events: Events::new(client),
+        queue: Queue::new(options.retry_min, options.retry_max),
+        options,
+        slices,
+        nodes,
+        services: HashMap::new(),
+        node_marks: HashMap::new(),
+    };
+    stopping.run_until_cancelled(controller.work(seen)).await;
+}
+
+type SeenStream = std::pin::Pin<Box<dyn Stream<Item = Seen> + Send>>;
+
+fn watch_services(api: Api<Service>) -> SeenStream {
+    let events = watcher(api, watcher::Config::default()).default_backoff();
+    Box::pin(logged(events).filter_map(async |event| match event {
+        watcher::Event::Apply(service) | watcher::Event::InitApply(service) => {
+            Some(Seen::Service(Box::new(service)))
+        }
+        watcher::Event::Delete(service) => Some(Seen::ServiceGone(key_of(&service))),
+        watcher::Event::Init | watcher::Event::InitDone => None,
+    }))
+}
+
+fn watch_slices(
+    api: Api<EndpointSlice>,
+    writer: reflector::store::Writer<EndpointSlice>,
+) -> SeenStream {
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .reflect(writer);
+    Box::pin(logged(events).filter_map(async |event| match event {
+        watcher::Event::Apply(slice)
+        | watcher::Event::InitApply(slice)
+        | watcher::Event::Delete(slice) => {
+            let service = slice.labels().get(SERVICE_NAME)?.clone();
+            Some(Seen::Endpoints((slice.namespace()?, service)))
+        }
+        watcher::Event::Init | watcher::Event::InitDone => None,
+    }))
+}
+
+fn watch_nodes(api: Api<Node>, writer: reflector::store::Writer<Node>) -> SeenStream {
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .reflect(writer);
+    Box::pin(logged(events).filter_map(async |event| match event {
+        watcher::Event::Apply(node)
+        | watcher::Event::InitApply(node)
+        | watcher::Event::Delete(node) => Some(Seen::Node(Box::new(node))),
+        watcher::Event::Init | watcher::Event::InitDone => None,
+    }))
+}
+
+fn logged<K: Send>(
+    events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send,
+) -> impl Stream<Item = watcher::Event<K>> + Send {
+    events
+        .inspect_err(
+            |error| tracing::warn!(%error, "a watch of the cloud controller stand-in broke off"),
+        )
+        .filter_map(async |event| event.ok())
+}
+
+fn key_of(service: &Service) -> Key {
+    (service.namespace().unwrap_or_default(), service.name_any())
+}
+
+impl Controller {
+    async fn work(&mut self, mut seen: impl Stream<Item = Seen> + Unpin) {
+        let mut passes: JoinSet<(Key, Result<(), SyncError>)> = JoinSet::new();
+        let mut stores_ready = false;
+        loop {
+            // A pass before the endpoints are known would empty the server groups.
+            stores_ready = stores_ready || self.stores_ready().await;
+            while stores_ready && passes.len() < WORKERS {
+                let Some(key) = self.queue.take(Instant::now()) else {
+                    break;
+                };
+                passes.spawn(self.pass(key));
+            }
+            let wake = self
+                .queue
+                .next_due()
+                .filter(|_| stores_ready && passes.len() < WORKERS);
+            tokio::select! {
+                Some(event) = seen.next() => self.take_in(event).await,
+                Some(done) = passes.join_next() => self.finish(done),
+                () = sleep_until(wake) => {}
+                // Marks of the first lists carry no event, so look again.
+                () = tokio::time::sleep(std::time::Duration::from_millis(50)), if !stores_ready => {}
+            }
+        }
+    }
+
+    async fn stores_ready(&self) -> bool {
+        use futures::FutureExt;
+        let ready = |outcome: Option<Result<(), reflector::store::WriterDropped>>| {
+            matches!(outcome, Some(Ok(())))
+        };
+        ready(self.slices.wait_until_ready().now_or_never())
+            && ready(self.nodes.wait_until_ready().now_or_never())
+    }
+
+    async fn take_in(&mut self, event: Seen) {
+        match event {
+            Seen::Service(service) => self.take_in_service(*service).await,
+            Seen::ServiceGone(key) => {
+                self.services.remove(&key);
+            }
+            Seen::Endpoints(key) => {
+                if self.services.get(&key).is_some_and(wants_load_balancer) {
+                    self.queue.add(key, Instant::now());
+                }
+            }
+            Seen::Node(node) => self.take_in_node(&node),
+        }
+    }
+
+    async fn take_in_service(&mut self, service: Service) {
+        let key = key_of(&service);
+        match self.services.insert(key.clone(), service.clone()) {
+            // First sight, after a start: everything that has or wants a load balancer.
+            None if has_finalizer(&service) || wants_load_balancer(&service) => {
+                self.queue.add(key, Instant::now())
+            }
+            None => {}
+            Some(old) => {
+                if let Some(change) = change(&old, &service) {
+                    let (reason, note) = change.event();
+                    self.events.normal(&service, reason, note.to_owned()).await;
+                    self.queue.add(key, Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Only what decides whether a node takes traffic counts; heartbeats do not.
+    fn take_in_node(&mut self, node: &Node) {
+        let spec = node.spec.as_ref();
+        let mark = format!(
+            "{:?} {:?} {:?} {:?}",
+            node.metadata.deletion_timestamp,
+            node.metadata.labels,
+            spec.and_then(|spec| spec.unschedulable),
+            spec.and_then(|spec| spec.provider_id.as_ref()),
+        );
+        if self.node_marks.insert(node.name_any(), mark.clone()) == Some(mark) {
+            return;
+        }
+        for (key, service) in &self.services {
+            if wants_load_balancer(service) {
+                self.queue.add(key.clone(), Instant::now());
+            }
+        }
+    }
+
+    fn pass(
+        &self,
+        key: Key,
+    ) -> impl Future<Output = (Key, Result<(), SyncError>)> + Send + 'static {
+        let slices = self.slices.state().into_iter().filter(|slice| {
+            slice.namespace().as_ref() == Some(&key.0)
+                && slice.labels().get(SERVICE_NAME) == Some(&key.1)
+        });
+        let cluster = Cluster {
+            slices: slices.map(Arc::unwrap_or_clone).collect(),
+            nodes: self
+                .nodes
+                .state()
+                .into_iter()
+                .map(Arc::unwrap_or_clone)
+                .collect(),
+        };
+        let (cloud, events, options) = (
+            self.cloud.clone(),
+            self.events.clone(),
+            self.options.clone(),
+        );
+        async move {
+            let pass = Pass {
+                cloud: &cloud,
+                events: &events,
+                writer: Writer::new(options.client.clone(), &key.0, &key.1),
+                cluster,
+                cluster_id: &options.cluster_id,
+                backends: options.backends,
+            };
+            let outcome = pass.run().await;
+            (key, outcome)
+        }
+    }
+
+    fn finish(&mut self, done: Result<(Key, Result<(), SyncError>), tokio::task::JoinError>) {
+        match done {
+            Ok((key, outcome)) => {
+                if let Err(error) = &outcome {
+                    let service = ObjectRef::<Service>::new(&key.1).within(&key.0);
+                    tracing::info!(%service, %error, "a service was not brought in line");
+                }
+                self.queue.done(key, outcome.is_ok(), Instant::now());
+            }
+            Err(error) => {
+                tracing::error!(%error, "a pass of the cloud controller stand-in broke off")
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

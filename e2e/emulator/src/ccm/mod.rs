@@ -1,0 +1,84 @@
+//! A stand-in for the cloud controller manager (CCM) of Alibaba Cloud, classic load balancers only.
+//!
+//! It watches Services, EndpointSlices and Nodes and does what CCM v2.14.0 does: the same writes to
+//! the Service in the same order, the same calls of the load balancer product, its silences and its
+//! permanent failures included. It reaches the load balancers through the emulator's HTTP interface
+//! like any other client. Reusing a load balancer by id, and network load balancers, are not played.
+
+mod annotations;
+mod attributes;
+mod backends;
+mod cleanup;
+mod cloud;
+mod controller;
+mod create;
+mod ensure;
+mod error;
+mod events;
+mod groups;
+mod hash;
+mod listeners;
+mod model;
+mod needs;
+mod queue;
+mod service;
+
+use std::time::Duration;
+
+pub use controller::run;
+
+/// What kind of backend servers Services get that do not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackendMode {
+    /// The addresses of the pods, as with the Terway network plug-in.
+    #[default]
+    Eni,
+    /// The node ports of the nodes.
+    Ecs,
+}
+
+/// Settings of the stand-in.
+#[derive(Clone)]
+pub struct Options {
+    /// The cluster it watches.
+    pub client: kube::Client,
+    /// What it writes into tags and descriptions as the id of the cluster; CCM's own default is
+    /// `clusterid`.
+    pub cluster_id: String,
+    /// Backend servers of Services without the annotation `service.beta.kubernetes.io/backend-type`.
+    pub backends: BackendMode,
+    /// The wait after the first failure of a Service; it doubles up to [`Options::retry_max`].
+    pub retry_min: Duration,
+    /// The longest wait.
+    pub retry_max: Duration,
+}
+
+impl Options {
+    /// The settings of a managed cluster with Terway; retries after 5 s doubling to 300 s.
+    pub fn new(client: kube::Client) -> Self {
+        Self {
+            client,
+            cluster_id: "clusterid".to_owned(),
+            backends: BackendMode::default(),
+            retry_min: Duration::from_secs(5),
+            retry_max: Duration::from_secs(300),
+        }
+    }
+}
+
+/// How the stand-in reaches the load balancers: its cloud configuration.
+#[derive(Clone)]
+pub struct CloudConfig {
+    /// `http://127.0.0.1:…`
+    pub url: String,
+    /// The region.
+    pub region: String,
+    /// Its key.
+    pub access_key_id: String,
+    /// Its secret.
+    pub access_key_secret: String,
+    /// The VPC of the cluster.
+    pub vpc_id: String,
+    /// VSwitches it may put intranet load balancers in; the first one with room is taken.
+    pub vswitch_ids: Vec<String>,
+}

@@ -1,0 +1,146 @@
+//! Which Services the stand-in takes, and which of their changes it acts on.
+
+use k8s_openapi::api::core::v1::Service;
+
+use super::annotations::Annotations;
+
+pub(super) const FINALIZER: &str = "service.k8s.alibaba/resources";
+
+const CLASS: &str = "service.beta.kubernetes.io/class";
+const TUNNEL_TYPE: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-tunnel-type";
+
+/// Whether a Service asks for a classic load balancer: type, no class of any kind, no tunnel.
+pub(super) fn wants_load_balancer(service: &Service) -> bool {
+    let annotations = service.metadata.annotations.as_ref();
+    is_load_balancer_type(service)
+        && service
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.load_balancer_class.is_none())
+        && Annotations::of(service).exact(CLASS).is_none()
+        && !annotations.is_some_and(|annotations| annotations.contains_key(TUNNEL_TYPE))
+}
+
+pub(super) fn is_load_balancer_type(service: &Service) -> bool {
+    service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer")
+}
+
+pub(super) fn has_finalizer(service: &Service) -> bool {
+    service
+        .metadata
+        .finalizers
+        .as_ref()
+        .is_some_and(|all| all.iter().any(|one| one == FINALIZER))
+}
+
+/// Whether the load balancer of a Service is to be taken down.
+pub(super) fn must_go(service: &Service) -> bool {
+    service.metadata.deletion_timestamp.is_some() || !is_load_balancer_type(service)
+}
+
+/// What about a Service changed between two sightings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Annotations,
+    Spec,
+    Type,
+    Deletion,
+}
+
+impl Change {
+    /// Reason and message of the event CCM writes.
+    pub(super) fn event(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Annotations => (
+                "AnnotationChanged",
+                "The service will be updated because the annotations has been changed.",
+            ),
+            Self::Spec => (
+                "ServiceSpecChanged",
+                "The service will be updated because the spec has been changed.",
+            ),
+            Self::Type => (
+                "TypeChanged",
+                "The service will be updated because the type has been changed.",
+            ),
+            Self::Deletion => (
+                "DeleteTimestampChanged",
+                "The service will be updated because the deletion timestamp has been changed.",
+            ),
+        }
+    }
+}
+
+/// The change that makes CCM act, if there is one. Labels, finalizers and status do not count, and
+/// a Service that got a class of its own is left alone, its deletion included.
+pub(super) fn change(old: &Service, new: &Service) -> Option<Change> {
+    if !wants_load_balancer(old) && !wants_load_balancer(new) {
+        return None;
+    }
+    if is_load_balancer_type(new) && !wants_load_balancer(new) {
+        return None;
+    }
+    if old.metadata.deletion_timestamp != new.metadata.deletion_timestamp {
+        Some(Change::Deletion)
+    } else if is_load_balancer_type(old) != is_load_balancer_type(new) {
+        Some(Change::Type)
+    } else if old.metadata.annotations != new.metadata.annotations {
+        Some(Change::Annotations)
+    } else if old.spec != new.spec {
+        Some(Change::Spec)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ServiceSpec;
+
+    use super::*;
+
+    fn service() -> Service {
+        let spec = ServiceSpec {
+            type_: Some("LoadBalancer".to_owned()),
+            ..ServiceSpec::default()
+        };
+        Service {
+            spec: Some(spec),
+            ..Service::default()
+        }
+    }
+
+    fn annotated(key: &str, value: &str) -> Service {
+        let mut service = service();
+        service.metadata.annotations = Some([(key.to_owned(), value.to_owned())].into());
+        service
+    }
+
+    #[test]
+    fn classes_and_tunnels_are_for_others() {
+        assert!(wants_load_balancer(&service()));
+        assert!(wants_load_balancer(&annotated(CLASS, "")));
+        assert!(!wants_load_balancer(&annotated(CLASS, "mine")));
+        assert!(!wants_load_balancer(&annotated(TUNNEL_TYPE, "")));
+        let mut classed = service();
+        classed.spec.as_mut().expect("set").load_balancer_class =
+            Some("alibabacloud.com/nlb".to_owned());
+        assert!(!wants_load_balancer(&classed));
+    }
+
+    #[test]
+    fn only_what_ccm_looks_at_is_a_change() {
+        let mut labelled = service();
+        labelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        assert_eq!(change(&service(), &labelled), None);
+        assert_eq!(
+            change(&service(), &annotated("a", "b")),
+            Some(Change::Annotations)
+        );
+        assert_eq!(change(&service(), &annotated(CLASS, "mine")), None);
+        let mut cluster_ip = service();
+        cluster_ip.spec.as_mut().expect("set").type_ = Some("ClusterIP".to_owned());
+        assert_eq!(change(&service(), &cluster_ip), Some(Change::Type));
+        assert_eq!(change(&cluster_ip, &cluster_ip), None);
+    }
+}
