@@ -294,6 +294,7 @@ mod tests {
         assert_eq!(with("ApiName", "a b c d"), "InvalidApiName");
         assert_eq!(with("Visibility", "HIDDEN"), "InvalidVisibility");
         assert_eq!(with("AuthType", "MAGIC"), "InvalidAuthType");
+        assert_eq!(with("BackendEnable", "true"), "NotFoundBackend");
         assert_eq!(with("RequestConfig", "{"), "InvalidFormatRequestConfig");
         assert_eq!(with("RequestConfig", "{}"), "MissingRequestProtocol");
         let config = r#"{"RequestProtocol":"FTP","RequestHttpMethod":"GET","RequestPath":"/x"}"#;

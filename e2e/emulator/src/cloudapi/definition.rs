@@ -59,21 +59,22 @@ pub struct Definition {
 }
 
 /// Settings without effect on traffic that are stored and answered as sent.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 6] = [
     "AllowSignatureMethod",
     "WebSocketApiType",
     "ResultType",
     "ResultSample",
     "FailResultSample",
     "ResultBodyModel",
-    "BackendEnable",
-    "BackendId",
 ];
 
 impl Definition {
     /// Reads and checks a whole definition. Whatever is absent is cleared, as `ModifyApi` demands
     /// the full definition each time.
     pub(super) fn read(params: &Params) -> Result<Self, ApiError> {
+        if params.bool("BackendEnable")? == Some(true) {
+            return Err(errors::not_found("Backend"));
+        }
         let request = request_config(params)?;
         let service = service_config(params)?;
         let mapping = !request.request_mode.eq_ignore_ascii_case("PASSTHROUGH");
@@ -155,9 +156,6 @@ impl Definition {
         if set("WebSocketApiType").is_some_and(|kind| !types.contains(&kind)) {
             return Err(errors::invalid("WebSocketApiType", &types.join(", ")));
         }
-        if set("BackendEnable").is_some_and(|flag| flag.eq_ignore_ascii_case("true")) {
-            return Err(errors::not_found("Backend"));
-        }
         Ok(())
     }
 
@@ -227,16 +225,9 @@ impl Definition {
         if !self.open_id_connect.is_empty() {
             put("OpenIdConnectConfig", json!(self.open_id_connect));
         }
+        put("BackendEnable", json!(false));
         for (name, value) in &self.settings {
-            let flag = name == "BackendEnable";
-            put(
-                name,
-                if flag {
-                    json!(value.eq_ignore_ascii_case("true"))
-                } else {
-                    json!(value)
-                },
-            );
+            put(name, json!(value));
         }
         answer
     }

@@ -17,6 +17,18 @@ pub(super) fn handle(world: &mut World, request: &Request) -> Option<Answer> {
     })
 }
 
+/// Members that `DescribeApi` answers and `DescribeDeployedApi` does not.
+const NOT_SHOWN: [(&str, &str); 8] = [
+    ("", "AppCodeAuthType"),
+    ("", "BackendEnable"),
+    ("", "WebSocketApiType"),
+    ("/RequestConfig", "EscapePathParam"),
+    ("/ServiceConfig", "AoneAppName"),
+    ("/ServiceConfig", "ContentTypeCatagory"),
+    ("/ServiceConfig", "ContentTypeValue"),
+    ("/ServiceConfig/VpcConfig", "VpcScheme"),
+];
+
 fn describe(world: &World, request: &Request) -> Answer {
     let params = &request.params;
     let state = &world.cloudapi;
@@ -36,7 +48,13 @@ fn describe(world: &World, request: &Request) -> Answer {
         "ResultDescriptions": { "ResultDescription": [] },
     });
     answer.extend(more.as_object().cloned().unwrap_or_default());
-    Ok(Value::Object(answer))
+    let mut answer = Value::Object(answer);
+    for (parent, member) in NOT_SHOWN {
+        if let Some(members) = answer.pointer_mut(parent).and_then(Value::as_object_mut) {
+            members.remove(member);
+        }
+    }
+    Ok(answer)
 }
 
 fn list(world: &World, request: &Request) -> Answer {

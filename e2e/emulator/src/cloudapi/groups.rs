@@ -27,6 +27,13 @@ const SETTINGS: [&str; 8] = [
     "RpsLimitForServerless",
 ];
 
+/// Those of them that no answer shows.
+const NOT_SHOWN: [&str; 3] = [
+    "FilterAppCodeForBackend",
+    "RpcPattern",
+    "RpsLimitForServerless",
+];
+
 /// Switches of `ModifyApiGroupNetworkPolicy` besides the public domain.
 const SWITCHES: [&str; 4] = [
     "InnerDomainEnable",
@@ -168,6 +175,7 @@ fn describe(world: &World, request: &Request) -> Answer {
         group
             .settings
             .iter()
+            .filter(|(name, _)| !NOT_SHOWN.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), json!(value))),
     );
     Ok(answer)
@@ -331,7 +339,12 @@ mod tests {
         );
         cloud.ok(
             "ModifyApiGroup",
-            &[("GroupId", &id), ("PassthroughHeaders", "host")],
+            &[
+                ("GroupId", &id),
+                ("PassthroughHeaders", "host"),
+                ("RpcPattern", "x"),
+                ("DefaultDomain", "y"),
+            ],
         );
         assert_eq!(
             cloud.ok("DescribeApiGroup", &[("GroupId", &id)])["PassthroughHeaders"],

@@ -53,7 +53,7 @@ fn list(world: &World, request: &Request) -> Answer {
         ("ApiHisItems", "ApiHisItem"),
         &found,
         |(api_id, version)| {
-            json!({
+            let mut item = json!({
                 "ApiId": api_id,
                 "ApiName": version.deployment.definition.name,
                 "DeployedTime": stamp(version.deployment.deployed),
@@ -64,7 +64,14 @@ fn list(world: &World, request: &Request) -> Answer {
                 "RegionId": world.region,
                 "StageName": version.stage.as_str(),
                 "Status": status(state, api_id, version),
-            })
+            });
+            if let Some(members) = item
+                .as_object_mut()
+                .filter(|_| request.action == "DescribeHistoryApis")
+            {
+                members.insert("StageAlias".to_owned(), json!(version.stage.as_str()));
+            }
+            item
         },
     ))
 }

@@ -36,6 +36,8 @@ mod vpc_access;
 mod vpc_access_apis;
 
 #[cfg(test)]
+mod answer_check;
+#[cfg(test)]
 pub(crate) mod testing;
 
 use crate::api::{Answer, Request};

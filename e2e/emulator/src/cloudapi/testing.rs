@@ -48,7 +48,9 @@ impl Cloud {
             visible_from: self.now + self.delay,
             request_id: "test".to_owned(),
         };
-        handle(&mut self.world, &request)
+        let answer = handle(&mut self.world, &request)?;
+        super::answer_check::check(action, &answer);
+        Ok(answer)
     }
 
     pub(crate) fn ok(&mut self, action: &str, params: &[(&str, &str)]) -> Value {
