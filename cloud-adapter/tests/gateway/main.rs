@@ -1,0 +1,11 @@
+//! Every method of the gateway against the emulator.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod apis;
+#[path = "../common/mod.rs"]
+mod common;
+mod consumers;
+mod groups;
+mod policies;
+mod snapshots;
+mod stage;
