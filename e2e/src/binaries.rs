@@ -91,10 +91,17 @@ async fn find_or_build(progress: impl FnMut(&str)) -> Result<Binaries, BinariesE
 }
 
 fn named(variable: &'static str) -> Result<Option<PathBuf>, BinariesError> {
-    let Some(path) = env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) else {
+    let Some(path) = env::var_os(variable)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+    else {
         return Ok(None);
     };
-    if path.is_file() { Ok(Some(path)) } else { Err(BinariesError::NoFile { variable, path }) }
+    if path.is_file() {
+        Ok(Some(path))
+    } else {
+        Err(BinariesError::NoFile { variable, path })
+    }
 }
 
 /// This package is named too: its dependencies include both others, so that cargo resolves the
@@ -104,7 +111,15 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
     let mut command = Command::new(&cargo);
     command
         .args(["build", "--message-format=json-render-diagnostics"])
-        .args(["--package", OPERATOR, "--package", EMULATOR, "--package", env!("CARGO_PKG_NAME"), "--bins"])
+        .args([
+            "--package",
+            OPERATOR,
+            "--package",
+            EMULATOR,
+            "--package",
+            env!("CARGO_PKG_NAME"),
+            "--bins",
+        ])
         .args(["--profile", &profile()])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
@@ -112,10 +127,18 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     // Set by `cargo run` and `cargo test` for us, they would make cargo rebuild what reads them.
-    for variable in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+    for variable in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_NAME",
+        "CARGO_PKG_VERSION",
+    ] {
         command.env_remove(variable);
     }
-    let no_cargo = |source| BinariesError::NoCargo { cargo: cargo.clone(), source };
+    let no_cargo = |source| BinariesError::NoCargo {
+        cargo: cargo.clone(),
+        source,
+    };
     let mut child = command.spawn().map_err(no_cargo)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let artifacts = async {
@@ -127,7 +150,9 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
     };
     let messages = async {
         let mut kept = String::new();
-        let Some(stderr) = stderr else { return Ok(kept) };
+        let Some(stderr) = stderr else {
+            return Ok(kept);
+        };
         let mut lines = BufReader::new(stderr).lines();
         while let Some(line) = lines.next_line().await? {
             progress(&line);
@@ -142,7 +167,10 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
         return Err(BinariesError::Build { status, messages });
     }
     let find = |name| executable(&artifacts, name).ok_or(BinariesError::NotBuilt { name });
-    Ok(Binaries { operator: find(OPERATOR)?, emulator: find(EMULATOR)? })
+    Ok(Binaries {
+        operator: find(OPERATOR)?,
+        emulator: find(EMULATOR)?,
+    })
 }
 
 /// One line of cargo's JSON messages, as far as it matters here.
@@ -173,7 +201,11 @@ fn profile() -> String {
 
 fn profile_of(exe: &Path) -> Option<String> {
     let folder = exe.parent()?;
-    let folder = if folder.ends_with("deps") { folder.parent()? } else { folder };
+    let folder = if folder.ends_with("deps") {
+        folder.parent()?
+    } else {
+        folder
+    };
     match folder.file_name()?.to_str()? {
         "debug" => Some("dev".to_owned()),
         other => Some(other.to_owned()),
@@ -190,7 +222,10 @@ mod tests {
         assert_eq!(profile("/a/target/debug/play"), "dev");
         assert_eq!(profile("/a/target/debug/deps/e2e-0123"), "dev");
         assert_eq!(profile("/a/target/release/bench"), "release");
-        assert_eq!(profile("/a/target/x86_64-unknown-linux-musl/release/play"), "release");
+        assert_eq!(
+            profile("/a/target/x86_64-unknown-linux-musl/release/play"),
+            "release"
+        );
     }
 
     #[test]
@@ -202,7 +237,10 @@ mod tests {
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        assert_eq!(executable(messages, OPERATOR), Some(PathBuf::from("/t/gatewaybinding-operator")));
+        assert_eq!(
+            executable(messages, OPERATOR),
+            Some(PathBuf::from("/t/gatewaybinding-operator"))
+        );
         assert_eq!(executable(messages, EMULATOR), None);
     }
 }

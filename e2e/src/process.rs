@@ -100,7 +100,11 @@ impl Process {
     pub fn spawn(spec: &ProcessSpec, folder: &Path) -> Result<Self, ProcessError> {
         let failed = |action: String| {
             let name = spec.name.clone();
-            move |source| ProcessError::Start { name, action, source }
+            move |source| ProcessError::Start {
+                name,
+                action,
+                source,
+            }
         };
         let log = folder.join(format!("{}.log", spec.name));
         let pid_file = folder.join(format!("{}.pid", spec.name));
@@ -113,7 +117,9 @@ impl Process {
         }
         let output = File::options().create(true).append(true).open(&log);
         let output = output.map_err(failed(format!("open {}", log.display())))?;
-        let errors = output.try_clone().map_err(failed(format!("open {}", log.display())))?;
+        let errors = output
+            .try_clone()
+            .map_err(failed(format!("open {}", log.display())))?;
         let guard = Command::new("/bin/sh")
             .args(["-c", GUARD, "guard"])
             .arg(&pid_file)
@@ -127,7 +133,12 @@ impl Process {
             .process_group(0)
             .spawn()
             .map_err(failed(format!("run {}", spec.program.display())))?;
-        Ok(Self { name: spec.name.clone(), log, pid_file, guard })
+        Ok(Self {
+            name: spec.name.clone(),
+            log,
+            pid_file,
+            guard,
+        })
     }
 
     /// Where its output goes.
@@ -145,7 +156,10 @@ impl Process {
     /// # Errors
     /// [`ProcessError::Wait`].
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, ProcessError> {
-        self.guard.try_wait().map_err(|source| ProcessError::Wait { name: self.name.clone(), source })
+        self.guard.try_wait().map_err(|source| ProcessError::Wait {
+            name: self.name.clone(),
+            source,
+        })
     }
 
     /// Sends a signal to the program.
@@ -193,7 +207,11 @@ impl Process {
             }
             if Instant::now() >= deadline {
                 let (name, log) = (self.name.clone(), self.log_tail(20));
-                return Err(ProcessError::StillRuns { name, after: patience, log });
+                return Err(ProcessError::StillRuns {
+                    name,
+                    after: patience,
+                    log,
+                });
             }
             sleep(POLL).await;
         }
@@ -207,7 +225,10 @@ impl Process {
                 return Ok(pid);
             }
             if Instant::now() >= deadline {
-                return Err(ProcessError::NoId { name: self.name.clone(), log: self.log_tail(20) });
+                return Err(ProcessError::NoId {
+                    name: self.name.clone(),
+                    log: self.log_tail(20),
+                });
             }
             sleep(POLL).await;
         }
@@ -250,7 +271,11 @@ mod tests {
     async fn logged(process: &Process, wanted: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !process.log_tail(10).contains(wanted) {
-            assert!(Instant::now() < deadline, "no {wanted:?} in the log: {:?}", process.log_tail(10));
+            assert!(
+                Instant::now() < deadline,
+                "no {wanted:?} in the log: {:?}",
+                process.log_tail(10)
+            );
             sleep(POLL).await;
         }
     }
@@ -286,6 +311,9 @@ mod tests {
         logged(&process, "up").await;
         let pid = process.pid().await.unwrap().as_raw_nonzero();
         drop(process);
-        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "process {pid} still runs");
+        assert!(
+            !Path::new(&format!("/proc/{pid}")).exists(),
+            "process {pid} still runs"
+        );
     }
 }

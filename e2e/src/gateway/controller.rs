@@ -78,7 +78,10 @@ pub(super) async fn run(client: Client, proxy: Proxy) {
 }
 
 /// A store of all objects of a kind, and the future that keeps it.
-fn reflect<K>(client: &Client, changed: &Arc<Notify>) -> (Store<K>, impl Future<Output = ()> + use<K>)
+fn reflect<K>(
+    client: &Client,
+    changed: &Arc<Notify>,
+) -> (Store<K>, impl Future<Output = ()> + use<K>)
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     K::DynamicType: Default + Eq + Hash + Clone,
@@ -116,7 +119,10 @@ async fn report(client: &Client, ingresses: &[Arc<KIngress>]) -> bool {
         });
         let api = Api::<KIngress>::namespaced(client.clone(), &namespace);
         let params = PatchParams::apply(MANAGER).force();
-        match api.patch_status(&ingress.name_any(), &params, &Patch::Apply(body)).await {
+        match api
+            .patch_status(&ingress.name_any(), &params, &Patch::Apply(body))
+            .await
+        {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
             Err(error) => {
@@ -131,10 +137,15 @@ async fn report(client: &Client, ingresses: &[Arc<KIngress>]) -> bool {
 fn wanted_status(ingress: &KIngress, current: &KIngressStatus) -> KIngressStatus {
     let at = |domain: &str| {
         Some(LoadBalancerStatus {
-            ingress: vec![LoadBalancerAddress { domain_internal: Some(domain.to_owned()) }],
+            ingress: vec![LoadBalancerAddress {
+                domain_internal: Some(domain.to_owned()),
+            }],
         })
     };
-    let dependents = [("LoadBalancerReady", State::TRUE), ("NetworkConfigured", State::TRUE)];
+    let dependents = [
+        ("LoadBalancerReady", State::TRUE),
+        ("NetworkConfigured", State::TRUE),
+    ];
     KIngressStatus {
         observed_generation: ingress.metadata.generation,
         conditions: status::conditions(&dependents, &current.conditions, Timestamp::now()),

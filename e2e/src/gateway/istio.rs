@@ -52,9 +52,19 @@ pub struct InstallError {
 /// # Errors
 /// [`InstallError`] with the first object the API server did not take.
 pub async fn install(client: &Client, options: &IstioOptions) -> Result<(), InstallError> {
-    let installer = Installer { client, params: PatchParams::apply(MANAGER).force() };
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
-    installer.apply(&Api::<Namespace>::all(client.clone()), NAMESPACE, &namespace).await?;
+    let installer = Installer {
+        client,
+        params: PatchParams::apply(MANAGER).force(),
+    };
+    let namespace =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    installer
+        .apply(
+            &Api::<Namespace>::all(client.clone()),
+            NAMESPACE,
+            &namespace,
+        )
+        .await?;
     installer.node(options).await?;
     installer.service(options).await?;
     installer.pod(options).await
@@ -71,15 +81,21 @@ impl Installer<'_> {
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
         let applied = api.patch(name, &self.params, &Patch::Apply(object)).await;
-        applied.map(drop).map_err(|source| failed::<K>(name, source))
+        applied
+            .map(drop)
+            .map_err(|source| failed::<K>(name, source))
     }
 
     async fn status<K>(&self, api: &Api<K>, name: &str, object: &Value) -> Result<(), InstallError>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
-        let applied = api.patch_status(name, &self.params, &Patch::Apply(object)).await;
-        applied.map(drop).map_err(|source| failed::<K>(name, source))
+        let applied = api
+            .patch_status(name, &self.params, &Patch::Apply(object))
+            .await;
+        applied
+            .map(drop)
+            .map_err(|source| failed::<K>(name, source))
     }
 
     fn namespaced<K>(&self) -> Api<K>
@@ -129,7 +145,8 @@ impl Installer<'_> {
                 "ports": [port("status-port", 15020), port("http2", 80), port("https", 443), port("tls", 15443)],
             },
         });
-        self.apply(&self.namespaced::<Service>(), SERVICE, &service).await
+        self.apply(&self.namespaced::<Service>(), SERVICE, &service)
+            .await
     }
 
     async fn pod(&self, options: &IstioOptions) -> Result<(), InstallError> {
@@ -162,7 +179,9 @@ impl Installer<'_> {
         let deadline = tokio::time::Instant::now() + SERVICE_ACCOUNT_PATIENCE;
         loop {
             match self.apply(api, name, pod).await {
-                Err(InstallError { source, .. }) if is_forbidden(&source) && tokio::time::Instant::now() < deadline => {
+                Err(InstallError { source, .. })
+                    if is_forbidden(&source) && tokio::time::Instant::now() < deadline =>
+                {
                     tokio::time::sleep(POLL).await;
                 }
                 other => return other,
@@ -171,12 +190,22 @@ impl Installer<'_> {
     }
 
     /// The condition `Ready`, with the time of the existing one if there is one.
-    async fn condition<K>(&self, api: &Api<K>, name: &str, reason: &str) -> Result<Value, InstallError>
+    async fn condition<K>(
+        &self,
+        api: &Api<K>,
+        name: &str,
+        reason: &str,
+    ) -> Result<Value, InstallError>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
-        let object = api.get(name).await.map_err(|source| failed::<K>(name, source))?;
-        let since = object.creation_timestamp().map_or_else(Timestamp::now, |time| time.0);
+        let object = api
+            .get(name)
+            .await
+            .map_err(|source| failed::<K>(name, source))?;
+        let since = object
+            .creation_timestamp()
+            .map_or_else(Timestamp::now, |time| time.0);
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let mut condition = json!({"type": "Ready", "status": "True", "lastTransitionTime": since});
         if let (Some(fields), false) = (condition.as_object_mut(), reason.is_empty()) {
@@ -191,7 +220,10 @@ fn is_forbidden(error: &kube::Error) -> bool {
 }
 
 fn failed<K: Resource<DynamicType = ()>>(name: &str, source: kube::Error) -> InstallError {
-    InstallError { what: format!("{} {name}", K::kind(&())), source: Box::new(source) }
+    InstallError {
+        what: format!("{} {name}", K::kind(&())),
+        source: Box::new(source),
+    }
 }
 
 fn labels() -> Value {

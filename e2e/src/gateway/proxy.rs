@@ -13,8 +13,15 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use super::{Backends, PathRoute, Routes, Upstream};
 
 /// Headers that speak of one connection only (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [&str; 7] =
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "transfer-encoding", "upgrade"];
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// What the gateway knows at one moment.
 #[derive(Debug, Default)]
@@ -32,11 +39,17 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn new(client: Client<HttpConnector, Body>) -> Self {
-        Self { snapshot: Arc::default(), client }
+        Self {
+            snapshot: Arc::default(),
+            client,
+        }
     }
 
     pub(super) fn publish(&self, snapshot: Snapshot) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        *self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -50,13 +63,18 @@ pub(super) async fn handle(State(proxy): State<Proxy>, mut request: Request) -> 
         return respond(StatusCode::BAD_REQUEST, "");
     };
     let snapshot = proxy.snapshot();
-    let Some(route) = snapshot.routes.find(&host, request.uri().path(), request.headers()) else {
+    let Some(route) = snapshot
+        .routes
+        .find(&host, request.uri().path(), request.headers())
+    else {
         return respond(StatusCode::NOT_FOUND, "");
     };
     let Some(upstream) = route.upstream(rand::random()) else {
         return respond(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream");
     };
-    let ready = snapshot.backends.ready(&upstream.namespace, &upstream.service, &upstream.port);
+    let ready = snapshot
+        .backends
+        .ready(&upstream.namespace, &upstream.service, &upstream.port);
     let Some(address) = pick(ready) else {
         return respond(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream");
     };
@@ -70,7 +88,10 @@ pub(super) async fn handle(State(proxy): State<Proxy>, mut request: Request) -> 
         }
         Err(error) => {
             tracing::debug!(%address, %error, "no answer from the backend");
-            respond(StatusCode::SERVICE_UNAVAILABLE, "upstream connect error or disconnect/reset before headers")
+            respond(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstream connect error or disconnect/reset before headers",
+            )
         }
     }
 }
@@ -80,8 +101,15 @@ fn pick<T>(among: &[T]) -> Option<&T> {
 }
 
 fn host(request: &Request) -> Option<String> {
-    let header = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = request.uri().authority().map(|authority| authority.as_str()).or(header)?;
+    let header = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
+    let host = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str())
+        .or(header)?;
     (!host.is_empty()).then(|| host.to_owned())
 }
 
@@ -93,8 +121,16 @@ fn prepare(
     route: &PathRoute,
     upstream: &Upstream,
 ) -> Result<(), axum::http::Error> {
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    *request.uri_mut() = Uri::builder().scheme("http").authority(address).path_and_query(path).build()?;
+    let path = request
+        .uri()
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::builder()
+        .scheme("http")
+        .authority(address)
+        .path_and_query(path)
+        .build()?;
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
     let host = route.rewrite_host.as_deref().unwrap_or(host);

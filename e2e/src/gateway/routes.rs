@@ -47,23 +47,38 @@ impl Routes {
     /// The routes of all Ingresses of the gateway's class. Of two that claim one host the older
     /// wins.
     pub fn new<'a>(ingresses: impl IntoIterator<Item = &'a KIngress>) -> Self {
-        let mut ours: Vec<_> = ingresses.into_iter().filter(|ingress| is_ours(ingress)).collect();
+        let mut ours: Vec<_> = ingresses
+            .into_iter()
+            .filter(|ingress| is_ours(ingress))
+            .collect();
         ours.sort_by_key(|ingress| {
-            let created = ingress.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            let created = ingress
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0);
             (created, ingress.namespace(), ingress.name_any())
         });
         let mut hosts = HashMap::new();
         for ingress in ours {
             for rule in &ingress.spec.rules {
-                if rule.visibility.as_deref().is_some_and(|visibility| visibility != "ExternalIP") {
+                if rule
+                    .visibility
+                    .as_deref()
+                    .is_some_and(|visibility| visibility != "ExternalIP")
+                {
                     continue;
                 }
                 let paths = rule.http.iter().flat_map(|http| &http.paths);
                 let mut routes: Vec<_> = paths.map(PathRoute::new).collect();
                 // Stable: within equal ones the order of the Ingress holds.
-                routes.sort_by_key(|route| std::cmp::Reverse((route.headers.len(), route.prefix.len())));
+                routes.sort_by_key(|route| {
+                    std::cmp::Reverse((route.headers.len(), route.prefix.len()))
+                });
                 for host in &rule.hosts {
-                    hosts.entry(host.to_ascii_lowercase()).or_insert_with(|| routes.clone());
+                    hosts
+                        .entry(host.to_ascii_lowercase())
+                        .or_insert_with(|| routes.clone());
                 }
             }
         }
@@ -85,7 +100,8 @@ impl Routes {
 /// Whether an Ingress is for this gateway, and not being deleted.
 pub(super) fn is_ours(ingress: &KIngress) -> bool {
     let class = ingress.annotations().get(names::INGRESS_CLASS);
-    class.is_some_and(|class| class == names::ISTIO_INGRESS_CLASS) && ingress.metadata.deletion_timestamp.is_none()
+    class.is_some_and(|class| class == names::ISTIO_INGRESS_CLASS)
+        && ingress.metadata.deletion_timestamp.is_none()
 }
 
 fn without_port(host: &str) -> &str {
@@ -100,15 +116,28 @@ impl PathRoute {
         let only = path.splits.len() == 1;
         Self {
             prefix: path.path.clone().unwrap_or_default(),
-            headers: path.headers.iter().map(|(name, value)| (name.clone(), value.exact.clone())).collect(),
+            headers: path
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.exact.clone()))
+                .collect(),
             rewrite_host: path.rewrite_host.clone(),
             append_headers: path.append_headers.clone(),
-            upstreams: path.splits.iter().map(|split| Upstream::new(split, path, only)).collect(),
+            upstreams: path
+                .splits
+                .iter()
+                .map(|split| Upstream::new(split, path, only))
+                .collect(),
         }
     }
 
     fn matches(&self, path: &str, headers: &HeaderMap) -> bool {
-        let has = |name: &String, value: &String| headers.get_all(name).iter().any(|found| found.as_bytes() == value.as_bytes());
+        let has = |name: &String, value: &String| {
+            headers
+                .get_all(name)
+                .iter()
+                .any(|found| found.as_bytes() == value.as_bytes())
+        };
         path.starts_with(&self.prefix) && self.headers.iter().all(|(name, value)| has(name, value))
     }
 
@@ -126,13 +155,22 @@ impl PathRoute {
 
 impl Upstream {
     fn new(split: &IngressSplit, path: &IngressPath, only: bool) -> Self {
-        let percent = if only && split.percent == 0 { 100 } else { split.percent };
+        let percent = if only && split.percent == 0 {
+            100
+        } else {
+            split.percent
+        };
         Self {
             namespace: split.service_namespace.clone(),
             service: split.service_name.clone(),
             port: split.service_port.clone(),
             percent: u32::try_from(percent).unwrap_or(0),
-            headers: path.append_headers.iter().chain(&split.append_headers).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            headers: path
+                .append_headers
+                .iter()
+                .chain(&split.append_headers)
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
         }
     }
 }
@@ -172,16 +210,33 @@ spec:
     }
 
     fn service(host: &str, path: &str, headers: &HeaderMap) -> Option<String> {
-        routes(INGRESS).find(host, path, headers)?.upstream(0).map(|upstream| upstream.service.clone())
+        routes(INGRESS)
+            .find(host, path, headers)?
+            .upstream(0)
+            .map(|upstream| upstream.service.clone())
     }
 
     #[test]
     fn hosts_are_exact_with_or_without_port_and_in_any_case() {
         let none = HeaderMap::new();
-        for host in ["hello.default.example.com", "hello.default.example.com:80", "Hello.Default.Example.COM"] {
-            assert_eq!(service(host, "/", &none).as_deref(), Some("hello-00001"), "{host}");
+        for host in [
+            "hello.default.example.com",
+            "hello.default.example.com:80",
+            "Hello.Default.Example.COM",
+        ] {
+            assert_eq!(
+                service(host, "/", &none).as_deref(),
+                Some("hello-00001"),
+                "{host}"
+            );
         }
-        for host in ["hello.default", "x.hello.default.example.com", "default.example.com", "10.0.0.1", ""] {
+        for host in [
+            "hello.default",
+            "x.hello.default.example.com",
+            "default.example.com",
+            "10.0.0.1",
+            "",
+        ] {
             assert_eq!(service(host, "/", &none), None, "{host}");
         }
     }
@@ -189,19 +244,34 @@ spec:
     #[test]
     fn headers_go_before_longer_paths_before_the_rest() {
         let mut tagged = HeaderMap::new();
-        assert_eq!(service("hello.default.example.com", "/api/v1", &tagged).as_deref(), Some("api"));
+        assert_eq!(
+            service("hello.default.example.com", "/api/v1", &tagged).as_deref(),
+            Some("api")
+        );
         tagged.insert("knative-serving-tag", "old".parse().unwrap());
-        assert_eq!(service("hello.default.example.com", "/api/v1", &tagged).as_deref(), Some("hello-00001"));
+        assert_eq!(
+            service("hello.default.example.com", "/api/v1", &tagged).as_deref(),
+            Some("hello-00001")
+        );
     }
 
     #[test]
     fn splits_take_their_share_and_their_headers() {
         let routes = routes(INGRESS);
-        let route = routes.find("hello.default.example.com", "/", &HeaderMap::new()).unwrap();
+        let route = routes
+            .find("hello.default.example.com", "/", &HeaderMap::new())
+            .unwrap();
         let drawn = |n: u32| route.upstream(n).unwrap();
-        assert_eq!((0..100).filter(|n| drawn(*n).service == "hello-00002").count(), 10);
+        assert_eq!(
+            (0..100)
+                .filter(|n| drawn(*n).service == "hello-00002")
+                .count(),
+            10
+        );
         assert_eq!(drawn(0).headers["Knative-Serving-Revision"], "hello-00001");
-        let api = routes.find("hello.default.example.com", "/api", &HeaderMap::new()).unwrap();
+        let api = routes
+            .find("hello.default.example.com", "/api", &HeaderMap::new())
+            .unwrap();
         assert_eq!(api.upstream(7).unwrap().headers["X-Api"], "1");
     }
 

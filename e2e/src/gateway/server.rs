@@ -3,10 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
-use hyper_util::{
-    client::legacy::Client as HttpClient,
-    rt::TokioExecutor,
-};
+use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
 use kube::Client;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -42,11 +39,16 @@ impl Gateway {
     /// [`GatewayError::Listen`], for example if another process has the port.
     pub async fn start(client: Client, ip: IpAddr, port: u16) -> Result<Self, GatewayError> {
         let wanted = SocketAddr::new(ip, port);
-        let at = |source| GatewayError::Listen { address: wanted, source };
+        let at = |source| GatewayError::Listen {
+            address: wanted,
+            source,
+        };
         let listener = TcpListener::bind(wanted).await.map_err(at)?;
         let address = listener.local_addr().map_err(at)?;
         let proxy = proxy::Proxy::new(HttpClient::builder(TokioExecutor::new()).build_http());
-        let router = Router::new().fallback(proxy::handle).with_state(proxy.clone());
+        let router = Router::new()
+            .fallback(proxy::handle)
+            .with_state(proxy.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {

@@ -43,14 +43,20 @@ impl Activator {
         let listener = TcpListener::bind((ip, 0)).await?;
         let address = listener.local_addr()?;
         let programs = Programs::default();
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&programs));
+        let router = Router::new()
+            .fallback(serve)
+            .with_state(Arc::clone(&programs));
         let server = tokio::spawn(async move {
             // `serve` only returns when its listener does, which never happens.
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the activator stopped");
             }
         });
-        Ok(Self { address, programs, server })
+        Ok(Self {
+            address,
+            programs,
+            server,
+        })
     }
 
     /// Where the Services of all Revisions lead to.
@@ -60,7 +66,9 @@ impl Activator {
 
     /// Puts a Revision's program in place.
     pub fn run(&self, namespace: &str, revision: &str, program: Program) {
-        self.write(|programs| programs.insert((namespace.to_owned(), revision.to_owned()), program));
+        self.write(|programs| {
+            programs.insert((namespace.to_owned(), revision.to_owned()), program)
+        });
     }
 
     /// Ends a Revision's program, if it has one.
@@ -69,7 +77,12 @@ impl Activator {
     }
 
     fn write(&self, change: impl FnOnce(&mut HashMap<RevisionKey, Program>) -> Option<Program>) {
-        change(&mut self.programs.write().unwrap_or_else(PoisonError::into_inner));
+        change(
+            &mut self
+                .programs
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 }
 
@@ -84,13 +97,21 @@ async fn serve(State(programs): State<Programs>, request: Request) -> Response {
     let Some(key) = revision(&parts.headers) else {
         return (StatusCode::NOT_FOUND, "the request names no revision\n").into_response();
     };
-    let program = programs.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    let program = programs
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&key)
+        .cloned();
     match program {
         Some(program) => {
             let (content_type, body) = program.answer(&parts);
             ([(header::CONTENT_TYPE, content_type)], body).into_response()
         }
-        None => (StatusCode::NOT_FOUND, format!("revision \"{}/{}\" not found\n", key.0, key.1)).into_response(),
+        None => (
+            StatusCode::NOT_FOUND,
+            format!("revision \"{}/{}\" not found\n", key.0, key.1),
+        )
+            .into_response(),
     }
 }
 
@@ -100,7 +121,9 @@ fn revision(headers: &HeaderMap) -> Option<RevisionKey> {
         return Some((namespace.to_owned(), name.to_owned()));
     }
     let host = text("host")?.split(':').next()?;
-    let (name, namespace) = host.strip_suffix(&format!(".svc.{CLUSTER_DOMAIN}"))?.split_once('.')?;
+    let (name, namespace) = host
+        .strip_suffix(&format!(".svc.{CLUSTER_DOMAIN}"))?
+        .split_once('.')?;
     (!namespace.contains('.')).then(|| (namespace.to_owned(), name.to_owned()))
 }
 
@@ -109,16 +132,31 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn a_revision_is_known_by_headers_or_by_its_own_host() {
         let expected = Some(("default".to_owned(), "hello-00001".to_owned()));
-        let by_header = [("knative-serving-namespace", "default"), ("knative-serving-revision", "hello-00001")];
+        let by_header = [
+            ("knative-serving-namespace", "default"),
+            ("knative-serving-revision", "hello-00001"),
+        ];
         assert_eq!(revision(&headers(&by_header)), expected);
-        assert_eq!(revision(&headers(&[("host", "hello-00001.default.svc.cluster.local:80")])), expected);
-        assert_eq!(revision(&headers(&[("host", "hello.default.example.com")])), None);
+        assert_eq!(
+            revision(&headers(&[(
+                "host",
+                "hello-00001.default.svc.cluster.local:80"
+            )])),
+            expected
+        );
+        assert_eq!(
+            revision(&headers(&[("host", "hello.default.example.com")])),
+            None
+        );
         assert_eq!(revision(&headers(&[])), None);
     }
 }

@@ -44,13 +44,20 @@ pub fn program(pod: &Map<String, Value>) -> Result<Program, ImageError> {
         .and_then(Value::as_array)
         .and_then(|containers| containers.first())
         .ok_or(ImageError::NoContainer)?;
-    let image = container.get("image").and_then(Value::as_str).ok_or(ImageError::NoImage)?;
+    let image = container
+        .get("image")
+        .and_then(Value::as_str)
+        .ok_or(ImageError::NoImage)?;
     match repository(image) {
         "echo" => Ok(Program::Echo),
         name if name == "helloworld" || name.starts_with("helloworld-") => {
-            Ok(Program::HelloWorld { target: variable(container, "TARGET").unwrap_or("World").to_owned() })
+            Ok(Program::HelloWorld {
+                target: variable(container, "TARGET").unwrap_or("World").to_owned(),
+            })
         }
-        _ => Err(ImageError::Unknown { image: image.to_owned() }),
+        _ => Err(ImageError::Unknown {
+            image: image.to_owned(),
+        }),
     }
 }
 
@@ -74,7 +81,9 @@ impl Program {
     /// The body that answers a request, and its content type.
     pub fn answer(&self, request: &axum::http::request::Parts) -> (&'static str, String) {
         match self {
-            Self::HelloWorld { target } => ("text/plain; charset=utf-8", format!("Hello {target}!\n")),
+            Self::HelloWorld { target } => {
+                ("text/plain; charset=utf-8", format!("Hello {target}!\n"))
+            }
             Self::Echo => ("application/json", echo(request).to_string()),
         }
     }
@@ -84,8 +93,12 @@ impl Program {
 fn echo(request: &axum::http::request::Parts) -> Value {
     let mut headers = Map::new();
     for name in request.headers.keys() {
-        let values: Vec<_> =
-            request.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = request
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         headers.insert(name.as_str().to_owned(), Value::String(values.join(", ")));
     }
     json!({
@@ -112,22 +125,43 @@ mod tests {
             "helloworld",
         ] {
             let program = program(&pod(json!({"image": image}))).unwrap();
-            assert_eq!(program, Program::HelloWorld { target: "World".to_owned() }, "{image}");
+            assert_eq!(
+                program,
+                Program::HelloWorld {
+                    target: "World".to_owned()
+                },
+                "{image}"
+            );
         }
-        assert_eq!(program(&pod(json!({"image": "localhost/echo"}))), Ok(Program::Echo));
+        assert_eq!(
+            program(&pod(json!({"image": "localhost/echo"}))),
+            Ok(Program::Echo)
+        );
     }
 
     #[test]
     fn target_comes_from_the_environment() {
-        let container = json!({"image": "helloworld-go", "env": [{"name": "TARGET", "value": "Knative"}]});
-        assert_eq!(program(&pod(container)), Ok(Program::HelloWorld { target: "Knative".to_owned() }));
+        let container =
+            json!({"image": "helloworld-go", "env": [{"name": "TARGET", "value": "Knative"}]});
+        assert_eq!(
+            program(&pod(container)),
+            Ok(Program::HelloWorld {
+                target: "Knative".to_owned()
+            })
+        );
     }
 
     #[test]
     fn other_images_are_refused_by_name() {
         let error = program(&pod(json!({"image": "docker.io/library/nginx:1"}))).unwrap_err();
-        assert!(error.to_string().contains("docker.io/library/nginx:1"), "{error}");
+        assert!(
+            error.to_string().contains("docker.io/library/nginx:1"),
+            "{error}"
+        );
         assert_eq!(program(&Map::new()), Err(ImageError::NoContainer));
-        assert_eq!(program(&pod(json!({"name": "x"}))), Err(ImageError::NoImage));
+        assert_eq!(
+            program(&pod(json!({"name": "x"}))),
+            Err(ImageError::NoImage)
+        );
     }
 }

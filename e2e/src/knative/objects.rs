@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use k8s_openapi::{
-    api::core::v1::{EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Service, ServicePort, ServiceSpec},
+    api::core::v1::{
+        EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Service, ServicePort, ServiceSpec,
+    },
     apimachinery::pkg::{
         apis::meta::v1::{ObjectMeta, OwnerReference},
         util::intstr::IntOrString,
@@ -17,8 +19,9 @@ use super::{
     names,
     traffic::{self},
     types::{
-        Configuration, ConfigurationSpec, IngressHttp, IngressPath, IngressRule, IngressSplit, KIngress, KIngressSpec,
-        KnativeService, Revision, RevisionSpec, Route, RouteSpec, TrafficTarget,
+        Configuration, ConfigurationSpec, IngressHttp, IngressPath, IngressRule, IngressSplit,
+        KIngress, KIngressSpec, KnativeService, Revision, RevisionSpec, Route, RouteSpec,
+        TrafficTarget,
     },
 };
 
@@ -33,8 +36,15 @@ pub fn configuration(service: &KnativeService) -> Configuration {
     let mut annotations = handed_down(service);
     annotations.insert(names::ROUTES.to_owned(), service.name_any());
     Configuration {
-        metadata: child(service, service.name_any(), union(service.labels(), own), annotations),
-        spec: ConfigurationSpec { template: service.spec.template.clone() },
+        metadata: child(
+            service,
+            service.name_any(),
+            union(service.labels(), own),
+            annotations,
+        ),
+        spec: ConfigurationSpec {
+            template: service.spec.template.clone(),
+        },
         status: None,
     }
 }
@@ -43,15 +53,27 @@ pub fn configuration(service: &KnativeService) -> Configuration {
 pub fn route(service: &KnativeService) -> Route {
     let own = [(names::SERVICE, service.name_any())];
     Route {
-        metadata: child(service, service.name_any(), union(service.labels(), own), handed_down(service)),
-        spec: RouteSpec { traffic: traffic::with_defaults(&service.spec.traffic, &service.name_any()) },
+        metadata: child(
+            service,
+            service.name_any(),
+            union(service.labels(), own),
+            handed_down(service),
+        ),
+        spec: RouteSpec {
+            traffic: traffic::with_defaults(&service.spec.traffic, &service.name_any()),
+        },
         status: None,
     }
 }
 
 /// The name of the Revision of a Configuration's current generation.
 pub fn revision_name(configuration: &Configuration) -> String {
-    let chosen = configuration.spec.template.metadata.as_ref().and_then(|metadata| metadata.name.clone());
+    let chosen = configuration
+        .spec
+        .template
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.name.clone());
     let generation = configuration.metadata.generation.unwrap_or(1);
     chosen.unwrap_or_else(|| format!("{}-{generation:05}", configuration.name_any()))
 }
@@ -63,8 +85,14 @@ pub fn revision(configuration: &Configuration) -> Revision {
     let of_configuration = |key: &str| configuration.labels().get(key).cloned().unwrap_or_default();
     let own = [
         (names::CONFIGURATION, configuration.name_any()),
-        (names::CONFIGURATION_GENERATION, configuration.metadata.generation.unwrap_or(1).to_string()),
-        (names::CONFIGURATION_UID, configuration.uid().unwrap_or_default()),
+        (
+            names::CONFIGURATION_GENERATION,
+            configuration.metadata.generation.unwrap_or(1).to_string(),
+        ),
+        (
+            names::CONFIGURATION_UID,
+            configuration.uid().unwrap_or_default(),
+        ),
         (names::SERVICE, of_configuration(names::SERVICE)),
         (names::SERVICE_UID, of_configuration(names::SERVICE_UID)),
         (names::ROUTING_STATE, "active".to_owned()),
@@ -75,8 +103,15 @@ pub fn revision(configuration: &Configuration) -> Revision {
     }
     let labels = union(&metadata.labels.unwrap_or_default(), own);
     Revision {
-        metadata: child(configuration, revision_name(configuration), labels, annotations),
-        spec: RevisionSpec { pod: pod_with_defaults(template.spec.clone()) },
+        metadata: child(
+            configuration,
+            revision_name(configuration),
+            labels,
+            annotations,
+        ),
+        spec: RevisionSpec {
+            pod: pod_with_defaults(template.spec.clone()),
+        },
         status: None,
     }
 }
@@ -87,8 +122,14 @@ fn pod_with_defaults(mut pod: Map<String, Value>) -> Map<String, Value> {
     pod.entry("enableServiceLinks").or_insert(json!(false));
     pod.entry("timeoutSeconds").or_insert(json!(300));
     if let Some(containers) = pod.get_mut("containers").and_then(Value::as_array_mut) {
-        for (index, container) in containers.iter_mut().filter_map(Value::as_object_mut).enumerate() {
-            container.entry("name").or_insert_with(|| json!(format!("user-container-{index}").trim_end_matches("-0")));
+        for (index, container) in containers
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .enumerate()
+        {
+            container
+                .entry("name")
+                .or_insert_with(|| json!(format!("user-container-{index}").trim_end_matches("-0")));
             container.entry("resources").or_insert(json!({}));
         }
     }
@@ -108,7 +149,10 @@ pub fn revision_service(revision: &Revision, activator: SocketAddr) -> Service {
     Service {
         metadata: revision_service_metadata(revision),
         spec: Some(ServiceSpec {
-            ports: Some(vec![port("http", 80, i32::from(activator.port())), port("https", 443, 8112)]),
+            ports: Some(vec![
+                port("http", 80, i32::from(activator.port())),
+                port("https", 443, 8112),
+            ]),
             ..ServiceSpec::default()
         }),
         status: None,
@@ -121,7 +165,10 @@ pub fn revision_endpoints(revision: &Revision, activator: SocketAddr) -> Endpoin
     Endpoints {
         metadata: revision_service_metadata(revision),
         subsets: Some(vec![EndpointSubset {
-            addresses: Some(vec![EndpointAddress { ip: activator.ip().to_string(), ..EndpointAddress::default() }]),
+            addresses: Some(vec![EndpointAddress {
+                ip: activator.ip().to_string(),
+                ..EndpointAddress::default()
+            }]),
             ports: Some(vec![EndpointPort {
                 name: Some("http".to_owned()),
                 port: i32::from(activator.port()),
@@ -156,13 +203,18 @@ pub fn ingress(route: &Route, targets: &[TrafficTarget], domain: &str) -> KIngre
     let mut tag_hosts = BTreeMap::new();
     for (tag, splits) in traffic::splits(targets) {
         let label = names::host_label(&name, tag.as_deref());
-        let http = Some(IngressHttp { paths: vec![path(&namespace, &splits)] });
+        let http = Some(IngressHttp {
+            paths: vec![path(&namespace, &splits)],
+        });
         let rule = |hosts: Vec<String>, visibility: &str| IngressRule {
             hosts,
             visibility: Some(visibility.to_owned()),
             http: http.clone(),
         };
-        rules.push(rule(cluster_local_hosts(&label, &namespace), "ClusterLocal"));
+        rules.push(rule(
+            cluster_local_hosts(&label, &namespace),
+            "ClusterLocal",
+        ));
         let mut host = names::cluster_local_host(&label, &namespace);
         if !cluster_local {
             host = names::public_host(&label, &namespace, domain);
@@ -172,16 +224,28 @@ pub fn ingress(route: &Route, targets: &[TrafficTarget], domain: &str) -> KIngre
             tag_hosts.insert(tag, vec![host]);
         }
     }
-    let own = [(names::ROUTE, name.clone()), (names::ROUTE_NAMESPACE, namespace)];
+    let own = [
+        (names::ROUTE, name.clone()),
+        (names::ROUTE_NAMESPACE, namespace),
+    ];
     let mut annotations = handed_down(route);
-    annotations.insert(names::INGRESS_CLASS.to_owned(), names::ISTIO_INGRESS_CLASS.to_owned());
-    annotations.insert(names::ROLLOUT.to_owned(), rollout(route, targets).to_string());
+    annotations.insert(
+        names::INGRESS_CLASS.to_owned(),
+        names::ISTIO_INGRESS_CLASS.to_owned(),
+    );
+    annotations.insert(
+        names::ROLLOUT.to_owned(),
+        rollout(route, targets).to_string(),
+    );
     if !tag_hosts.is_empty() {
         annotations.insert(names::TAG_TO_HOST.to_owned(), json!(tag_hosts).to_string());
     }
     KIngress {
         metadata: child(route, name, union(route.labels(), own), annotations),
-        spec: KIngressSpec { rules, http_option: Some("Enabled".to_owned()) },
+        spec: KIngressSpec {
+            rules,
+            http_option: Some("Enabled".to_owned()),
+        },
         status: None,
     }
 }
@@ -189,7 +253,11 @@ pub fn ingress(route: &Route, targets: &[TrafficTarget], domain: &str) -> KIngre
 /// The hosts by which a workload of the cluster may call: `a.ns`, `a.ns.svc` and the full name.
 fn cluster_local_hosts(label: &str, namespace: &str) -> Vec<String> {
     let short = format!("{label}.{namespace}");
-    vec![short.clone(), format!("{short}.svc"), names::cluster_local_host(label, namespace)]
+    vec![
+        short.clone(),
+        format!("{short}.svc"),
+        names::cluster_local_host(label, namespace),
+    ]
 }
 
 fn path(namespace: &str, splits: &[(String, i64)]) -> IngressPath {
@@ -206,7 +274,10 @@ fn path(namespace: &str, splits: &[(String, i64)]) -> IngressPath {
             ]),
         })
         .collect();
-    IngressPath { splits, ..IngressPath::default() }
+    IngressPath {
+        splits,
+        ..IngressPath::default()
+    }
 }
 
 /// Route's memory of gradual rollouts, here always finished ones.
@@ -215,7 +286,11 @@ fn rollout(route: &Route, targets: &[TrafficTarget]) -> Value {
         .iter()
         .filter(|target| target.latest_revision == Some(true))
         .map(|target| {
-            let percent = if target.tag.is_some() { 100 } else { target.percent.unwrap_or(100) };
+            let percent = if target.tag.is_some() {
+                100
+            } else {
+                target.percent.unwrap_or(100)
+            };
             let mut entry = json!({
                 "configurationName": route.name_any(),
                 "percent": percent,
@@ -234,7 +309,12 @@ fn rollout(route: &Route, targets: &[TrafficTarget]) -> Value {
 /// The Service with the Route's name (or a tag's), by which workloads of the cluster reach it. It
 /// leads to the networking layer's cluster-local gateway once the KIngress names one, and to the
 /// Route's own host before.
-pub fn placeholder_service(route: &Route, tag: Option<&str>, gateway: Option<&str>, domain: &str) -> Service {
+pub fn placeholder_service(
+    route: &Route,
+    tag: Option<&str>,
+    gateway: Option<&str>,
+    domain: &str,
+) -> Service {
     let (name, namespace) = (route.name_any(), route.namespace().unwrap_or_default());
     let label = names::host_label(&name, tag);
     let own_host = if is_cluster_local(route) {
@@ -266,7 +346,12 @@ pub fn placeholder_service(route: &Route, tag: Option<&str>, gateway: Option<&st
 
 /// Whether the user keeps the Service off the public gateway.
 pub fn is_cluster_local<K: Resource>(object: &K) -> bool {
-    object.meta().labels.as_ref().and_then(|labels| labels.get(names::VISIBILITY)).map(String::as_str)
+    object
+        .meta()
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(names::VISIBILITY))
+        .map(String::as_str)
         == Some(names::CLUSTER_LOCAL)
 }
 
@@ -281,7 +366,12 @@ pub fn url(route: &Route, tag: Option<&str>, domain: &str) -> String {
     }
 }
 
-fn child<P: Resource<DynamicType = ()>>(parent: &P, name: String, labels: Labels, annotations: Labels) -> ObjectMeta {
+fn child<P: Resource<DynamicType = ()>>(
+    parent: &P,
+    name: String,
+    labels: Labels,
+    annotations: Labels,
+) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
         namespace: parent.meta().namespace.clone(),
@@ -309,7 +399,11 @@ fn handed_down<K: Resource>(parent: &K) -> Labels {
 
 fn union<'a>(labels: &Labels, more: impl IntoIterator<Item = (&'a str, String)>) -> Labels {
     let more = more.into_iter().filter(|(_, value)| !value.is_empty());
-    labels.clone().into_iter().chain(more.map(|(key, value)| (key.to_owned(), value))).collect()
+    labels
+        .clone()
+        .into_iter()
+        .chain(more.map(|(key, value)| (key.to_owned(), value)))
+        .collect()
 }
 
 #[cfg(test)]

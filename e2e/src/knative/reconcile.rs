@@ -16,8 +16,8 @@ use super::{
     status::{self, State},
     traffic::{self, Revisions, TrafficError},
     types::{
-        Addressable, Configuration, ConfigurationStatus, KIngress, KnativeService, Revision, RevisionStatus, Route,
-        RouteStatus, TrafficTarget,
+        Addressable, Configuration, ConfigurationStatus, KIngress, KnativeService, Revision,
+        RevisionStatus, Route, RouteStatus, TrafficTarget,
     },
 };
 
@@ -51,20 +51,32 @@ pub(super) struct Context {
 }
 
 /// Kubernetes' own way of asking for a retry.
-pub(super) fn on_error(service: Arc<KnativeService>, error: &ReconcileError, _context: Arc<Context>) -> Action {
+pub(super) fn on_error(
+    service: Arc<KnativeService>,
+    error: &ReconcileError,
+    _context: Arc<Context>,
+) -> Action {
     tracing::warn!(namespace = service.namespace(), service = service.name_any(), %error, "reconciling failed");
     Action::requeue(RETRY)
 }
 
-pub(super) async fn reconcile(service: Arc<KnativeService>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+pub(super) async fn reconcile(
+    service: Arc<KnativeService>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
     if service.metadata.deletion_timestamp.is_some() {
         // The garbage collector deletes what the Service owns.
         return Ok(Action::await_change());
     }
-    let pass = Pass { context: &context, namespace: service.namespace().unwrap_or_default(), now: Timestamp::now() };
+    let pass = Pass {
+        context: &context,
+        namespace: service.namespace().unwrap_or_default(),
+        now: Timestamp::now(),
+    };
     let (configuration, revisions) = pass.configuration(&service).await?;
     let route = pass.route(&service, &revisions).await?;
-    pass.service_status(&service, &configuration, &route).await?;
+    pass.service_status(&service, &configuration, &route)
+        .await?;
     Ok(Action::await_change())
 }
 
@@ -83,8 +95,13 @@ impl Pass<'_> {
         let configuration = self.apply(&objects::configuration(service)).await?;
         self.create_revision(&configuration).await?;
         let selector = format!("{}={}", names::CONFIGURATION, configuration.name_any());
-        let revisions = self.api::<Revision>().list(&ListParams::default().labels(&selector)).await;
-        let mut all = revisions.map_err(|error| self.failed::<Revision>("list", &selector, error))?.items;
+        let revisions = self
+            .api::<Revision>()
+            .list(&ListParams::default().labels(&selector))
+            .await;
+        let mut all = revisions
+            .map_err(|error| self.failed::<Revision>("list", &selector, error))?
+            .items;
         all.sort_by_key(|revision| {
             let generation = revision.labels().get(names::CONFIGURATION_GENERATION);
             generation.and_then(|text| text.parse::<i64>().ok())
@@ -102,9 +119,10 @@ impl Pass<'_> {
         let latest = objects::revision_name(&configuration);
         let state = match failure {
             None => State::TRUE,
-            Some(message) => {
-                State::False("RevisionFailed".to_owned(), format!("Revision {latest:?} failed with message: {message}."))
-            }
+            Some(message) => State::False(
+                "RevisionFailed".to_owned(),
+                format!("Revision {latest:?} failed with message: {message}."),
+            ),
         };
         let previous = configuration.status.clone().unwrap_or_default();
         let wanted = ConfigurationStatus {
@@ -113,7 +131,8 @@ impl Pass<'_> {
             latest_created_revision_name: Some(latest),
             latest_ready_revision_name: revisions.latest_ready.clone(),
         };
-        self.write_status(&configuration, configuration.status.as_ref(), &wanted).await?;
+        self.write_status(&configuration, configuration.status.as_ref(), &wanted)
+            .await?;
         Ok((wanted, revisions))
     }
 
@@ -122,7 +141,10 @@ impl Pass<'_> {
         let wanted = objects::revision(configuration);
         let name = wanted.name_any();
         let revisions = self.api::<Revision>();
-        let found = revisions.get_opt(&name).await.map_err(|error| self.failed::<Revision>("get", &name, error))?;
+        let found = revisions
+            .get_opt(&name)
+            .await
+            .map_err(|error| self.failed::<Revision>("get", &name, error))?;
         if found.is_none() {
             let created = revisions.create(&PostParams::default(), &wanted).await;
             created.map_err(|error| self.failed::<Revision>("create", &name, error))?;
@@ -131,14 +153,21 @@ impl Pass<'_> {
     }
 
     /// A Revision's program, Service, Endpoints and status; why it cannot run, if so.
-    async fn revision(&self, revision: &Revision) -> Result<Result<(), images::ImageError>, ReconcileError> {
+    async fn revision(
+        &self,
+        revision: &Revision,
+    ) -> Result<Result<(), images::ImageError>, ReconcileError> {
         let program = images::program(&revision.spec.pod);
         let (healthy, available) = match &program {
             Ok(program) => {
                 let activator = self.context.activator.address();
-                self.context.activator.run(&self.namespace, &revision.name_any(), program.clone());
-                self.apply(&objects::revision_service(revision, activator)).await?;
-                self.apply(&objects::revision_endpoints(revision, activator)).await?;
+                self.context
+                    .activator
+                    .run(&self.namespace, &revision.name_any(), program.clone());
+                self.apply(&objects::revision_service(revision, activator))
+                    .await?;
+                self.apply(&objects::revision_endpoints(revision, activator))
+                    .await?;
                 (State::TRUE, State::TRUE)
             }
             Err(error) => (
@@ -147,23 +176,35 @@ impl Pass<'_> {
             ),
         };
         let previous = revision.status.clone().unwrap_or_default();
-        let dependents = [("ContainerHealthy", healthy), ("ResourcesAvailable", available)];
+        let dependents = [
+            ("ContainerHealthy", healthy),
+            ("ResourcesAvailable", available),
+        ];
         let wanted = RevisionStatus {
             observed_generation: revision.metadata.generation,
             conditions: status::conditions(&dependents, &previous.conditions, self.now),
             actual_replicas: Some(0),
             desired_replicas: Some(0),
         };
-        self.write_status(revision, revision.status.as_ref(), &wanted).await?;
+        self.write_status(revision, revision.status.as_ref(), &wanted)
+            .await?;
         Ok(program.map(|_| ()))
     }
 
     /// The Route with its KIngress and placeholder Services, up to its status.
-    async fn route(&self, service: &KnativeService, revisions: &Revisions) -> Result<RouteStatus, ReconcileError> {
+    async fn route(
+        &self,
+        service: &KnativeService,
+        revisions: &Revisions,
+    ) -> Result<RouteStatus, ReconcileError> {
         let route = self.apply(&objects::route(service)).await?;
         let previous = route.status.clone().unwrap_or_default();
         let (assigned, ingress, traffic) = match traffic::resolve(&route.spec.traffic, revisions) {
-            Ok(targets) => (State::TRUE, self.ingress(&route, &targets).await?, self.in_status(&route, targets)),
+            Ok(targets) => (
+                State::TRUE,
+                self.ingress(&route, &targets).await?,
+                self.in_status(&route, targets),
+            ),
             Err(error) => (
                 State::False(TrafficError::REASON.to_owned(), error.to_string()),
                 State::Unknown(String::new(), String::new()),
@@ -173,10 +214,16 @@ impl Pass<'_> {
         let message = "external-domain-tls is not enabled".to_owned();
         let dependents = [
             ("AllTrafficAssigned", assigned),
-            ("CertificateProvisioned", State::True(Some(("TLSNotEnabled", message)))),
+            (
+                "CertificateProvisioned",
+                State::True(Some(("TLSNotEnabled", message))),
+            ),
             ("IngressReady", ingress),
         ];
-        let address = format!("http://{}", names::cluster_local_host(&route.name_any(), &self.namespace));
+        let address = format!(
+            "http://{}",
+            names::cluster_local_host(&route.name_any(), &self.namespace)
+        );
         let wanted = RouteStatus {
             observed_generation: route.metadata.generation,
             conditions: status::conditions(&dependents, &previous.conditions, self.now),
@@ -185,32 +232,45 @@ impl Pass<'_> {
             traffic,
             ..RouteStatus::default()
         };
-        self.write_status(&route, route.status.as_ref(), &wanted).await?;
+        self.write_status(&route, route.status.as_ref(), &wanted)
+            .await?;
         Ok(wanted)
     }
 
     fn in_status(&self, route: &Route, targets: Vec<TrafficTarget>) -> Vec<TrafficTarget> {
         let with_url = |mut target: TrafficTarget| {
-            target.url = target.tag.as_deref().map(|tag| objects::url(route, Some(tag), &self.context.domain));
+            target.url = target
+                .tag
+                .as_deref()
+                .map(|tag| objects::url(route, Some(tag), &self.context.domain));
             target
         };
         targets.into_iter().map(with_url).collect()
     }
 
     /// The KIngress and the placeholder Services; the state of `IngressReady`.
-    async fn ingress(&self, route: &Route, targets: &[TrafficTarget]) -> Result<State, ReconcileError> {
+    async fn ingress(
+        &self,
+        route: &Route,
+        targets: &[TrafficTarget],
+    ) -> Result<State, ReconcileError> {
         let domain = &self.context.domain;
-        let ingress: KIngress = self.apply(&objects::ingress(route, targets, domain)).await?;
+        let ingress: KIngress = self
+            .apply(&objects::ingress(route, targets, domain))
+            .await?;
         let status = ingress.status.unwrap_or_default();
         let gateway = status
             .private_load_balancer
             .and_then(|balancer| balancer.ingress.into_iter().next())
             .and_then(|address| address.domain_internal);
         for (tag, _) in traffic::splits(targets) {
-            let wanted = objects::placeholder_service(route, tag.as_deref(), gateway.as_deref(), domain);
+            let wanted =
+                objects::placeholder_service(route, tag.as_deref(), gateway.as_deref(), domain);
             let name = wanted.name_any();
             if self.is_anothers(&name, route).await? {
-                let message = format!("There is an existing placeholder Service {name:?} that we do not own.");
+                let message = format!(
+                    "There is an existing placeholder Service {name:?} that we do not own."
+                );
                 return Ok(State::False("NotOwned".to_owned(), message));
             }
             self.apply(&wanted).await?;
@@ -226,7 +286,12 @@ impl Pass<'_> {
     async fn is_anothers(&self, name: &str, route: &Route) -> Result<bool, ReconcileError> {
         let found = self.api::<Service>().get_opt(name).await;
         let found = found.map_err(|error| self.failed::<Service>("get", name, error))?;
-        Ok(found.is_some_and(|service| service.owner_references().iter().all(|owner| Some(&owner.uid) != route.uid().as_ref())))
+        Ok(found.is_some_and(|service| {
+            service
+                .owner_references()
+                .iter()
+                .all(|owner| Some(&owner.uid) != route.uid().as_ref())
+        }))
     }
 
     async fn service_status(
@@ -237,8 +302,14 @@ impl Pass<'_> {
     ) -> Result<(), ReconcileError> {
         let previous = service.status.clone().unwrap_or_default();
         let dependents = [
-            ("ConfigurationsReady", State::of(status::find(&configuration.conditions, "Ready"))),
-            ("RoutesReady", State::of(status::find(&route.conditions, "Ready"))),
+            (
+                "ConfigurationsReady",
+                State::of(status::find(&configuration.conditions, "Ready")),
+            ),
+            (
+                "RoutesReady",
+                State::of(status::find(&route.conditions, "Ready")),
+            ),
         ];
         let wanted = RouteStatus {
             observed_generation: service.metadata.generation,
@@ -247,7 +318,8 @@ impl Pass<'_> {
             latest_ready_revision_name: configuration.latest_ready_revision_name.clone(),
             ..route.clone()
         };
-        self.write_status(service, service.status.as_ref(), &wanted).await
+        self.write_status(service, service.status.as_ref(), &wanted)
+            .await
     }
 
     fn api<K>(&self) -> Api<K>
@@ -259,17 +331,36 @@ impl Pass<'_> {
 
     async fn apply<K>(&self, object: &K) -> Result<K, ReconcileError>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Serialize + DeserializeOwned + Clone + Debug,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Serialize
+            + DeserializeOwned
+            + Clone
+            + Debug,
     {
         let name = object.name_any();
-        let applied = self.api::<K>().patch(&name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await;
+        let applied = self
+            .api::<K>()
+            .patch(
+                &name,
+                &PatchParams::apply(MANAGER).force(),
+                &Patch::Apply(object),
+            )
+            .await;
         applied.map_err(|error| self.failed::<K>("apply", &name, error))
     }
 
     /// Writes a status if it differs from what is there.
-    async fn write_status<K, S>(&self, object: &K, current: Option<&S>, wanted: &S) -> Result<(), ReconcileError>
+    async fn write_status<K, S>(
+        &self,
+        object: &K,
+        current: Option<&S>,
+        wanted: &S,
+    ) -> Result<(), ReconcileError>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + DeserializeOwned
+            + Clone
+            + Debug,
         S: Serialize + PartialEq,
     {
         if current == Some(wanted) {
@@ -283,7 +374,10 @@ impl Pass<'_> {
         });
         let params = PatchParams::apply(MANAGER).force();
         let name = object.name_any();
-        let written = self.api::<K>().patch_status(&name, &params, &Patch::Apply(body)).await;
+        let written = self
+            .api::<K>()
+            .patch_status(&name, &params, &Patch::Apply(body))
+            .await;
         written.map_err(|error| self.failed::<K>("write the status of", &name, error))?;
         Ok(())
     }

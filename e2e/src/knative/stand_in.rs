@@ -71,8 +71,14 @@ impl KnativeStandIn {
     pub async fn start(client: Client, options: KnativeOptions) -> Result<Self, StandInError> {
         settings(&client, &options.domain).await?;
         let ip = options.activator_ip;
-        let activator = Activator::start(ip).await.map_err(|source| StandInError::Listen { ip, source })?;
-        let context = Arc::new(Context { client: client.clone(), activator, domain: options.domain });
+        let activator = Activator::start(ip)
+            .await
+            .map_err(|source| StandInError::Listen { ip, source })?;
+        let context = Arc::new(Context {
+            client: client.clone(),
+            activator,
+            domain: options.domain,
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(controller(client.clone(), Arc::clone(&context)));
         tasks.spawn(end_deleted_revisions(client, context));
@@ -88,46 +94,83 @@ impl KnativeStandIn {
 async fn settings(client: &Client, domain: &str) -> Result<(), StandInError> {
     let params = PatchParams::apply(MANAGER).force();
     let namespace = Namespace {
-        metadata: ObjectMeta { name: Some(names::SYSTEM_NAMESPACE.to_owned()), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            name: Some(names::SYSTEM_NAMESPACE.to_owned()),
+            ..ObjectMeta::default()
+        },
         ..Namespace::default()
     };
     let namespaces = Api::<Namespace>::all(client.clone());
-    let applied = namespaces.patch(names::SYSTEM_NAMESPACE, &params, &Patch::Apply(namespace)).await;
+    let applied = namespaces
+        .patch(names::SYSTEM_NAMESPACE, &params, &Patch::Apply(namespace))
+        .await;
     applied.map_err(|error| StandInError::Apply {
         what: format!("Namespace {}", names::SYSTEM_NAMESPACE),
         source: Box::new(error),
     })?;
     let config_maps = Api::<ConfigMap>::namespaced(client.clone(), names::SYSTEM_NAMESPACE);
-    for (name, key, value) in
-        [("config-domain", domain, ""), ("config-network", "ingress-class", names::ISTIO_INGRESS_CLASS)]
-    {
+    for (name, key, value) in [
+        ("config-domain", domain, ""),
+        (
+            "config-network",
+            "ingress-class",
+            names::ISTIO_INGRESS_CLASS,
+        ),
+    ] {
         let config_map = ConfigMap {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
             data: Some(BTreeMap::from([(key.to_owned(), value.to_owned())])),
             ..ConfigMap::default()
         };
-        let applied = config_maps.patch(name, &params, &Patch::Apply(config_map)).await;
+        let applied = config_maps
+            .patch(name, &params, &Patch::Apply(config_map))
+            .await;
         let what = format!("ConfigMap {}/{name}", names::SYSTEM_NAMESPACE);
-        applied.map_err(|error| StandInError::Apply { what, source: Box::new(error) })?;
+        applied.map_err(|error| StandInError::Apply {
+            what,
+            source: Box::new(error),
+        })?;
     }
     Ok(())
 }
 
 async fn controller(client: Client, context: Arc<Context>) {
     let of_services = watcher::Config::default().labels(names::SERVICE);
-    Controller::new(Api::<KnativeService>::all(client.clone()), watcher::Config::default())
-        .watches(Api::<Configuration>::all(client.clone()), of_services.clone(), owning_service)
-        .watches(Api::<Revision>::all(client.clone()), of_services.clone(), owning_service)
-        .watches(Api::<Route>::all(client.clone()), of_services.clone(), owning_service)
-        .watches(Api::<KIngress>::all(client.clone()), of_services.clone(), owning_service)
-        .watches(Api::<Service>::all(client), of_services, owning_service)
-        .run(reconcile, on_error, context)
-        .for_each(|result| async {
-            if let Err(error) = result {
-                tracing::debug!(%error, "knative stand-in");
-            }
-        })
-        .await;
+    Controller::new(
+        Api::<KnativeService>::all(client.clone()),
+        watcher::Config::default(),
+    )
+    .watches(
+        Api::<Configuration>::all(client.clone()),
+        of_services.clone(),
+        owning_service,
+    )
+    .watches(
+        Api::<Revision>::all(client.clone()),
+        of_services.clone(),
+        owning_service,
+    )
+    .watches(
+        Api::<Route>::all(client.clone()),
+        of_services.clone(),
+        owning_service,
+    )
+    .watches(
+        Api::<KIngress>::all(client.clone()),
+        of_services.clone(),
+        owning_service,
+    )
+    .watches(Api::<Service>::all(client), of_services, owning_service)
+    .run(reconcile, on_error, context)
+    .for_each(|result| async {
+        if let Err(error) = result {
+            tracing::debug!(%error, "knative stand-in");
+        }
+    })
+    .await;
 }
 
 /// The Knative Service that an object belongs to, by label.
@@ -137,12 +180,16 @@ fn owning_service<K: Resource>(object: K) -> Option<ObjectRef<KnativeService>> {
 }
 
 async fn end_deleted_revisions(client: Client, context: Arc<Context>) {
-    let events = watcher(Api::<Revision>::all(client), watcher::Config::default()).default_backoff();
+    let events =
+        watcher(Api::<Revision>::all(client), watcher::Config::default()).default_backoff();
     events
         .for_each(|event| async {
             match event {
                 Ok(watcher::Event::Delete(revision)) => {
-                    context.activator.end(&revision.namespace().unwrap_or_default(), &revision.name_any());
+                    context.activator.end(
+                        &revision.namespace().unwrap_or_default(),
+                        &revision.name_any(),
+                    );
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "watching Revisions"),

@@ -21,7 +21,9 @@ impl State {
 
     /// Takes over another object's condition, as Knative's `Propagate…Status` do.
     pub fn of(condition: Option<&KnativeCondition>) -> Self {
-        let Some(condition) = condition else { return Self::Unknown(String::new(), String::new()) };
+        let Some(condition) = condition else {
+            return Self::Unknown(String::new(), String::new());
+        };
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         match condition.status.as_str() {
             "True" => Self::TRUE,
@@ -58,7 +60,11 @@ impl State {
 
 /// The conditions of an object: the given ones, of which `Ready` takes over the worst, sorted by
 /// type. The transition time stays where nothing else of a condition changed.
-pub fn conditions(dependents: &[(&str, State)], previous: &[KnativeCondition], now: Timestamp) -> Vec<KnativeCondition> {
+pub fn conditions(
+    dependents: &[(&str, State)],
+    previous: &[KnativeCondition],
+    now: Timestamp,
+) -> Vec<KnativeCondition> {
     let worst = dependents
         .iter()
         .map(|(_, state)| state)
@@ -66,7 +72,10 @@ pub fn conditions(dependents: &[(&str, State)], previous: &[KnativeCondition], n
         .max_by_key(|state| state.rank())
         .filter(|state| state.rank() > 0)
         .unwrap_or(&State::TRUE);
-    let mut all: Vec<_> = dependents.iter().map(|(type_, state)| state.condition(type_)).collect();
+    let mut all: Vec<_> = dependents
+        .iter()
+        .map(|(type_, state)| state.condition(type_))
+        .collect();
     if !dependents.iter().any(|(type_, _)| *type_ == "Ready") {
         all.push(worst.condition("Ready"));
     }
@@ -74,10 +83,12 @@ pub fn conditions(dependents: &[(&str, State)], previous: &[KnativeCondition], n
     for condition in &mut all {
         let before = find(previous, &condition.type_);
         let unchanged = before.filter(|before| {
-            (&before.status, &before.reason, &before.message) == (&condition.status, &condition.reason, &condition.message)
+            (&before.status, &before.reason, &before.message)
+                == (&condition.status, &condition.reason, &condition.message)
         });
-        condition.last_transition_time =
-            unchanged.and_then(|before| before.last_transition_time.clone()).or_else(|| Some(whole_seconds(now)));
+        condition.last_transition_time = unchanged
+            .and_then(|before| before.last_transition_time.clone())
+            .or_else(|| Some(whole_seconds(now)));
     }
     all
 }
@@ -105,9 +116,23 @@ mod tests {
         let unknown = State::Unknown("Waiting".into(), "for a".into());
         let failed = State::False("Broken".into(), "b is".into());
         let now = Timestamp::UNIX_EPOCH;
-        let all = conditions(&[("A", unknown.clone()), ("B", failed), ("C", State::False("Also".into(), String::new()))], &[], now);
-        assert_eq!(all.iter().map(|c| c.type_.as_str()).collect::<Vec<_>>(), ["A", "B", "C", "Ready"]);
-        assert_eq!(find(&all, "Ready").unwrap().reason.as_deref(), Some("Broken"));
+        let all = conditions(
+            &[
+                ("A", unknown.clone()),
+                ("B", failed),
+                ("C", State::False("Also".into(), String::new())),
+            ],
+            &[],
+            now,
+        );
+        assert_eq!(
+            all.iter().map(|c| c.type_.as_str()).collect::<Vec<_>>(),
+            ["A", "B", "C", "Ready"]
+        );
+        assert_eq!(
+            find(&all, "Ready").unwrap().reason.as_deref(),
+            Some("Broken")
+        );
         let all = conditions(&[("A", unknown), ("B", State::TRUE)], &[], now);
         assert_eq!(find(&all, "Ready").unwrap().status, "Unknown");
         assert!(is_ready(&conditions(&[("A", State::TRUE)], &[], now)));
@@ -118,7 +143,14 @@ mod tests {
         let before = conditions(&[("A", State::TRUE)], &[], Timestamp::UNIX_EPOCH);
         let later = Timestamp::UNIX_EPOCH + k8s_openapi::jiff::Span::new().seconds(60);
         assert_eq!(conditions(&[("A", State::TRUE)], &before, later), before);
-        let changed = conditions(&[("A", State::False("X".into(), "y".into()))], &before, later);
-        assert_eq!(changed[0].last_transition_time.as_deref(), Some("1970-01-01T00:01:00Z"));
+        let changed = conditions(
+            &[("A", State::False("X".into(), "y".into()))],
+            &before,
+            later,
+        );
+        assert_eq!(
+            changed[0].last_transition_time.as_deref(),
+            Some("1970-01-01T00:01:00Z")
+        );
     }
 }

@@ -71,11 +71,20 @@ pub fn with_defaults(targets: &[TrafficTarget], configuration: &str) -> Vec<Traf
 ///
 /// # Errors
 /// [`TrafficError`] of the first target without a ready Revision.
-pub fn resolve(targets: &[TrafficTarget], revisions: &Revisions) -> Result<Vec<TrafficTarget>, TrafficError> {
-    targets.iter().map(|target| resolve_one(target, revisions)).collect()
+pub fn resolve(
+    targets: &[TrafficTarget],
+    revisions: &Revisions,
+) -> Result<Vec<TrafficTarget>, TrafficError> {
+    targets
+        .iter()
+        .map(|target| resolve_one(target, revisions))
+        .collect()
 }
 
-fn resolve_one(target: &TrafficTarget, revisions: &Revisions) -> Result<TrafficTarget, TrafficError> {
+fn resolve_one(
+    target: &TrafficTarget,
+    revisions: &Revisions,
+) -> Result<TrafficTarget, TrafficError> {
     let revision = match (&target.revision_name, &revisions.latest_ready) {
         (Some(name), _) => match revisions.ready.get(name) {
             Some(true) => name.clone(),
@@ -88,7 +97,11 @@ fn resolve_one(target: &TrafficTarget, revisions: &Revisions) -> Result<TrafficT
             return Err(TrafficError::ConfigurationNotReady { name });
         }
     };
-    Ok(TrafficTarget { revision_name: Some(revision), configuration_name: None, ..target.clone() })
+    Ok(TrafficTarget {
+        revision_name: Some(revision),
+        configuration_name: None,
+        ..target.clone()
+    })
 }
 
 /// The splits of the Route's own host and of each tag: (tag, [(revision, percent)]), the main
@@ -97,7 +110,9 @@ pub fn splits(targets: &[TrafficTarget]) -> Vec<(Option<String>, Vec<(String, i6
     let mut main: Vec<(String, i64)> = Vec::new();
     let mut tags = BTreeMap::new();
     for target in targets {
-        let Some(revision) = &target.revision_name else { continue };
+        let Some(revision) = &target.revision_name else {
+            continue;
+        };
         let percent = target.percent.unwrap_or(0);
         if percent > 0 {
             // Targets of one Revision are consolidated.
@@ -110,7 +125,9 @@ pub fn splits(targets: &[TrafficTarget]) -> Vec<(Option<String>, Vec<(String, i6
             tags.insert(tag.clone(), vec![(revision.clone(), 100)]);
         }
     }
-    std::iter::once((None, main)).chain(tags.into_iter().map(|(tag, split)| (Some(tag), split))).collect()
+    std::iter::once((None, main))
+        .chain(tags.into_iter().map(|(tag, split)| (Some(tag), split)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -119,7 +136,11 @@ mod tests {
 
     fn revisions() -> Revisions {
         Revisions {
-            ready: BTreeMap::from([("a-00001".to_owned(), true), ("a-00002".to_owned(), true), ("a-00003".to_owned(), false)]),
+            ready: BTreeMap::from([
+                ("a-00001".to_owned(), true),
+                ("a-00002".to_owned(), true),
+                ("a-00003".to_owned(), false),
+            ]),
             latest_ready: Some("a-00002".to_owned()),
         }
     }
@@ -136,25 +157,47 @@ mod tests {
     #[test]
     fn nothing_said_means_all_to_the_latest_ready_revision() {
         let resolved = resolve(&with_defaults(&[], "a"), &revisions()).unwrap();
-        assert_eq!(splits(&resolved), [(None, vec![("a-00002".to_owned(), 100)])]);
+        assert_eq!(
+            splits(&resolved),
+            [(None, vec![("a-00002".to_owned(), 100)])]
+        );
     }
 
     #[test]
     fn a_tag_without_share_gets_its_own_host_only() {
-        let targets = [named("a-00002", 100, None), named("a-00001", 0, Some("old"))];
+        let targets = [
+            named("a-00002", 100, None),
+            named("a-00001", 0, Some("old")),
+        ];
         let resolved = resolve(&with_defaults(&targets, "a"), &revisions()).unwrap();
         assert_eq!(
             splits(&resolved),
-            [(None, vec![("a-00002".to_owned(), 100)]), (Some("old".to_owned()), vec![("a-00001".to_owned(), 100)])]
+            [
+                (None, vec![("a-00002".to_owned(), 100)]),
+                (Some("old".to_owned()), vec![("a-00001".to_owned(), 100)])
+            ]
         );
     }
 
     #[test]
     fn targets_without_a_ready_revision_are_named() {
         let refused = |target: TrafficTarget| resolve(&[target], &revisions()).unwrap_err();
-        assert_eq!(refused(named("a-00009", 100, None)), TrafficError::MissingRevision { name: "a-00009".into() });
-        assert_eq!(refused(named("a-00003", 100, None)), TrafficError::RevisionNotReady { name: "a-00003".into() });
+        assert_eq!(
+            refused(named("a-00009", 100, None)),
+            TrafficError::MissingRevision {
+                name: "a-00009".into()
+            }
+        );
+        assert_eq!(
+            refused(named("a-00003", 100, None)),
+            TrafficError::RevisionNotReady {
+                name: "a-00003".into()
+            }
+        );
         let none = resolve(&with_defaults(&[], "a"), &Revisions::default()).unwrap_err();
-        assert_eq!(none, TrafficError::ConfigurationNotReady { name: "a".into() });
+        assert_eq!(
+            none,
+            TrafficError::ConfigurationNotReady { name: "a".into() }
+        );
     }
 }

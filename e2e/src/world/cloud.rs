@@ -45,7 +45,10 @@ enum Backing {
 
 impl std::fmt::Debug for Cloud {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Cloud").field("url", &self.url).finish_non_exhaustive()
+        formatter
+            .debug_struct("Cloud")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +69,9 @@ impl Cloud {
     /// # Errors
     /// If it cannot listen.
     pub async fn start(options: &CloudOptions, client: Client) -> Result<Self, WorldError> {
-        let mut builder = Emulator::builder().region(&options.region).account_id(&options.account_id);
+        let mut builder = Emulator::builder()
+            .region(&options.region)
+            .account_id(&options.account_id);
         for keys in &options.keys {
             builder = builder.access_key(&keys.id, &keys.secret);
         }
@@ -99,14 +104,25 @@ impl Cloud {
         args.extend(["--account-id".into(), options.account_id.clone().into()]);
         args.extend(["--state".into(), folder.join("emulator.json").into()]);
         for keys in &options.keys {
-            args.extend(["--access-key".into(), format!("{}:{}", keys.id, keys.secret).into()]);
+            args.extend([
+                "--access-key".into(),
+                format!("{}:{}", keys.id, keys.secret).into(),
+            ]);
         }
         if let Some(cluster_id) = &options.ccm_cluster_id {
             args.extend(["--ccm-kubeconfig".into(), kubeconfig.into()]);
             args.extend(["--ccm-cluster-id".into(), cluster_id.into()]);
-            args.extend(["--ccm-retry".into(), CCM_RETRY.as_millis().to_string().into()]);
+            args.extend([
+                "--ccm-retry".into(),
+                CCM_RETRY.as_millis().to_string().into(),
+            ]);
         }
-        let spec = ProcessSpec { name: "emulator".to_owned(), program: program.to_owned(), args, env: Vec::new() };
+        let spec = ProcessSpec {
+            name: "emulator".to_owned(),
+            program: program.to_owned(),
+            args,
+            env: Vec::new(),
+        };
         let mut process = Process::spawn(&spec, folder)?;
         let url = format!("http://{address}");
         wait_until_serving(&mut process, &format!("{url}/_emulator/health")).await?;
@@ -114,8 +130,18 @@ impl Cloud {
     }
 
     fn new(url: String, backing: Backing) -> Result<Self, WorldError> {
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Ok(Self { url, http: http.build()?, _backing: backing })
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
+        Ok(Self {
+            url,
+            http: http.build()?,
+            _backing: backing,
+        })
+    }
+
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// Where all products are served, and the traffic of API groups by their hosts.
@@ -129,11 +155,16 @@ impl Cloud {
     /// If the emulator does not answer as it should.
     pub async fn calls(&self) -> Result<Vec<Call>, WorldError> {
         let text = self.control(Method::GET, "calls", None).await?;
-        let calls = text.lines().filter(|line| !line.is_empty()).map(serde_json::from_str);
-        calls.collect::<Result<_, _>>().map_err(|source| WorldError::Emulator {
-            request: "GET /_emulator/calls".to_owned(),
-            problem: format!("a line that is no call: {source}"),
-        })
+        let calls = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(serde_json::from_str);
+        calls
+            .collect::<Result<_, _>>()
+            .map_err(|source| WorldError::Emulator {
+                request: "GET /_emulator/calls".to_owned(),
+                problem: format!("a line that is no call: {source}"),
+            })
     }
 
     /// Forgets the calls so far.
@@ -149,7 +180,9 @@ impl Cloud {
     /// # Errors
     /// If the emulator refuses the plan.
     pub async fn faults(&self, plan: &Value) -> Result<(), WorldError> {
-        self.control(Method::POST, "faults", Some(plan)).await.map(drop)
+        self.control(Method::POST, "faults", Some(plan))
+            .await
+            .map(drop)
     }
 
     /// All objects of the cloud.
@@ -164,7 +197,12 @@ impl Cloud {
         })
     }
 
-    async fn control(&self, method: Method, path: &str, body: Option<&Value>) -> Result<String, WorldError> {
+    async fn control(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<String, WorldError> {
         let url = format!("{}/_emulator/{path}", self.url);
         let mut request = self.http.request(method.clone(), url);
         if let Some(body) = body {
@@ -177,15 +215,26 @@ impl Cloud {
             return Ok(text);
         }
         let request = format!("{method} /_emulator/{path}");
-        Err(WorldError::Emulator { request, problem: format!("{status}: {text}") })
+        Err(WorldError::Emulator {
+            request,
+            problem: format!("{status}: {text}"),
+        })
     }
 
     /// `GET` through the emulated API gateway's front door.
     ///
     /// # Errors
     /// If no answer came at all; an answer of any status is none.
-    pub async fn curl(&self, host: &str, path: &str, headers: &[(&str, &str)]) -> Result<Answer, WorldError> {
-        let mut request = self.http.get(format!("{}{path}", self.url)).header("host", host);
+    pub async fn curl(
+        &self,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, WorldError> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .header("host", host);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -196,9 +245,18 @@ impl Cloud {
 /// Sends a request and reads the whole answer.
 pub(super) async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, WorldError> {
     let response = request.send().await?;
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    Ok(Answer { status: response.status().as_u16(), headers, body: response.text().await? })
+    let text =
+        |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers,
+        body: response.text().await?,
+    })
 }
 
 async fn wait_until_serving(process: &mut Process, url: &str) -> Result<(), WorldError> {
@@ -206,7 +264,13 @@ async fn wait_until_serving(process: &mut Process, url: &str) -> Result<(), Worl
     let deadline = Instant::now() + PATIENCE;
     loop {
         let ended = process.try_wait()?;
-        if ended.is_none() && http.get(url).send().await.is_ok_and(|response| response.status().is_success()) {
+        if ended.is_none()
+            && http
+                .get(url)
+                .send()
+                .await
+                .is_ok_and(|response| response.status().is_success())
+        {
             return Ok(());
         }
         if ended.is_some() || Instant::now() >= deadline {
@@ -215,7 +279,10 @@ async fn wait_until_serving(process: &mut Process, url: &str) -> Result<(), Worl
                 None => format!("no answer after {} s", PATIENCE.as_secs()),
             };
             let log = process.log_tail(20);
-            return Err(WorldError::Emulator { request: format!("GET {url}"), problem: format!("{problem}\n{log}") });
+            return Err(WorldError::Emulator {
+                request: format!("GET {url}"),
+                problem: format!("{problem}\n{log}"),
+            });
         }
         sleep(POLL).await;
     }

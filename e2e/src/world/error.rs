@@ -33,6 +33,16 @@ pub enum WorldError {
         /// What came.
         problem: String,
     },
+    /// The cloud refused a call.
+    #[error("{action} was refused with {code}: {message}")]
+    Refused {
+        /// The action.
+        action: String,
+        /// The cloud's code.
+        code: String,
+        /// The cloud's message.
+        message: String,
+    },
     /// No answer over HTTP.
     #[error("no answer: {}", chain(.0))]
     Http(#[from] reqwest::Error),
@@ -40,7 +50,9 @@ pub enum WorldError {
     #[error(transparent)]
     Loopback(#[from] control_plane::loopback::LoopbackError),
     /// All addresses for gateways are taken.
-    #[error("on all of 198.51.100.1 to 198.51.100.254 something listens on port 80; end what is not needed")]
+    #[error(
+        "on all of 198.51.100.1 to 198.51.100.254 something listens on port 80; end what is not needed"
+    )]
     NoAddress,
     /// The gateway.
     #[error(transparent)]

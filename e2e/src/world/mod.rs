@@ -19,6 +19,7 @@
 
 mod address;
 mod cloud;
+mod console;
 mod error;
 mod expect;
 mod objects;

@@ -26,7 +26,11 @@ impl World {
     /// # Errors
     /// If the API server refuses.
     pub async fn delete(&self, target: &Target) -> Result<(), WorldError> {
-        match target.api(self.client()).delete(target.name(), &DeleteParams::default()).await {
+        match target
+            .api(self.client())
+            .delete(target.name(), &DeleteParams::default())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(failed(format!("delete {target}"), error)),
@@ -50,8 +54,8 @@ impl World {
     /// # Errors
     /// If it is no manifest, or of a kind that the API server does not know.
     pub async fn targets(&self, yaml: &str) -> Result<Vec<Target>, WorldError> {
-        let objects: Vec<DynamicObject> =
-            serde_saphyr::from_multiple(yaml).map_err(|error| WorldError::Manifest(error.to_string()))?;
+        let objects: Vec<DynamicObject> = serde_saphyr::from_multiple(yaml)
+            .map_err(|error| WorldError::Manifest(error.to_string()))?;
         let mut targets = Vec::new();
         for mut object in objects {
             let types = object.types.clone().unwrap_or_default();
@@ -63,7 +67,10 @@ impl World {
             match capabilities.scope {
                 Scope::Cluster => object.metadata.namespace = None,
                 Scope::Namespaced => {
-                    object.metadata.namespace.get_or_insert_with(|| "default".to_owned());
+                    object
+                        .metadata
+                        .namespace
+                        .get_or_insert_with(|| "default".to_owned());
                 }
             }
             targets.push(Target::for_object(resource, &object));
@@ -75,12 +82,22 @@ impl World {
     ///
     /// # Errors
     /// If the Secret is not there, or has no such entry.
-    pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<String, WorldError> {
+    pub async fn secret(
+        &self,
+        namespace: &str,
+        name: &str,
+        key: &str,
+    ) -> Result<String, WorldError> {
         let what = format!("read {key} of the Secret {namespace}/{name}");
-        let secret = Api::<Secret>::namespaced(self.client(), namespace).get(name).await;
+        let secret = Api::<Secret>::namespaced(self.client(), namespace)
+            .get(name)
+            .await;
         let secret = secret.map_err(|error| failed(what.clone(), error))?;
         let entry = secret.data.unwrap_or_default().remove(key);
-        let missing = |problem: &str| WorldError::NoEntry { what: what.clone(), problem: problem.to_owned() };
+        let missing = |problem: &str| WorldError::NoEntry {
+            what: what.clone(),
+            problem: problem.to_owned(),
+        };
         let entry = entry.ok_or_else(|| missing("it has no such entry"))?;
         String::from_utf8(entry.0).map_err(|_| missing("it is not text"))
     }
@@ -98,13 +115,20 @@ impl World {
             .kill_on_drop(true)
             .output()
             .await
-            .map_err(|source| WorldError::Io { what: format!("run {}", program.display()), source })?;
+            .map_err(|source| WorldError::Io {
+                what: format!("run {}", program.display()),
+                source,
+            })?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             return Ok(stdout);
         }
         let output_text = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
-        Err(WorldError::Kubectl { args: args.join(" "), status: output.status, output: output_text })
+        Err(WorldError::Kubectl {
+            args: args.join(" "),
+            status: output.status,
+            output: output_text,
+        })
     }
 
     /// `GET` from the gateway itself, past the cloud.
@@ -114,10 +138,17 @@ impl World {
     pub async fn curl_gateway(&self, host: &str, path: &str) -> Result<Answer, WorldError> {
         let gateway = self.gateway.as_ref().ok_or(WorldError::NoGateway)?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        cloud::answer(http.get(format!("http://{}{path}", gateway.address())).header("host", host)).await
+        cloud::answer(
+            http.get(format!("http://{}{path}", gateway.address()))
+                .header("host", host),
+        )
+        .await
     }
 }
 
 fn failed(what: String, error: kube::Error) -> WorldError {
-    WorldError::Kube { what, source: Box::new(error) }
+    WorldError::Kube {
+        what,
+        source: Box::new(error),
+    }
 }

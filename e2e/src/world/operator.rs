@@ -51,16 +51,35 @@ impl Operator {
         let mut args: Vec<OsString> = vec!["run".into()];
         args.extend(["--kubeconfig".into(), kubeconfig.into()]);
         args.extend(["--cloud-endpoint".into(), cloud.into()]);
-        args.extend(["--metrics-listen".into(), format!("127.0.0.1:{health}").into()]);
-        args.extend(["--namespace".into(), NAMESPACE.into(), "--identity".into(), IDENTITY.into()]);
+        args.extend([
+            "--metrics-listen".into(),
+            format!("127.0.0.1:{health}").into(),
+        ]);
+        args.extend([
+            "--namespace".into(),
+            NAMESPACE.into(),
+            "--identity".into(),
+            IDENTITY.into(),
+        ]);
         args.extend(options.args.iter().map(OsString::from));
         let mut env = vec![
             ("ALIBABA_CLOUD_ACCESS_KEY_ID".to_owned(), keys.id.clone()),
-            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET".to_owned(), keys.secret.clone()),
+            (
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET".to_owned(),
+                keys.secret.clone(),
+            ),
         ];
         env.extend(options.env.iter().cloned());
-        let spec = ProcessSpec { name: "operator".to_owned(), program: program.to_owned(), args, env };
-        Ok(Self { process: Process::spawn(&spec, folder)?, health })
+        let spec = ProcessSpec {
+            name: "operator".to_owned(),
+            program: program.to_owned(),
+            args,
+            env,
+        };
+        Ok(Self {
+            process: Process::spawn(&spec, folder)?,
+            health,
+        })
     }
 
     /// `http://…` of `/livez`, `/readyz` and `/metrics`.
@@ -97,14 +116,20 @@ impl Operator {
             };
             if Instant::now() >= deadline {
                 let seconds = patience.as_secs();
-                return Err(self.failed(format!("is not ready after {seconds} s ({})", waits_for.trim())));
+                return Err(self.failed(format!(
+                    "is not ready after {seconds} s ({})",
+                    waits_for.trim()
+                )));
             }
             sleep(POLL).await;
         }
     }
 
     fn failed(&self, problem: String) -> WorldError {
-        WorldError::Operator { problem, log: self.log_tail(30) }
+        WorldError::Operator {
+            problem,
+            log: self.log_tail(30),
+        }
     }
 
     /// SIGKILL, as `kill -9`.
@@ -126,7 +151,11 @@ impl Operator {
 
 /// A port that was free a moment ago.
 pub(super) fn free_port() -> Result<u16, WorldError> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    let port = port.map_err(|source| WorldError::Io { what: "find a free port".to_owned(), source })?;
+    let port =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let port = port.map_err(|source| WorldError::Io {
+        what: "find a free port".to_owned(),
+        source,
+    })?;
     Ok(port.port())
 }

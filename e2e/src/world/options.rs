@@ -15,7 +15,10 @@ pub struct Keys {
 
 impl Keys {
     fn new(id: &str, secret: &str) -> Self {
-        Self { id: id.to_owned(), secret: secret.to_owned() }
+        Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        }
     }
 }
 
@@ -33,6 +36,8 @@ pub struct WorldOptions {
     /// The key that the stand-in of the cloud controller manager uses; its id has to sort before
     /// the operator's.
     pub ccm_keys: Keys,
+    /// The key of a person at the console; nothing else uses it.
+    pub console_keys: Keys,
     /// Whether that stand-in runs.
     pub ccm: bool,
     /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
@@ -59,6 +64,7 @@ impl Default for WorldOptions {
             cluster_id: "c1f0".to_owned(),
             operator_keys: Keys::new("LTAI5tOperatorOfTests", "operator-secret-of-tests-0001"),
             ccm_keys: Keys::new("LTAI5tCcmOfTests00000", "ccm-secret-of-tests-000000001"),
+            console_keys: Keys::new("LTAI5tZhangSanOfTests", "console-secret-of-tests-00001"),
             ccm: true,
             knative: true,
             domain: "example.com".to_owned(),

@@ -5,7 +5,8 @@ use std::{path::Path, time::Duration};
 use control_plane::ControlPlane;
 
 use super::{
-    Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions, operator, start_gateway,
+    Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
+    operator, start_gateway,
 };
 use crate::{
     binaries,
@@ -29,14 +30,25 @@ impl World {
     ///
     /// # Errors
     /// As [`World::start`].
-    pub async fn start_telling(options: WorldOptions, mut tell: impl FnMut(&str)) -> Result<Self, WorldError> {
+    pub async fn start_telling(
+        options: WorldOptions,
+        mut tell: impl FnMut(&str),
+    ) -> Result<Self, WorldError> {
         // Both HTTP clients use this provider; a second install in one process is harmless.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         tell("starting etcd, kube-apiserver and kube-controller-manager");
         let (control_plane, folder) = start_control_plane(&options).await?;
         tell("starting the emulated cloud");
         let cloud = start_cloud(&options, &control_plane, folder.path()).await?;
-        let mut world = Self { operator: None, knative: None, gateway: None, cloud, control_plane, options, folder };
+        let mut world = Self {
+            operator: None,
+            knative: None,
+            gateway: None,
+            cloud,
+            control_plane,
+            options,
+            folder,
+        };
         tell("installing the CustomResourceDefinitions");
         world.install_crds().await?;
         if world.options.knative {
@@ -75,7 +87,10 @@ impl World {
             service_type: self.options.istio_service_type.clone(),
         };
         istio::install(&self.client(), &istio).await?;
-        let knative = KnativeOptions { domain: self.options.domain.clone(), activator_ip: ip };
+        let knative = KnativeOptions {
+            domain: self.options.domain.clone(),
+            activator_ip: ip,
+        };
         self.knative = Some(KnativeStandIn::start(self.client(), knative).await?);
         self.gateway = Some(gateway);
         Ok(())
@@ -88,7 +103,10 @@ impl World {
     pub async fn start_operator(&mut self, options: &OperatorOptions) -> Result<(), WorldError> {
         let program = match &options.program {
             Some(program) => program.clone(),
-            None => binaries::ensure(|line| tracing::info!("{line}")).await?.operator.clone(),
+            None => binaries::ensure(|line| tracing::info!("{line}"))
+                .await?
+                .operator
+                .clone(),
         };
         let mut operator = Operator::start(
             options,
@@ -125,8 +143,13 @@ async fn start_control_plane(options: &WorldOptions) -> Result<(ControlPlane, Fo
             Folder::Kept(folder.clone())
         }
         None => {
-            let folder = tempfile::Builder::new().prefix("gatewaybinding-world-").tempdir();
-            Folder::Temporary(folder.map_err(|source| WorldError::Io { what: "make a folder".to_owned(), source })?)
+            let folder = tempfile::Builder::new()
+                .prefix("gatewaybinding-world-")
+                .tempdir();
+            Folder::Temporary(folder.map_err(|source| WorldError::Io {
+                what: "make a folder".to_owned(),
+                source,
+            })?)
         }
     };
     Ok((builder.start().await?, folder))
@@ -140,7 +163,11 @@ async fn start_cloud(
     let cloud = CloudOptions {
         region: options.region.clone(),
         account_id: options.account_id.clone(),
-        keys: vec![options.operator_keys.clone(), options.ccm_keys.clone()],
+        keys: vec![
+            options.operator_keys.clone(),
+            options.ccm_keys.clone(),
+            options.console_keys.clone(),
+        ],
         ccm_cluster_id: options.ccm.then(|| options.cluster_id.clone()),
     };
     match &options.emulator_program {

@@ -51,7 +51,11 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.namespace {
-            Some(namespace) => write!(formatter, "{} {namespace}/{}", self.resource.kind, self.name),
+            Some(namespace) => write!(
+                formatter,
+                "{} {namespace}/{}",
+                self.resource.kind, self.name
+            ),
             None => write!(formatter, "{} {}", self.resource.kind, self.name),
         }
     }

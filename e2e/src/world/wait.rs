@@ -50,13 +50,18 @@ impl World {
             let (missing, last) = match api.get_opt(target.name()).await {
                 Ok(object) => match expect.check(object.as_ref()) {
                     Ok(()) => return Ok(object.unwrap_or_else(nothing)),
-                    Err(missing) => (missing, object.map_or_else(String::new, |object| shown(&object))),
+                    Err(missing) => (
+                        missing,
+                        object.map_or_else(String::new, |object| shown(&object)),
+                    ),
                 },
                 Err(error) => (error.to_string(), String::new()),
             };
             if Instant::now() >= deadline {
                 let subject = target.to_string();
-                return Err(self.wait_error(subject, expect.to_string(), patience, missing, last).await);
+                return Err(self
+                    .wait_error(subject, expect.to_string(), patience, missing, last)
+                    .await);
             }
             sleep(POLL).await;
         }
@@ -85,7 +90,9 @@ impl World {
             };
             if Instant::now() >= deadline {
                 let (subject, expected) = ("the answer".to_owned(), expected.to_owned());
-                return Err(self.wait_error(subject, expected, patience, missing, String::new()).await);
+                return Err(self
+                    .wait_error(subject, expected, patience, missing, String::new())
+                    .await);
             }
             sleep(POLL).await;
         }
@@ -107,18 +114,33 @@ impl World {
             Ok(calls) => {
                 let first = calls.len().saturating_sub(SHOWN);
                 let lines = calls.iter().skip(first).map(|call| {
-                    format!("{} {} {} {:?}", call.access_key_id, call.action, call.outcome, call.ids)
+                    format!(
+                        "{} {} {} {:?}",
+                        call.access_key_id, call.action, call.outcome, call.ids
+                    )
                 });
                 lines.collect::<Vec<_>>().join("\n")
             }
             Err(error) => error.to_string(),
         };
-        WaitError { subject, expected, after, missing, last, log, calls }
+        WaitError {
+            subject,
+            expected,
+            after,
+            missing,
+            last,
+            log,
+            calls,
+        }
     }
 }
 
 fn nothing() -> DynamicObject {
-    DynamicObject { types: None, metadata: kube::api::ObjectMeta::default(), data: serde_json::Value::Null }
+    DynamicObject {
+        types: None,
+        metadata: kube::api::ObjectMeta::default(),
+        data: serde_json::Value::Null,
+    }
 }
 
 /// An object without what no reader of a failure needs.

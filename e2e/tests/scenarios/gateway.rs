@@ -24,10 +24,21 @@ async fn requests_find_their_service_by_host_and_a_wrong_one_is_404() {
     assert_eq!(status(&world, HOST).await, 404, "before there is a service");
     helloworld(&world, "default", "helloworld", "").await;
 
-    let answer = world.curl_gateway(HOST, "/any/path?and=query").await.unwrap();
-    assert_eq!((answer.status, answer.body.as_str()), (200, "Hello World!\n"));
+    let answer = world
+        .curl_gateway(HOST, "/any/path?and=query")
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "Hello World!\n")
+    );
     assert_eq!(status(&world, &format!("{HOST}:80")).await, 200);
-    for wrong in ["helloworld.default", "helloworld.default.svc.cluster.local", "other.default.example.com", "example.com"] {
+    for wrong in [
+        "helloworld.default",
+        "helloworld.default.svc.cluster.local",
+        "other.default.example.com",
+        "example.com",
+    ] {
         let answer = world.curl_gateway(wrong, "/").await.unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (404, ""), "{wrong}");
         assert_eq!(answer.headers["server"], "istio-envoy");
@@ -37,10 +48,16 @@ async fn requests_find_their_service_by_host_and_a_wrong_one_is_404() {
     assert_eq!(status(&world, &address.to_string()).await, 404);
 
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
-    assert!(text.starts_with("HTTP/1.1 400 "), "a request without any Host: {text}");
+    assert!(
+        text.starts_with("HTTP/1.1 400 "),
+        "a request without any Host: {text}"
+    );
 }
 
 #[tokio::test]
@@ -54,14 +71,23 @@ async fn a_revision_without_endpoints_is_503_and_a_deleted_service_is_404() {
         ---\napiVersion: v1\nkind: Service\nmetadata: {name: empty, namespace: default}\nspec: {ports: [{port: 80}]}\n";
     world.apply(rule).await.unwrap();
     let get = || world.curl_gateway("empty.default.example.com", "/");
-    let answer = world.wait_for_answer("503", PATIENCE, get, |answer| answer.status == 503).await.unwrap();
+    let answer = world
+        .wait_for_answer("503", PATIENCE, get, |answer| answer.status == 503)
+        .await
+        .unwrap();
     assert_eq!(answer.body, "no healthy upstream");
 
     let service = super::ksvc("default", "helloworld");
     world.delete(&service).await.unwrap();
-    world.wait_for(&service, &Expect::gone(), PATIENCE).await.unwrap();
+    world
+        .wait_for(&service, &Expect::gone(), PATIENCE)
+        .await
+        .unwrap();
     let get = || world.curl_gateway(HOST, "/");
-    world.wait_for_answer("404", PATIENCE, get, |answer| answer.status == 404).await.unwrap();
+    world
+        .wait_for_answer("404", PATIENCE, get, |answer| answer.status == 404)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -77,7 +103,8 @@ async fn every_service_that_selects_the_gateways_pods_gets_its_endpoints() {
     let ip = world.gateway.as_ref().unwrap().address().ip().to_string();
     for name in ["istio-ingressgateway", "second"] {
         let slices = Api::<EndpointSlice>::namespaced(world.client(), "istio-system");
-        let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
+        let of_service =
+            ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let found = slices.list(&of_service).await.unwrap().items;
@@ -90,11 +117,17 @@ async fn every_service_that_selects_the_gateways_pods_gets_its_endpoints() {
             if ready == BTreeSet::from([ip.clone()]) {
                 break;
             }
-            assert!(tokio::time::Instant::now() < deadline, "{name} has {ready:?} instead of {ip}: {found:?}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{name} has {ready:?} instead of {ip}: {found:?}"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
     let service = Target::of::<Service>(Some("istio-system"), "istio-ingressgateway");
-    let service = world.wait_for(&service, &Expect::exists(), PATIENCE).await.unwrap();
+    let service = world
+        .wait_for(&service, &Expect::exists(), PATIENCE)
+        .await
+        .unwrap();
     assert_eq!(service.labels()["istio"], "ingressgateway");
 }

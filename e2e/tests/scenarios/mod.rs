@@ -1,3 +1,5 @@
+mod api_gateway_intranet_slb;
+mod by_hand;
 mod gateway;
 mod knative;
 
@@ -13,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A world without the operator.
 async fn world() -> World {
-    World::start(WorldOptions::default().without_operator()).await.unwrap()
+    World::start(WorldOptions::default().without_operator())
+        .await
+        .unwrap()
 }
 
 fn ksvc(namespace: &str, name: &str) -> Target {
@@ -27,5 +31,12 @@ async fn helloworld(world: &World, namespace: &str, name: &str, more: &str) {
          spec: {{template: {{spec: {{containers: [{{image: ghcr.io/knative/helloworld-go}}]}}}}{more}}}}}"
     );
     world.apply(&yaml).await.unwrap();
-    world.wait_for(&ksvc(namespace, name), &Expect::condition("Ready", "True"), PATIENCE).await.unwrap();
+    world
+        .wait_for(
+            &ksvc(namespace, name),
+            &Expect::condition("Ready", "True"),
+            PATIENCE,
+        )
+        .await
+        .unwrap();
 }
