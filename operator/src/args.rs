@@ -103,8 +103,11 @@ pub struct LeaseArgs {
 
 /// Flags of `plan`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = PLAN_HELP)]
 pub struct PlanArgs {
-    /// Manifests to plan for; `-` reads standard input.
+    /// Manifests to plan for, YAML or JSON: files, directories, or `-` for standard input. They hold
+    /// bindings, and what these refer to: classes, consumers, Services, namespaces, Knative Services
+    /// and Routes.
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true, num_args = 1..)]
     pub files: Vec<PathBuf>,
 
@@ -116,6 +119,15 @@ pub struct PlanArgs {
     #[arg(short, long, value_enum, default_value_t)]
     pub output: PlanFormat,
 }
+
+const PLAN_HELP: &str = "\
+Without --kubeconfig, the plan is for an empty cluster and cloud account: each binding is planned as
+if those before it had been applied, and what the files do not show is taken for granted and said.
+
+Exit codes:
+  0  every binding is planned
+  1  at least one binding is refused or blocked until somebody acts; all plans are printed
+  2  nothing is planned: wrong flags, or manifests that cannot be read or are not valid";
 
 /// How `plan` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

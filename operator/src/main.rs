@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     // Both HTTP clients use this one provider; a second install in one process is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match execute(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
             ExitCode::FAILURE
@@ -20,21 +20,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<()> {
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(args) => block_on(commands::run(*args)),
-        Command::Plan(args) => block_on(commands::plan(args)),
-        Command::Crd => commands::crd(),
-        Command::Version => commands::version(),
+        Command::Run(args) => block_on(commands::run(*args))??,
+        Command::Plan(args) => return block_on(commands::plan(args)),
+        Command::Crd => commands::crd()?,
+        Command::Version => commands::version()?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(command: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let result = runtime.block_on(command);
     // Whatever was aborted or left behind must not hold up the exit.
     runtime.shutdown_background();
-    result
+    Ok(result)
 }

@@ -124,19 +124,21 @@ fn load_balancer_problem(
     references: &References,
     settings: &SlbSettings,
 ) -> Option<Problem> {
-    let service = references.service.as_ref()?;
     let name = format!("{}/{}", gateway.service.namespace, gateway.service.name);
+    let waiting = |what: &str| {
+        let message =
+            format!("Service {name}: waiting for the cloud controller manager to {what}.");
+        Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
+    };
+    let Some(service) = &references.service else {
+        return waiting("make its load balancer");
+    };
     if let Some(warning) = &service.warning {
         return Some(Problem::waiting(
             Reason::LoadBalancerFailed,
             format!("Service {name}: the cloud controller manager reports: {warning}"),
         ));
     }
-    let waiting = |what: &str| {
-        let message =
-            format!("Service {name}: waiting for the cloud controller manager to {what}.");
-        Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
-    };
     if service.load_balancer_id.is_none() || service.address.is_none() {
         return waiting("make its load balancer");
     }
@@ -218,7 +220,7 @@ fn expose(
     let policy = exposure
         .limits
         .as_ref()
-        .map(|limits| throttling::policy(limits, &binding.cluster, &ids));
+        .map(|limits| throttling::policy(limits, (&binding.cluster, &binding.class), &ids));
     if let Some(policy) = &policy {
         let name = policy.name.clone();
         wanted.push(ObjectKey::Policy { name }, Desired::Policy(policy.clone()));

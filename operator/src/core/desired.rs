@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::ServicePort;
 use serde::Serialize;
 
 use super::key::ObjectKey;
+use super::names;
 
 /// A resource and its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,13 @@ pub enum Desired {
         /// When it ends.
         until: Option<Timestamp>,
     },
+}
+
+impl Desired {
+    /// A digest for telling whether the same was wanted before.
+    pub fn digest(&self) -> String {
+        names::digest(&format!("{self:?}"))
+    }
 }
 
 /// The gateway's Service: what we say on it, and what it is if we create it.

@@ -53,10 +53,10 @@ pub fn backend_name(cluster: &str, namespace: &str, service: &str, port: u16) ->
     cloud_name(&["gwb", cluster, namespace, service, &port.to_string()], 50)
 }
 
-/// Name of a throttling policy with this content: equal content is one policy (CloudAPI
+/// Name of a throttling policy with this content: equal content is one policy of a class (CloudAPI
 /// CreatePlugin).
-pub fn policy_name(cluster: &str, content: &str) -> String {
-    cloud_name(&["gwb", cluster, "throttling", content], 50)
+pub fn policy_name(cluster: &str, class: &str, content: &str) -> String {
+    cloud_name(&["gwb", cluster, class, content], 50)
 }
 
 /// Name of a consumer: 4 to 26 characters, unique in the account (CloudAPI CreateApp).
@@ -82,7 +82,7 @@ mod tests {
             api_name(&long, &long, &long, "GET"),
             api_name("0day", "x", "y", "ANY"),
             backend_name("c1f0", "istio-system", "istio-ingressgateway-intranet", 80),
-            policy_name("c1f0", "1000/Minute"),
+            policy_name("c1f0", "production", "1000 requests per Minute"),
         ] {
             assert!((4..=50).contains(&name.len()), "{name}");
             assert!(

@@ -48,9 +48,9 @@ pub struct LoadBalancerState {
     /// `vsw-…`
     pub vswitch_id: String,
     /// Primary zone.
-    pub master_zone_id: String,
+    pub primary_zone: String,
     /// Backup zone.
-    pub slave_zone_id: String,
+    pub backup_zone: String,
     /// `active`, `inactive` or `locked`.
     pub status: String,
 }

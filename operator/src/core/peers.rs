@@ -104,7 +104,7 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             peer.shared.insert(ObjectKey::Backend { name });
         }
         if let Some(limits) = &exposure.limits {
-            let name = throttling::policy_name(limits, &validated.cluster);
+            let name = throttling::policy_name(limits, &validated.cluster, &validated.class);
             peer.shared.insert(ObjectKey::Policy { name });
         }
         for api in &exposure.apis {

@@ -9,6 +9,8 @@ pub enum Severity {
     Wait,
     /// Try again with backoff.
     Retry,
+    /// A person asked for nothing to be written.
+    Held,
     /// Nothing will change until the spec or the world does: `Stalled`.
     Terminal,
 }
@@ -61,6 +63,13 @@ impl Problem {
     #[must_use]
     pub fn about_acceptance(mut self) -> Self {
         self.condition = ConditionType::Accepted;
+        self
+    }
+
+    /// The same, but without `Stalled`: a person asked for it to be so.
+    #[must_use]
+    pub fn waiting_for_a_person(mut self) -> Self {
+        self.severity = Severity::Held;
         self
     }
 

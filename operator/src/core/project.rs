@@ -289,12 +289,9 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
 
 /// Whether a person asked for nothing to be written.
 fn halted(view: &View<'_>) -> bool {
-    view.problems.iter().any(|problem| {
-        matches!(
-            problem.reason,
-            Reason::PlanOnly | Reason::Suspended | Reason::DriftDetected
-        )
-    })
+    view.problems
+        .iter()
+        .any(|problem| problem.severity == Severity::Held)
 }
 
 fn unchecked(type_: ConditionType) -> ConditionUpdate {

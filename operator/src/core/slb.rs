@@ -116,7 +116,7 @@ pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Re
         (
             "zones.primary",
             settings.zones.as_ref().map(|zones| zones.primary.as_str()),
-            &actual.master_zone_id,
+            &actual.primary_zone,
         ),
         (
             "zones.backup",
@@ -124,7 +124,7 @@ pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Re
                 .zones
                 .as_ref()
                 .and_then(|zones| zones.backup.as_deref()),
-            &actual.slave_zone_id,
+            &actual.backup_zone,
         ),
         (
             "vswitchId",
@@ -207,8 +207,8 @@ mod tests {
         );
         let same = LoadBalancerState {
             address_type: "intranet".into(),
-            master_zone_id: "cn-beijing-g".into(),
-            slave_zone_id: "cn-beijing-f".into(),
+            primary_zone: "cn-beijing-g".into(),
+            backup_zone: "cn-beijing-f".into(),
             vswitch_id: "vsw-1".into(),
             ..actual
         };

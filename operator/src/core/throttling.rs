@@ -151,20 +151,20 @@ fn window(unit: RateUnit) -> Window {
 }
 
 /// Name of the policy for these limits. It follows from their content.
-pub fn policy_name(limits: &Limits, cluster: &str) -> String {
-    names::policy_name(cluster, &describe(limits))
+pub fn policy_name(limits: &Limits, cluster: &str, class: &str) -> String {
+    names::policy_name(cluster, class, &describe(limits))
 }
 
 /// The policy for these limits. Its name follows from its content, so that bindings with equal
 /// limits share one. A consumer that has no id yet is left out: until it has one it cannot call.
 pub fn policy(
     limits: &Limits,
-    cluster: &str,
+    (cluster, class): (&str, &str),
     ids: &BTreeMap<ConsumerKey, ConsumerId>,
 ) -> PolicySpec {
     let content = describe(limits);
     PolicySpec {
-        name: policy_name(limits, cluster),
+        name: policy_name(limits, cluster, class),
         description: cut(
             &format!("gatewaybinding.dev cluster {cluster}: {content}"),
             180,
@@ -245,7 +245,13 @@ mod tests {
     fn equal_limits_share_a_policy() {
         let limits = json!([{"name": "a", "scope": "API", "requests": 100, "per": "Minute"}]);
         let other_name = json!([{"name": "b", "scope": "API", "requests": 100, "per": "Minute"}]);
-        let policy = |limits| policy(&check(limits).unwrap(), "c1f0", &BTreeMap::new());
+        let policy = |limits| {
+            policy(
+                &check(limits).unwrap(),
+                ("c1f0", "production"),
+                &BTreeMap::new(),
+            )
+        };
         assert_eq!(policy(limits), policy(other_name));
     }
 }

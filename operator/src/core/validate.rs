@@ -65,6 +65,11 @@ pub fn owner(binding: &NamespacedName) -> String {
     format!("GatewayBinding/{binding}")
 }
 
+/// The owner of what the bindings of a class share.
+pub fn class_owner(class: &str) -> String {
+    format!("GatewayBindingClass/{class}")
+}
+
 /// Checks a binding against its class. `namespace_labels` are those of the binding's namespace.
 pub fn validate(
     binding: &GatewayBinding,

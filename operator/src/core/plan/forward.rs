@@ -113,11 +113,29 @@ impl Forward<'_, '_> {
             || "and carries no mark of this operator".to_owned(),
             |marker| format!("and belongs to cluster \"{}\"", marker.cluster),
         );
+        self.not_owned(what, &whose, remedy);
+        false
+    }
+
+    /// The same for what the bindings of a class share: it must be this class's.
+    fn shared_owned(&mut self, what: &str, marker: Option<&Marker>, remedy: &str) -> bool {
+        if self.world.shared_is_ours(marker) {
+            return true;
+        }
+        match marker.filter(|marker| marker.cluster == self.world.cluster) {
+            Some(marker) => {
+                self.not_owned(what, &format!("and belongs to {}", marker.owner), remedy);
+                false
+            }
+            None => self.owned(what, marker, remedy),
+        }
+    }
+
+    fn not_owned(&mut self, what: &str, whose: &str, remedy: &str) {
         self.plan.problems.push(Problem::blocked(
             Reason::NotOwned,
             format!("{what} exists already {whose}, so it is left alone. {remedy}"),
         ));
-        false
     }
 
     fn service(&mut self, key: &ObjectKey, desired: &ServiceDesired, state: Option<&ServiceState>) {
@@ -168,7 +186,7 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("API group \"{}\"", spec.name);
-        if !self.owned(
+        if !self.shared_owned(
             &what,
             group.marker.as_ref(),
             "Choose another name for the group in the class, or delete the group in the console.",
@@ -216,14 +234,14 @@ impl Forward<'_, '_> {
                     "VPC authorization \"{}\" for port {} of {}",
                     other.spec.name, spec.port, spec.load_balancer_id
                 );
-                self.owned(&what, other.marker.as_ref(), "The product allows one for each load balancer and port: remove it in the console once nothing uses it.");
+                self.shared_owned(&what, other.marker.as_ref(), "The product allows one for each load balancer and port: remove it in the console once nothing uses it.");
                 return;
             }
             self.step(key, Operation::CreateBackend(spec), Vec::new());
             return;
         };
         let what = format!("VPC authorization \"{}\"", desired.name);
-        if !self.owned(
+        if !self.shared_owned(
             &what,
             backend.marker.as_ref(),
             "Remove it in the console once nothing uses it.",
@@ -333,7 +351,7 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("plugin \"{}\"", spec.name);
-        if !self.owned(
+        if !self.shared_owned(
             &what,
             policy.marker.as_ref(),
             "Rename or delete it in the console.",

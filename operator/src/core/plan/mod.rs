@@ -8,7 +8,7 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloud_adapter::gateway::model::Inventory;
+use cloud_adapter::gateway::model::{Inventory, Marker};
 
 use super::desired::{Desired, Item};
 use super::key::{ApiKey, ObjectKey};
@@ -24,12 +24,23 @@ pub struct World<'a> {
     pub cluster: &'a str,
     /// Owner in the markers of this binding's unshared objects.
     pub owner: &'a str,
+    /// Owner in the markers of what the class's bindings share; none: the class is gone, so any.
+    pub class_owner: Option<&'a str>,
     /// The API gateway's objects; none: it could not be read, so nothing is planned there.
     pub inventory: Option<&'a Inventory>,
     /// The Services that items and ledger name, as far as they exist.
     pub services: &'a BTreeMap<(String, String), ServiceState>,
     /// Whether another binding uses a shared object.
     pub in_use: &'a dyn Fn(&ObjectKey) -> bool,
+}
+
+impl World<'_> {
+    /// Whether a marker on a shared object says that it is this class's.
+    fn shared_is_ours(&self, marker: Option<&Marker>) -> bool {
+        is_ours(marker, self.cluster)
+            && marker
+                .is_some_and(|marker| self.class_owner.is_none_or(|owner| marker.owner == owner))
+    }
 }
 
 /// The way to what is wanted.

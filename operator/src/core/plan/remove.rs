@@ -41,7 +41,7 @@ pub(super) fn plan(context: &Context<'_, '_>, ledger: &Ledger, plan: &mut Plan) 
             Removal::Do(operation) => {
                 let step = Step {
                     key: key.clone(),
-                    operation,
+                    operation: *operation,
                     changes: Vec::new(),
                 };
                 if matches!(key, ObjectKey::Grant { .. }) {
@@ -63,7 +63,7 @@ enum Removal {
     /// It is gone, or it is not ours: the claim ends.
     Nothing,
     /// To be done.
-    Do(Operation),
+    Do(Box<Operation>),
 }
 
 fn removal(
@@ -85,12 +85,12 @@ fn removal(
         ObjectKey::Service { .. } => None,
         ObjectKey::Group { name } => inventory
             .group(name)
-            .filter(|group| is_ours(group.marker.as_ref(), world.cluster))
+            .filter(|group| world.shared_is_ours(group.marker.as_ref()))
             .filter(|group| empties(group.id.as_str(), obsolete, inventory))
             .map(|group| (group.id.0.clone(), Operation::DeleteGroup)),
         ObjectKey::Backend { name } => inventory
             .backend(name)
-            .filter(|backend| is_ours(backend.marker.as_ref(), world.cluster))
+            .filter(|backend| world.shared_is_ours(backend.marker.as_ref()))
             .filter(|backend| !serves_others(backend.spec.name.as_str(), obsolete, inventory))
             .map(|backend| {
                 (
@@ -100,7 +100,7 @@ fn removal(
             }),
         ObjectKey::Policy { name } => inventory
             .policy(name)
-            .filter(|policy| is_ours(policy.marker.as_ref(), world.cluster))
+            .filter(|policy| world.shared_is_ours(policy.marker.as_ref()))
             .filter(|policy| !acts_on_others(policy.id.as_str(), context, inventory, plan))
             .map(|policy| (policy.id.0.clone(), Operation::DeletePolicy)),
         ObjectKey::Api(api) => own_api(api, inventory, world).map(|id| (id, Operation::DeleteApi)),
@@ -128,7 +128,7 @@ fn removal(
         plan.ids
             .insert(ObjectKey::Group { name }, group.id.0.clone());
     }
-    Removal::Do(operation)
+    Removal::Do(Box::new(operation))
 }
 
 fn api_of(key: &ObjectKey) -> Option<&ApiKey> {
@@ -154,9 +154,9 @@ fn service(
         return if state.deleting {
             Removal::Unknown
         } else {
-            Removal::Do(Operation::DeleteService {
+            Removal::Do(Box::new(Operation::DeleteService {
                 uid: state.uid.clone(),
-            })
+            }))
         };
     }
     let previous = ledger.entries.get(key).map(|entry| &entry.previous);
@@ -174,7 +174,7 @@ fn service(
     if settled {
         Removal::Nothing
     } else {
-        Removal::Do(Operation::ReleaseService { annotations })
+        Removal::Do(Box::new(Operation::ReleaseService { annotations }))
     }
 }
 

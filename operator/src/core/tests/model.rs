@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::*;
 
-use super::scenario::CLUSTER;
+use super::scenario::{CLASS_OWNER, CLUSTER};
 use crate::core::key::{ApiKey, ObjectKey};
 use crate::core::ledger::{Ledger, Place};
 use crate::core::observed::{Lookup, ServiceState};
@@ -93,7 +93,7 @@ impl Model {
                     id: id.clone(),
                     sub_domain: format!("{id}.example.com"),
                     spec: spec.clone(),
-                    marker: Self::marker(owner),
+                    marker: Self::marker(CLASS_OWNER),
                 };
                 self.inventory.groups.insert(id, group);
             }
@@ -113,14 +113,14 @@ impl Model {
                 let backend = Backend {
                     spec: spec.clone(),
                     id: self.next("backend"),
-                    marker: Self::marker(owner),
+                    marker: Self::marker(CLASS_OWNER),
                 };
                 self.inventory.backends.insert(spec.name.clone(), backend);
             }
             (_, Operation::DeleteBackend(spec)) => {
                 self.inventory.backends.remove(&spec.name);
             }
-            (ObjectKey::Policy { .. }, operation) => self.policy(operation, &step.key, owner),
+            (ObjectKey::Policy { .. }, operation) => self.policy(operation, &step.key),
             (ObjectKey::Api(api), operation) => self.api(api, ids, operation, owner),
             (ObjectKey::Deployment { api, environment }, operation) => {
                 self.deployment((api, ids), *environment, operation);
@@ -174,7 +174,7 @@ impl Model {
         }
     }
 
-    fn policy(&mut self, operation: &Operation, key: &ObjectKey, owner: &str) {
+    fn policy(&mut self, operation: &Operation, key: &ObjectKey) {
         let ObjectKey::Policy { name } = key else {
             return;
         };
@@ -186,7 +186,7 @@ impl Model {
                 let policy = Policy {
                     id: id.clone(),
                     spec: spec.clone(),
-                    marker: Self::marker(owner),
+                    marker: Self::marker(CLASS_OWNER),
                 };
                 self.inventory.policies.insert(id, policy);
             }

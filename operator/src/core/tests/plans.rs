@@ -60,6 +60,7 @@ fn remove(
     let world = plan::World {
         cluster: super::scenario::CLUSTER,
         owner: &owner,
+        class_owner: Some(super::scenario::CLASS_OWNER),
         inventory: Some(&inventory),
         services: &services,
         in_use: &|key| peers.iter().any(|peer| peer.shared.contains(key)),
@@ -80,7 +81,12 @@ fn the_first_scenario_is_created_in_order_and_removed_without_a_trace() {
     let hello = binding("default", "helloworld", spec());
     let mut model = Model::default();
     let (wanted, plan) = pass(&hello, &[&hello], &Ledger::default(), &model);
-    assert_eq!(wanted.problems, [], "{:?}", wanted.problems);
+    let reasons: Vec<Reason> = wanted
+        .problems
+        .iter()
+        .map(|problem| problem.reason)
+        .collect();
+    assert_eq!(reasons, [Reason::WaitingForLoadBalancer]);
     // Without a load balancer there is no backend, and an API needs its backend.
     assert!(actions(&plan).contains(&(Action::Create, "Service")));
     let ledger = converge(&hello, &[&hello], Ledger::default(), &mut model);
@@ -221,6 +227,7 @@ fn what_cannot_be_read_is_neither_made_nor_removed() {
     let world = crate::core::plan::World {
         cluster: super::scenario::CLUSTER,
         owner: "GatewayBinding/default/helloworld",
+        class_owner: Some(super::scenario::CLASS_OWNER),
         inventory: None,
         services: &model.services,
         in_use: &|_| true,

@@ -20,6 +20,7 @@ use crate::core::references::{ConsumerState, References, Target};
 use crate::core::validate::{Validated, owner, validate};
 
 pub(super) const CLUSTER: &str = "c1f0";
+pub(super) const CLASS_OWNER: &str = "GatewayBindingClass/production";
 
 pub(super) fn class() -> GatewayBindingClass {
     serde_json::from_value(json!({
@@ -158,6 +159,7 @@ pub(super) fn pass(
     let world = World {
         cluster: CLUSTER,
         owner: &owner(&meant.binding),
+        class_owner: Some(CLASS_OWNER),
         inventory: Some(&model.inventory),
         services: &model.services,
         in_use: &|key| others.iter().any(|peer| peer.shared.contains(key)),

@@ -1,0 +1,115 @@
+//! The fields that a step sets, for programs.
+
+use cloud_adapter::gateway::model::Environment;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::given::LATER;
+use super::planned::Planned;
+use crate::core::diff::FieldChange;
+use crate::core::key::ObjectKey;
+use crate::core::plan::{Operation, Step};
+
+/// The fields that a step sets: those that change, or all of something that is created.
+pub(super) fn fields(step: &Step, planned: &Planned) -> Vec<FieldChange> {
+    if let ObjectKey::Service { .. } = step.key
+        && !step.changes.is_empty()
+    {
+        return step.changes.iter().map(service_change).collect();
+    }
+    if !step.changes.is_empty() {
+        return step.changes.clone();
+    }
+    let mut fields = Vec::new();
+    leaves(String::new(), &created(step, planned), &mut fields);
+    fields
+}
+
+/// All that a creation sets; nothing for anything else.
+fn created(step: &Step, planned: &Planned) -> Value {
+    let environment = environment(&step.key);
+    match &step.operation {
+        Operation::CreateService { shape, annotations } => {
+            let mut object = Map::new();
+            for (key, value) in annotations {
+                object.insert(annotation(key), value.clone().into());
+            }
+            object.insert("spec.type".to_owned(), "LoadBalancer".into());
+            let (selector, ports) = if planned.shape_is_known {
+                (value(&shape.selector), value(&shape.ports))
+            } else {
+                (LATER.into(), LATER.into())
+            };
+            object.insert("spec.selector".to_owned(), selector);
+            object.insert("spec.ports".to_owned(), ports);
+            Value::Object(object)
+        }
+        Operation::CreateGroup(spec) => value(spec),
+        Operation::CreateBackend(spec) => value(spec),
+        Operation::CreateApi(spec) => value(spec),
+        Operation::CreatePolicy(spec) => value(spec),
+        Operation::Deploy { .. } => json!({ "environment": environment }),
+        Operation::Attach { policy } => json!({ "environment": environment, "policy": policy }),
+        Operation::Grant { until, .. } => {
+            let consumer = match &step.key {
+                ObjectKey::Grant { consumer, .. } => Some(consumer.to_string()),
+                _ => None,
+            };
+            json!({ "environment": environment, "consumer": consumer, "until": until })
+        }
+        _ => Value::Null,
+    }
+}
+
+fn environment(key: &ObjectKey) -> Option<Environment> {
+    match key {
+        ObjectKey::Deployment { environment, .. }
+        | ObjectKey::Attachment { environment, .. }
+        | ObjectKey::Grant { environment, .. } => Some(*environment),
+        _ => None,
+    }
+}
+
+fn value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn annotation(key: &str) -> String {
+    format!("metadata.annotations[{key}]")
+}
+
+/// The plan compares a Service's annotations by their keys, and its selector and ports by name.
+fn service_change(change: &FieldChange) -> FieldChange {
+    let shape =
+        change.path == "ports" || change.path == "selector" || change.path.starts_with("selector.");
+    let path = if shape {
+        format!("spec.{}", change.path)
+    } else {
+        annotation(&change.path)
+    };
+    FieldChange {
+        path,
+        ..change.clone()
+    }
+}
+
+fn leaves(path: String, value: &Value, fields: &mut Vec<FieldChange>) {
+    match value {
+        Value::Null => {}
+        Value::Object(object) if !object.is_empty() => {
+            for (name, value) in object {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                leaves(path, value, fields);
+            }
+        }
+        value => fields.push(FieldChange {
+            path,
+            from: None,
+            to: Some(value.clone()),
+        }),
+    }
+}

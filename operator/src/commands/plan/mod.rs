@@ -1,0 +1,107 @@
+//! `plan`: prints what would be done for manifests, and does nothing.
+
+mod explain;
+mod fields;
+mod given;
+mod json;
+mod keyed;
+mod manifests;
+mod offline;
+mod planned;
+mod read;
+mod schema;
+mod text;
+mod world;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use jiff::Timestamp;
+
+use self::manifests::Manifests;
+use self::planned::Planned;
+use self::read::ManifestError;
+use crate::args::{PlanArgs, PlanFormat};
+use crate::chain::chain;
+
+/// All bindings are planned.
+const PLANNED: u8 = 0;
+/// At least one binding cannot be what it says until somebody acts.
+const STOPPED: u8 = 1;
+/// Nothing is planned: bad usage, or manifests that the API server would refuse.
+const UNUSABLE: u8 = 2;
+
+/// Why nothing is planned.
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    #[error("{} in the files; the line above each says which", count(.0.len()))]
+    Manifests(Vec<ManifestError>),
+    #[error("there is no GatewayBinding in the files. Name a file that has one with -f.")]
+    NoBinding,
+    #[error(
+        "planning against a cluster is not available in this build. Leave --kubeconfig out to plan as if nothing existed yet."
+    )]
+    NoCluster,
+    #[error("the plan cannot be written")]
+    Output(#[source] anyhow::Error),
+}
+
+fn count(errors: usize) -> String {
+    match errors {
+        1 => "1 error".to_owned(),
+        several => format!("{several} errors"),
+    }
+}
+
+/// Prints what would be done for manifests; the exit code says how it went.
+pub async fn plan(args: PlanArgs) -> ExitCode {
+    match execute(&args).await {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            if let PlanError::Manifests(errors) = &error {
+                for error in errors {
+                    eprintln!("error: {}", chain(error));
+                }
+            }
+            eprintln!("error: {}", chain(&error));
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+async fn execute(args: &PlanArgs) -> Result<u8, PlanError> {
+    let manifests = manifests::load(&args.files).map_err(PlanError::Manifests)?;
+    for note in &manifests.notes {
+        eprintln!("note: {note}");
+    }
+    if manifests.bindings.is_empty() {
+        return Err(PlanError::NoBinding);
+    }
+    let now = Timestamp::now();
+    let plans = match &args.kubeconfig {
+        Some(kubeconfig) => against_cluster(&manifests, kubeconfig, now).await?,
+        None => offline::plan(&manifests, now),
+    };
+    let text = match args.output {
+        PlanFormat::Text => {
+            let colour = AutoStream::choice(&std::io::stdout()) != ColorChoice::Never;
+            text::render(&plans, colour)
+        }
+        PlanFormat::Json => {
+            json::render(&plans).map_err(|error| PlanError::Output(error.into()))?
+        }
+    };
+    super::print(&text).map_err(PlanError::Output)?;
+    let stopped = plans.iter().any(Planned::is_stopped);
+    Ok(if stopped { STOPPED } else { PLANNED })
+}
+
+/// Plans against what a cluster and the cloud accounts of its classes have.
+async fn against_cluster(
+    _manifests: &Manifests,
+    _kubeconfig: &Path,
+    _now: Timestamp,
+) -> Result<Vec<Planned>, PlanError> {
+    Err(PlanError::NoCluster)
+}

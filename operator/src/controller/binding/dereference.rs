@@ -1,0 +1,223 @@
+//! What a valid binding refers to, read from the stores and, for the load balancer, the cloud.
+
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{ConsumerNamespacesFrom, ServiceKind};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, Service};
+use kube::api::{DynamicObject, ListParams};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+
+use crate::controller::cloud::{Account, Trouble};
+use crate::controller::context::Context;
+use crate::controller::service;
+use crate::controller::stores::knative_route;
+use crate::core::class;
+use crate::core::key::ConsumerKey;
+use crate::core::observed::ServiceState;
+use crate::core::references::{ConsumerState, References, Target};
+use crate::core::validate::{Gateway, Validated};
+
+/// Label that the cloud controller manager sets to a digest of the Service it has dealt with.
+const HASH: &str = "service.beta.kubernetes.io/hash";
+
+/// Reads what a valid binding refers to. `account` is none if the class's account is not known;
+/// the trouble is that of reading the load balancer.
+pub(super) async fn dereference(
+    binding: &Validated,
+    account: Option<&Account>,
+    context: &Context,
+) -> (References, Option<Trouble>) {
+    let mut references = References {
+        now: Timestamp::now(),
+        target: target(binding, context),
+        service: None,
+        source: None,
+        load_balancer: None,
+        consumers: consumers(binding, account, context),
+    };
+    let Some(gateway) = &binding.gateway else {
+        return (references, None);
+    };
+    let namespace = &gateway.service.namespace;
+    references.source = gateway
+        .service
+        .create_from
+        .as_ref()
+        .and_then(|source| find_service(context, namespace, &source.name))
+        .map(|source| service::shape(&source));
+    let Some(found) = find_service(context, namespace, &gateway.service.name) else {
+        return (references, None);
+    };
+    let mut state = service::state(&found, &binding.cluster);
+    let mut trouble = None;
+    if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
+        let version = found.labels().get(HASH).cloned().unwrap_or_default();
+        let max_age = context.runtime.args.drift_interval;
+        match account.load_balancer(id, &version, max_age).await {
+            Ok(load_balancer) => references.load_balancer = load_balancer,
+            Err(error) => trouble = Some(Trouble::from(error)),
+        }
+    }
+    if state.load_balancer_id.is_none() || state.address.is_none() {
+        state.warning = warning(&found, gateway, context).await;
+    }
+    references.service = Some(state);
+    (references, trouble)
+}
+
+/// A Service, the newer of what we wrote and what the store has.
+pub(super) fn find_service(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Option<std::sync::Arc<Service>> {
+    let reference = ObjectRef::new(name).within(namespace);
+    let stored = context.stores.services.get(&reference)?;
+    Some(context.services.newest(stored))
+}
+
+/// Services by namespace and name, as far as they exist, for a plan.
+pub(super) fn services(
+    context: &Context,
+    cluster: &str,
+    names: impl Iterator<Item = (String, String)>,
+) -> BTreeMap<(String, String), ServiceState> {
+    names
+        .filter_map(|place| {
+            let found = find_service(context, &place.0, &place.1)?;
+            Some((place, service::state(&found, cluster)))
+        })
+        .collect()
+}
+
+fn target(binding: &Validated, context: &Context) -> Target {
+    let namespace = &binding.binding.namespace;
+    let name = &binding.target.name;
+    if binding.target.kind == ServiceKind::Service {
+        return match find_service(context, namespace, name) {
+            Some(_) => Target::Service,
+            None => Target::Missing,
+        };
+    }
+    let reference = ObjectRef::new_with(name, knative_route()).within(namespace);
+    match context.stores.routes.get(&reference) {
+        None => Target::Missing,
+        Some(route) => route_target(&route),
+    }
+}
+
+fn route_target(route: &DynamicObject) -> Target {
+    let status = route.data.get("status");
+    let conditions = status.and_then(|status| status.get("conditions")?.as_array());
+    let ready = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.get("type").and_then(|value| value.as_str()) == Some("Ready"));
+    let text = |field: &str| {
+        let condition = ready?;
+        condition.get(field)?.as_str().map(str::to_owned)
+    };
+    if text("status").as_deref() != Some("True") {
+        let why = text("message")
+            .or_else(|| text("reason"))
+            .unwrap_or_default();
+        return Target::NotReady(if why.is_empty() {
+            "it has no condition Ready yet.".to_owned()
+        } else {
+            why
+        });
+    }
+    let url = status.and_then(|status| status.get("url")?.as_str());
+    match url.and_then(host_of) {
+        Some(host) => Target::Host(host),
+        None => Target::NotReady("it has no URL.".to_owned()),
+    }
+}
+
+fn host_of(url: &str) -> Option<String> {
+    let uri: axum::http::Uri = url.parse().ok()?;
+    uri.host().map(str::to_owned)
+}
+
+fn consumers(
+    binding: &Validated,
+    account: Option<&Account>,
+    context: &Context,
+) -> BTreeMap<ConsumerKey, ConsumerState> {
+    let allowed = binding.exposure.iter().flat_map(|exposure| &exposure.allow);
+    allowed
+        .map(|allowed| {
+            let state = consumer(&allowed.consumer, binding, account, context);
+            (allowed.consumer.clone(), state)
+        })
+        .collect()
+}
+
+fn consumer(
+    key: &ConsumerKey,
+    binding: &Validated,
+    account: Option<&Account>,
+    context: &Context,
+) -> ConsumerState {
+    let reference = ObjectRef::new(&key.name).within(&key.namespace);
+    let Some(consumer) = context.stores.consumers.get(&reference) else {
+        return ConsumerState::Missing;
+    };
+    if consumer.metadata.deletion_timestamp.is_some() {
+        return ConsumerState::Missing;
+    }
+    let namespace = &binding.binding.namespace;
+    let let_in = match consumer.spec.namespaces_from() {
+        ConsumerNamespacesFrom::All => true,
+        ConsumerNamespacesFrom::Same => key.namespace == *namespace,
+        ConsumerNamespacesFrom::Selector => {
+            let allowed = consumer.spec.allowed_namespaces.as_ref();
+            let selector = allowed.and_then(|allowed| allowed.selector.as_ref());
+            key.namespace == *namespace
+                || class::matches(selector, &context.namespace_labels(namespace))
+        }
+    };
+    if !let_in {
+        return ConsumerState::NotAllowed;
+    }
+    let accounts = consumer.status.iter().flat_map(|status| &status.accounts);
+    let here = accounts.into_iter().find(|entry| {
+        account.is_some_and(|account| entry.account == account.id && entry.region == account.region)
+    });
+    match here {
+        Some(entry) => ConsumerState::Ready(entry.id.as_str().into()),
+        None => ConsumerState::NotReady,
+    }
+}
+
+/// The newest word of the cloud controller manager about a Service, if it is a complaint.
+async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Option<String> {
+    let events: Api<Event> =
+        Api::namespaced(context.runtime.client.clone(), &gateway.service.namespace);
+    let fields = format!(
+        "involvedObject.kind=Service,involvedObject.name={},involvedObject.uid={}",
+        found.name_any(),
+        found.uid().unwrap_or_default()
+    );
+    let listed = events
+        .list(&ListParams::default().fields(&fields))
+        .await
+        .ok()?;
+    let newest = listed
+        .items
+        .into_iter()
+        .filter(|event| {
+            matches!(
+                event.reason.as_deref(),
+                Some("SyncLoadBalancerFailed" | "EnsuredLoadBalancer")
+            )
+        })
+        .max_by_key(|event| {
+            let time = event.last_timestamp.as_ref().map(|time| time.0);
+            time.or_else(|| event.event_time.as_ref().map(|time| time.0))
+        })?;
+    (newest.reason.as_deref() == Some("SyncLoadBalancerFailed"))
+        .then(|| newest.message.unwrap_or_default())
+}

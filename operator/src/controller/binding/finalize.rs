@@ -1,0 +1,328 @@
+//! The end of a binding: what it claimed goes, by its ledger alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::keys;
+use crds::v1alpha1::{
+    ConditionStatus, ConditionType, ConditionUpdate, DeletionPolicy, GatewayBinding,
+    GatewayBindingClass, Mode, NamespacedName, Reason, set_condition,
+};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::execute::Executor;
+use super::report::write_status;
+use super::{KIND, dereference, retry};
+use crate::backoff::ObjectKey as BackoffKey;
+use crate::controller::cloud::{Account, Trouble, kube_message};
+use crate::controller::context::Context;
+use crate::controller::queue::Ended;
+use crate::core::key::ObjectKey;
+use crate::core::ledger::Ledger;
+use crate::core::plan::{self, Plan, World};
+use crate::core::problem::{Problem, Severity};
+use crate::core::validate::{class_owner, owner};
+use cloud_adapter::gateway::model::Marker;
+
+/// Plans that follow each other in one pass at the most.
+const ROUNDS: usize = 4;
+
+/// Removes what a binding claimed, then lets it go.
+pub(super) async fn finalize(
+    binding: Arc<GatewayBinding>,
+    class: Option<GatewayBindingClass>,
+    context: &Context,
+) -> Ended {
+    if !binding
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::FINALIZER)
+    {
+        return Ended::Done;
+    }
+    let spec = class.as_ref().map(|class| &class.spec);
+    let detached = binding
+        .annotations()
+        .get(keys::DETACH)
+        .is_some_and(|value| value == "true");
+    let mut ledger = Ledger::of(&binding);
+    let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
+    if detached || retained || ledger.entries.is_empty() {
+        return let_go(&binding, context).await;
+    }
+    let result = match binding.spec.mode() {
+        Mode::Apply => remove(&binding, class.as_ref(), &mut ledger, context).await,
+        mode => Err(Trouble::from(Problem::blocked(
+            Reason::DeletionBlocked,
+            format!(
+                "spec.mode is {mode:?}, so nothing is removed. Set mode: Apply, or deletionPolicy: Retain to leave everything in place, or annotate the binding with {}: \"true\".",
+                keys::DETACH
+            ),
+        ))),
+    };
+    match result {
+        Ok(()) if ledger.entries.is_empty() => let_go(&binding, context).await,
+        Ok(()) => {
+            let waiting = Problem::waiting(Reason::Deleting, left(&ledger));
+            show(&binding, &ledger, &waiting, context).await;
+            Ended::Waiting
+        }
+        Err(trouble) => {
+            let blocked = Problem {
+                reason: Reason::DeletionBlocked,
+                message: format!(
+                    "{} What is left: {}. To let the binding go and leave that in place, annotate it with {}: \"true\".",
+                    trouble.problem.message,
+                    left(&ledger),
+                    keys::DETACH
+                ),
+                ..trouble.problem.clone()
+            };
+            show(&binding, &ledger, &blocked, context).await;
+            if blocked.severity == Severity::Terminal {
+                return Ended::Stuck;
+            }
+            retry(&trouble)
+        }
+    }
+}
+
+fn left(ledger: &Ledger) -> String {
+    let keys: Vec<String> = ledger.entries.keys().map(ToString::to_string).collect();
+    keys.join(", ")
+}
+
+async fn remove(
+    binding: &GatewayBinding,
+    class: Option<&GatewayBindingClass>,
+    ledger: &mut Ledger,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let Some(class) = class else {
+        return Err(Trouble::from(Problem::unresolved(
+            Reason::ClassNotFound,
+            "the class with the credentials for the account is gone. Create it again.",
+        )));
+    };
+    let in_cloud = ledger
+        .entries
+        .keys()
+        .any(|key| !matches!(key, ObjectKey::Service { .. }));
+    let account = if in_cloud {
+        Some(context.clouds.of(class).await?)
+    } else {
+        context.clouds.known(&class.name_any())
+    };
+    // Alone among the bindings of the class, so that of several that go together the last one
+    // sees that it is the last.
+    let _alone = match &account {
+        Some(account) => Some(account.shared.lock().await),
+        None => None,
+    };
+    let removal = Removal {
+        binding,
+        class,
+        account: account.as_deref(),
+        context,
+    };
+    for _ in 0..ROUNDS {
+        let plan = removal.plan(ledger).await?;
+        for key in &plan.released {
+            ledger.entries.remove(key);
+        }
+        if plan.is_empty() {
+            return Ok(());
+        }
+        removal.execute(plan, ledger).await?;
+    }
+    Ok(())
+}
+
+struct Removal<'a> {
+    binding: &'a GatewayBinding,
+    class: &'a GatewayBindingClass,
+    account: Option<&'a Account>,
+    context: &'a Context,
+}
+
+impl Removal<'_> {
+    fn name(&self) -> NamespacedName {
+        NamespacedName {
+            namespace: self.binding.namespace().unwrap_or_default(),
+            name: self.binding.name_any(),
+        }
+    }
+
+    fn cluster(&self) -> &str {
+        self.class
+            .spec
+            .cloud
+            .as_ref()
+            .map_or("", |cloud| cloud.cluster_id.as_str())
+    }
+
+    async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
+        let inventory = match self.account {
+            None => None,
+            Some(account) => Some(
+                account
+                    .gateway
+                    .snapshots
+                    .get(Duration::from_secs(60))
+                    .await?,
+            ),
+        };
+        let peers = self.context.peers();
+        let binding = self.name();
+        let places = ledger.entries.keys().filter_map(|key| match key {
+            ObjectKey::Service { namespace, name } => Some((namespace.clone(), name.clone())),
+            _ => None,
+        });
+        let services = dereference::services(self.context, self.cluster(), places);
+        let class_owner = class_owner(&self.class.name_any());
+        let world = World {
+            cluster: self.cluster(),
+            owner: &owner(&binding),
+            class_owner: Some(&class_owner),
+            inventory: inventory.as_deref(),
+            services: &services,
+            in_use: &|key| {
+                peers
+                    .iter()
+                    .any(|peer| peer.binding != binding && peer.shared.contains(key))
+            },
+        };
+        Ok(plan::plan(&[], ledger, &world))
+    }
+
+    async fn execute(&self, plan: Plan, ledger: &mut Ledger) -> Result<(), Trouble> {
+        let marker = |owner: String| Marker {
+            cluster: self.cluster().to_owned(),
+            owner,
+        };
+        let class = self.class.name_any();
+        let mut executor = Executor {
+            context: self.context,
+            account: self.account,
+            owner: marker(owner(&self.name())),
+            shared_owner: marker(class_owner(&class)),
+            class: &class,
+            ids: plan.ids,
+        };
+        for step in &plan.steps {
+            executor.execute(step).await?;
+            // A Service is gone when it is seen to be gone.
+            if !matches!(step.key, ObjectKey::Service { .. }) {
+                ledger.entries.remove(&step.key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shows what is left and why.
+async fn show(binding: &GatewayBinding, ledger: &Ledger, problem: &Problem, context: &Context) {
+    let mut status = binding.status.clone().unwrap_or_default();
+    status.ledger = ledger.write();
+    let now = Timestamp::now();
+    let generation = binding.metadata.generation;
+    let update = |type_, status| ConditionUpdate {
+        type_,
+        status,
+        reason: problem.reason,
+        message: problem.message.clone(),
+    };
+    let conditions = &mut status.conditions;
+    set_condition(
+        conditions,
+        update(ConditionType::Ready, ConditionStatus::False),
+        generation,
+        now,
+    );
+    let (shown, hidden) = if problem.severity == Severity::Terminal {
+        (ConditionType::Stalled, ConditionType::Reconciling)
+    } else {
+        (ConditionType::Reconciling, ConditionType::Stalled)
+    };
+    set_condition(
+        conditions,
+        update(shown, ConditionStatus::True),
+        generation,
+        now,
+    );
+    crds::v1alpha1::remove_condition(conditions, hidden);
+    if binding.status.as_ref() != Some(&status)
+        && let Err(trouble) = write_status(binding, &status, context).await
+    {
+        tracing::warn!(message = trouble.problem.message, "status not written");
+    }
+}
+
+async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
+    let finalizers: Vec<&String> = binding
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != keys::FINALIZER)
+        .collect();
+    match patch_finalizers(binding, &finalizers, context).await {
+        Ok(()) => {
+            if let Some(uid) = binding.uid() {
+                context.forget(&uid);
+                context.runtime.events.forget(&uid);
+            }
+            let key = BackoffKey::of(KIND, binding);
+            context.runtime.metrics.object_gone(&key);
+            Ended::Done
+        }
+        Err(trouble) => retry(&trouble),
+    }
+}
+
+/// Adds our finalizer, before anything is claimed.
+pub(super) async fn add_finalizer(
+    binding: &GatewayBinding,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let ours = keys::FINALIZER.to_owned();
+    let finalizers: Vec<&String> = binding.finalizers().iter().chain([&ours]).collect();
+    patch_finalizers(binding, &finalizers, context).await
+}
+
+/// Writes the finalizers. The resource version makes it fail rather than undo what somebody else
+/// wrote meanwhile.
+async fn patch_finalizers(
+    binding: &GatewayBinding,
+    finalizers: &[&String],
+    context: &Context,
+) -> Result<(), Trouble> {
+    let namespace = binding.namespace().unwrap_or_default();
+    let api: Api<GatewayBinding> = Api::namespaced(context.runtime.client.clone(), &namespace);
+    let patch = json!({
+        "metadata": {"finalizers": finalizers, "resourceVersion": binding.resource_version()},
+    });
+    match api
+        .patch(
+            &binding.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await
+    {
+        Ok(written) => {
+            context.bindings.wrote(written);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Trouble::from(Problem::retry(
+            Reason::InternalError,
+            format!(
+                "finalizer of GatewayBinding {namespace}/{}: {}",
+                binding.name_any(),
+                kube_message(&error)
+            ),
+        ))),
+    }
+}

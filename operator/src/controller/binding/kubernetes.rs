@@ -1,0 +1,170 @@
+//! Steps on the gateway's Service.
+
+use std::collections::BTreeMap;
+
+use crds::keys;
+use crds::v1alpha1::Reason;
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+
+use super::execute::Executor;
+use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::service;
+use crate::core::desired::ServiceShape;
+use crate::core::plan::Operation;
+use crate::core::problem::Problem;
+
+/// Executes one step on a Service.
+pub(super) async fn execute(
+    executor: &Executor<'_>,
+    (namespace, name): (&str, &str),
+    operation: &Operation,
+) -> Result<(), Trouble> {
+    let api: Api<Service> = Api::namespaced(executor.context.runtime.client.clone(), namespace);
+    let written = match operation {
+        Operation::CreateService { shape, annotations } => {
+            Some(create(executor, &api, name, shape, annotations).await?)
+        }
+        Operation::ApplyService {
+            shape,
+            annotations,
+            takeover,
+        } => {
+            let mut body = body(name, annotations);
+            if let Some(shape) = shape {
+                adorn(&mut body, executor);
+                body["spec"] = spec(shape);
+            }
+            Some(apply(&api, name, body, *takeover).await?)
+        }
+        Operation::ReleaseService { annotations } => {
+            Some(apply(&api, name, body(name, annotations), false).await?)
+        }
+        Operation::DeleteService { uid } => {
+            delete(&api, name, uid).await?;
+            None
+        }
+        _ => None,
+    };
+    if let Some(service) = written {
+        executor.context.services.wrote(service);
+    }
+    Ok(())
+}
+
+fn body(name: &str, annotations: &BTreeMap<String, String>) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "annotations": annotations},
+    })
+}
+
+/// What marks a Service as made by this operator.
+fn adorn(body: &mut Value, executor: &Executor<'_>) {
+    let metadata = &mut body["metadata"];
+    metadata["labels"] = json!({
+        keys::MANAGED_BY: keys::FIELD_MANAGER,
+        keys::CLASS: executor.class,
+    });
+    metadata["annotations"][keys::OWNED_BY_CLUSTER] = json!(executor.shared_owner.cluster);
+    metadata["annotations"][keys::CREATED_FOR] = json!(executor.shared_owner.owner);
+}
+
+fn spec(shape: &ServiceShape) -> Value {
+    let ports: Vec<&ServicePort> = shape.ports.iter().collect();
+    json!({"type": "LoadBalancer", "selector": shape.selector, "ports": ports})
+}
+
+/// Creates a Service and nothing else: one that appeared meanwhile is only accepted if it is ours.
+async fn create(
+    executor: &Executor<'_>,
+    api: &Api<Service>,
+    name: &str,
+    shape: &ServiceShape,
+    annotations: &BTreeMap<String, String>,
+) -> Result<Service, Trouble> {
+    let mut body = body(name, annotations);
+    adorn(&mut body, executor);
+    body["spec"] = spec(shape);
+    let wanted: Service = serde_json::from_value(body).map_err(|error| {
+        Trouble::from(Problem::retry(
+            Reason::InternalError,
+            format!("Service {name}: {error}"),
+        ))
+    })?;
+    let params = PostParams {
+        field_manager: Some(keys::FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    };
+    match api.create(&params, &wanted).await {
+        Ok(service) => Ok(service),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let present = api.get(name).await.map_err(|error| failed(name, &error))?;
+            if service::state(&present, &executor.shared_owner.cluster).created_by_us {
+                Ok(present)
+            } else {
+                Err(Trouble::from(Problem::blocked(
+                    Reason::NotOwned,
+                    format!(
+                        "Service {}/{name} exists already and was not made by this operator. Name another one in slb.service of the class, or leave createFrom out to use it as it is.",
+                        present.namespace().unwrap_or_default()
+                    ),
+                )))
+            }
+        }
+        Err(error) => Err(failed(name, &error)),
+    }
+}
+
+/// Server-side apply of what is ours.
+async fn apply(
+    api: &Api<Service>,
+    name: &str,
+    body: Value,
+    takeover: bool,
+) -> Result<Service, Trouble> {
+    let mut params = PatchParams::apply(keys::FIELD_MANAGER);
+    params.force = takeover;
+    match api.patch(name, &params, &Patch::Apply(body)).await {
+        Ok(service) => Ok(service),
+        Err(kube::Error::Api(status)) if status.is_conflict() => {
+            Err(Trouble::from(Problem::blocked(
+                Reason::ForeignField,
+                format!(
+                    "Service {name}: {}. Remove the annotation there, or let the class take it over with slb.service.foreignFields: Takeover.",
+                    status.message.trim_end_matches('.')
+                ),
+            )))
+        }
+        Err(error) => Err(failed(name, &error)),
+    }
+}
+
+async fn delete(api: &Api<Service>, name: &str, uid: &str) -> Result<(), Trouble> {
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    match api.delete(name, &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(failed(name, &error)),
+    }
+}
+
+fn failed(name: &str, error: &kube::Error) -> Trouble {
+    let reason = match error {
+        kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
+        _ => Reason::InternalError,
+    };
+    Trouble::from(Problem::retry(
+        reason,
+        format!("Service {name}: {}", kube_message(error)),
+    ))
+}

@@ -1,0 +1,213 @@
+//! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
+
+mod dereference;
+mod execute;
+mod finalize;
+mod kubernetes;
+mod report;
+mod work;
+
+use std::sync::Arc;
+
+use crds::keys;
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, Mode, Reason};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::cloud::{Account, Trouble};
+use super::context::Context;
+use super::queue::Ended;
+use crate::core::key::ObjectKey;
+use crate::core::plan::Plan;
+use crate::core::problem::{Problem, Severity};
+use crate::core::validate::{Validated, validate};
+use crate::core::{class, peers};
+use report::Report;
+use work::Work;
+
+/// Kind in metrics, backoff and events.
+pub const KIND: &str = "GatewayBinding";
+
+/// One pass over one binding.
+pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> Ended {
+    let binding = context.bindings.newest(stored);
+    let class = {
+        let classes = context.stores.classes.state();
+        class::resolve(&binding, classes.iter().map(AsRef::as_ref)).cloned()
+    };
+    if class.as_ref().is_ok_and(|class| !context.serves(class)) {
+        return Ended::Done;
+    }
+    if binding.metadata.deletion_timestamp.is_some() {
+        return finalize::finalize(binding, class.ok(), &context).await;
+    }
+    if !binding
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::FINALIZER)
+    {
+        return match finalize::add_finalizer(&binding, &context).await {
+            Ok(()) => Ended::Done,
+            Err(trouble) => retry(&trouble),
+        };
+    }
+    pass(binding, class, &context).await
+}
+
+/// Dereference the class, validate, dereference the rest, merge what is shared, decide, plan,
+/// execute, report.
+async fn pass(
+    binding: Arc<GatewayBinding>,
+    class: Result<GatewayBindingClass, Problem>,
+    context: &Context,
+) -> Ended {
+    let mut report = Report::new(binding.clone());
+    let class = match class {
+        Ok(class) => class,
+        Err(problem) => return report.with(problem).publish(context).await,
+    };
+    report.class = Some(class.name_any());
+    let labels = context.namespace_labels(&binding.namespace().unwrap_or_default());
+    let validated = match validate(&binding, &class, &labels) {
+        Ok(validated) => validated,
+        Err(problem) => return report.with(problem).publish(context).await,
+    };
+    report.validated = Some(validated.clone());
+    if validated.mode == Mode::Suspend {
+        let problem = Problem::blocked(
+            Reason::Suspended,
+            "spec.mode is Suspend: nothing is read or written. What was in place stays.",
+        );
+        return report
+            .with(problem.waiting_for_a_person())
+            .publish(context)
+            .await;
+    }
+    let account = match context.clouds.of(&class).await {
+        Ok(account) => Some(account),
+        Err(trouble) => {
+            report.trouble(trouble);
+            None
+        }
+    };
+    decide_and_act(&mut report, &validated, account, context).await;
+    report.publish(context).await
+}
+
+/// Plans against what is there and does it, until nothing is left to do or something stands in
+/// the way. A plan that touches what other bindings share is made anew and executed alone.
+async fn decide_and_act(
+    report: &mut Report,
+    validated: &Validated,
+    account: Option<Arc<Account>>,
+    context: &Context,
+) {
+    let refresh = context.check_requested(&*report.binding);
+    let mut work = Work {
+        validated,
+        account: account.as_deref(),
+        context,
+        refresh,
+    };
+    work.look(report).await;
+    let plan = work.plan(report);
+    if validated.mode == Mode::Plan {
+        let problem = Problem::blocked(
+            Reason::PlanOnly,
+            format!(
+                "spec.mode is Plan: {} steps are planned, see status.plan. Nothing is written.",
+                plan.steps.len()
+            ),
+        );
+        report.publish_plan = true;
+        if !plan.is_empty() {
+            report.problems.push(problem.waiting_for_a_person());
+        }
+        report.open(plan);
+        return;
+    }
+    let alone = match account.as_ref().filter(|_| plan.touches_shared()) {
+        Some(account) => Some(account.shared.lock().await),
+        None => None,
+    };
+    if alone.is_some() {
+        work.look(report).await;
+    }
+    work.carry_out(report).await;
+    drop(alone);
+}
+
+/// What a binding gets of what its class's bindings share.
+fn shares(validated: &Validated, context: &Context) -> peers::Outcome {
+    peers::shares(validated, &context.peers())
+}
+
+/// Problems of a plan, and of holding back what drifted.
+fn held_back(plan: &mut Plan, report: &Report, validated: &Validated) -> Option<Problem> {
+    use crds::v1alpha1::DriftPolicy;
+    if validated.drift_policy != DriftPolicy::Report {
+        return None;
+    }
+    let applied_before = |key: &ObjectKey| {
+        let entry = report.ledger.entries.get(key);
+        let before = entry.and_then(|entry| entry.applied.as_deref());
+        before.is_some() && before == report.digests.get(key).map(String::as_str)
+    };
+    let (drifted, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut plan.steps)
+        .into_iter()
+        .partition(|step| applied_before(&step.key));
+    plan.steps = rest;
+    let objects: Vec<String> = drifted
+        .iter()
+        .map(|step| {
+            let fields: Vec<&str> = step
+                .changes
+                .iter()
+                .map(|change| change.path.as_str())
+                .collect();
+            match fields.as_slice() {
+                [] => format!("{} is gone", step.key),
+                fields => format!("{} ({})", step.key, fields.join(", ")),
+            }
+        })
+        .collect();
+    (!objects.is_empty()).then(|| {
+        Problem::blocked(
+            Reason::DriftDetected,
+            format!(
+                "changed by somebody else since it was last applied: {}. driftPolicy is Report, so it is left. Undo the change, or set driftPolicy: Enforce.",
+                objects.join("; ")
+            ),
+        )
+        .waiting_for_a_person()
+    })
+}
+
+fn retry(trouble: &Trouble) -> Ended {
+    tracing::warn!(reason = %trouble.problem.reason, message = trouble.problem.message, "will be tried again");
+    Ended::Retry {
+        after: trouble.retry_after,
+    }
+}
+
+/// How a pass ended, by what stands in the way.
+fn ended(
+    problems: &[Problem],
+    retry_after: Option<std::time::Duration>,
+    next_check: Option<Timestamp>,
+) -> Ended {
+    let has = |severity| problems.iter().any(|problem| problem.severity == severity);
+    if has(Severity::Retry) {
+        Ended::Retry { after: retry_after }
+    } else if has(Severity::Wait) {
+        Ended::Waiting
+    } else if has(Severity::Terminal) || has(Severity::Held) {
+        Ended::Stuck
+    } else {
+        let within = next_check.and_then(|at| {
+            let until = at.duration_since(Timestamp::now());
+            std::time::Duration::try_from(until).ok()
+        });
+        Ended::Converged { within }
+    }
+}

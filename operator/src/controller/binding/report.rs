@@ -1,0 +1,312 @@
+//! What a pass has come to, and its way into status, events and metrics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloud_adapter::gateway::model::Inventory;
+use crds::keys;
+use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingStatus, Reason};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::work::{digests, overwritten, sub_domain};
+use super::{KIND, ended};
+use crate::backoff::ObjectKey as BackoffKey;
+use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::context::Context;
+use crate::controller::queue::Ended;
+use crate::core::desire::Wanted;
+use crate::core::key::ObjectKey;
+use crate::core::ledger::Ledger;
+use crate::core::observed::ServiceState;
+use crate::core::plan::{Plan, Step};
+use crate::core::problem::Problem;
+use crate::core::project::{View, status};
+use crate::core::validate::Validated;
+use crate::events::{Happening, Severity};
+use crate::metrics::ConditionState;
+
+/// What a pass has come to.
+pub(super) struct Report {
+    /// The binding, in the newest version known.
+    pub binding: Arc<GatewayBinding>,
+    /// Its class.
+    pub class: Option<String>,
+    /// The binding as it is meant.
+    pub validated: Option<Validated>,
+    /// What stands in the way.
+    pub problems: Vec<Problem>,
+    retry_after: Option<Duration>,
+    /// What is claimed.
+    pub ledger: Ledger,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Digests of what is wanted.
+    pub digests: BTreeMap<ObjectKey, String>,
+    /// The API gateway's objects.
+    pub inventory: Option<Arc<Inventory>>,
+    /// The gateway's Service.
+    pub service: Option<ServiceState>,
+    /// Ids of what is there.
+    pub ids: BTreeMap<ObjectKey, String>,
+    /// Steps that were not done.
+    pub remaining: Vec<Step>,
+    /// Whether they are published.
+    pub publish_plan: bool,
+    /// Fields that other bindings hold.
+    pub conflicts: Vec<FieldConflict>,
+    /// Fields that this binding holds.
+    pub holds: BTreeMap<String, String>,
+    executed: Vec<String>,
+}
+
+impl Report {
+    /// Nothing has happened yet.
+    pub(super) fn new(binding: Arc<GatewayBinding>) -> Self {
+        Self {
+            ledger: Ledger::of(&binding),
+            binding,
+            class: None,
+            validated: None,
+            problems: Vec::new(),
+            retry_after: None,
+            wanted: Wanted::default(),
+            digests: BTreeMap::new(),
+            inventory: None,
+            service: None,
+            ids: BTreeMap::new(),
+            remaining: Vec::new(),
+            publish_plan: false,
+            conflicts: Vec::new(),
+            holds: BTreeMap::new(),
+            executed: Vec::new(),
+        }
+    }
+
+    /// Adds a problem.
+    pub(super) fn with(mut self, problem: Problem) -> Self {
+        self.problems.push(problem);
+        self
+    }
+
+    /// Adds trouble.
+    pub(super) fn trouble(&mut self, trouble: Trouble) {
+        tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
+        self.retry_after = self.retry_after.max(trouble.retry_after);
+        if !self.problems.contains(&trouble.problem) {
+            self.problems.push(trouble.problem);
+        }
+    }
+
+    /// Forgets what an earlier look in the same pass found, but not that the account is out of
+    /// reach.
+    pub(super) fn restart(&mut self) {
+        if self.inventory.is_some() {
+            self.problems.clear();
+        }
+        self.remaining.clear();
+    }
+
+    /// Notes what is wanted.
+    pub(super) fn note_wanted(&mut self, wanted: &Wanted) {
+        self.digests = digests(wanted);
+    }
+
+    /// The plan is not carried out.
+    pub(super) fn open(&mut self, mut plan: Plan) {
+        self.problems.append(&mut plan.problems);
+        self.ids.extend(plan.ids);
+        self.remaining = plan.steps;
+    }
+
+    /// A step is done.
+    pub(super) fn done(&mut self, step: &Step, claims: &BTreeSet<ObjectKey>) {
+        let action = step.operation.action();
+        self.executed
+            .push(format!("{} {}", action.as_str(), step.key));
+        if !claims.contains(&step.key) {
+            self.ledger.entries.remove(&step.key);
+        }
+    }
+
+    /// Claims end.
+    pub(super) fn release(&mut self, keys: &BTreeSet<ObjectKey>) {
+        for key in keys {
+            self.ledger.entries.remove(key);
+        }
+    }
+
+    /// Nothing is left to do: what is wanted is what was applied.
+    pub(super) fn settle(&mut self, plan: &Plan) {
+        self.release(&plan.released);
+        for (key, digest) in &self.digests {
+            let there = self.ids.contains_key(key) || !needs_id(key);
+            if let (Some(entry), true) = (self.ledger.entries.get_mut(key), there) {
+                entry.applied = Some(digest.clone());
+            }
+        }
+        for (key, entry) in &mut self.ledger.entries {
+            if matches!(key, ObjectKey::Service { .. }) {
+                entry.fields = self.holds.clone();
+            }
+        }
+    }
+
+    /// Ids go into the ledger as they become known.
+    pub(super) fn note_ids(&mut self) {
+        for (key, id) in &self.ids {
+            if let Some(entry) = self.ledger.entries.get_mut(key) {
+                entry.id = Some(id.clone());
+            }
+        }
+    }
+
+    /// What annotations of a Service were before we first wrote them goes into the ledger.
+    pub(super) fn remember_previous(&mut self, plan: &Plan) {
+        let Some(state) = &self.service else { return };
+        for step in &plan.steps {
+            if let Some(entry) = self.ledger.entries.get_mut(&step.key) {
+                for (key, value) in overwritten(&step.operation, state) {
+                    entry.previous.entry(key).or_insert(value);
+                }
+            }
+        }
+    }
+
+    /// Writes the ledger alone: the rest of status follows at the end of the pass.
+    pub(super) async fn write_ledger(&mut self, context: &Context) -> Result<(), Trouble> {
+        let mut status = self.binding.status.clone().unwrap_or_default();
+        status.ledger = self.ledger.write();
+        status.class_name.clone_from(&self.class);
+        self.binding = write_status(&self.binding, &status, context).await?;
+        Ok(())
+    }
+
+    /// Writes status if it differs, tells events and metrics, and says when to look again.
+    pub(super) async fn publish(mut self, context: &Context) -> Ended {
+        let sub_domain = match (&self.validated, &self.inventory) {
+            (Some(validated), Some(inventory)) => sub_domain(validated, inventory),
+            _ => None,
+        };
+        let view = View {
+            generation: self.binding.metadata.generation,
+            now: Timestamp::now(),
+            previous: self.binding.status.as_ref(),
+            class: self.class.as_deref(),
+            validated: self.validated.as_ref(),
+            problems: &self.problems,
+            open: &self.remaining,
+            publish_plan: self.publish_plan,
+            ids: &self.ids,
+            service: self.service.as_ref(),
+            sub_domain: sub_domain.as_deref(),
+            conflicts: &self.conflicts,
+            ledger: &self.ledger,
+        };
+        let new = status(&view);
+        self.tell(&new, context);
+        if self.binding.status.as_ref() != Some(&new) {
+            match write_status(&self.binding, &new, context).await {
+                Ok(binding) => self.binding = binding,
+                Err(trouble) => self.trouble(trouble),
+            }
+        }
+        ended(&self.problems, self.retry_after, self.wanted.next_check)
+    }
+
+    fn tell(&self, new: &GatewayBindingStatus, context: &Context) {
+        let regarding = self.binding.object_ref(&());
+        let events = &context.runtime.events;
+        if !self.executed.is_empty() {
+            events.publish(
+                &regarding,
+                Happening {
+                    severity: Severity::Normal,
+                    reason: "Applied".to_owned(),
+                    action: "Apply".to_owned(),
+                    note: self.executed.join(", "),
+                },
+            );
+        }
+        let before = self
+            .binding
+            .status
+            .as_ref()
+            .map(|status| status.conditions.clone());
+        events.transitions(&regarding, &before.unwrap_or_default(), &new.conditions);
+        let key = BackoffKey::of(KIND, &*self.binding);
+        let conditions = new.conditions.iter().map(|condition| ConditionState {
+            condition: condition.type_.clone(),
+            status: condition.status.clone(),
+            reason: condition.reason.clone(),
+        });
+        context.runtime.metrics.object(&key, conditions);
+        self.measure(new, context);
+    }
+
+    /// The time from an edit to `Programmed`, once for each generation.
+    fn measure(&self, new: &GatewayBindingStatus, context: &Context) {
+        let programmed = |status: &GatewayBindingStatus| {
+            let conditions = status.conditions.iter();
+            conditions
+                .filter(|condition| condition.type_ == "Programmed" && condition.status == "True")
+                .find_map(|condition| condition.observed_generation)
+        };
+        let before = self.binding.status.as_ref().and_then(programmed);
+        let edited = (self.binding.metadata.generation == Some(1))
+            .then(|| self.binding.creation_timestamp())
+            .flatten();
+        if let (Some(_), None, Some(edited)) = (programmed(new), before, edited) {
+            let since = Timestamp::now().duration_since(edited.0);
+            if let Ok(since) = Duration::try_from(since) {
+                context.runtime.metrics.programmed(KIND, since);
+            }
+        }
+    }
+}
+
+/// Whether an object is only there once its id is known.
+fn needs_id(key: &ObjectKey) -> bool {
+    matches!(
+        key,
+        ObjectKey::Group { .. }
+            | ObjectKey::Backend { .. }
+            | ObjectKey::Policy { .. }
+            | ObjectKey::Api(_)
+    )
+}
+
+/// Server-side apply of the whole status.
+pub(super) async fn write_status(
+    binding: &GatewayBinding,
+    status: &GatewayBindingStatus,
+    context: &Context,
+) -> Result<Arc<GatewayBinding>, Trouble> {
+    let namespace = binding.namespace().unwrap_or_default();
+    let name = binding.name_any();
+    let api: Api<GatewayBinding> = Api::namespaced(context.runtime.client.clone(), &namespace);
+    let body = json!({
+        "apiVersion": GatewayBinding::api_version(&()),
+        "kind": GatewayBinding::kind(&()),
+        // With the UID, an object of the same name that came later is not written to.
+        "metadata": {"name": name, "uid": binding.uid()},
+        "status": status,
+    });
+    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
+    let written = api
+        .patch_status(&name, &params, &Patch::Apply(body))
+        .await
+        .map_err(|error| {
+            Trouble::from(Problem::retry(
+                Reason::InternalError,
+                format!(
+                    "status of GatewayBinding {namespace}/{name}: {}",
+                    kube_message(&error)
+                ),
+            ))
+        })?;
+    Ok(context.bindings.wrote(written))
+}

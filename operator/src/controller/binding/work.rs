@@ -1,0 +1,251 @@
+//! The middle of a pass: look, decide, plan, act, look again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloud_adapter::gateway::model::Inventory;
+
+use super::dereference::{self, dereference};
+use super::execute::{Executor, markers};
+use super::report::Report;
+use crate::controller::cloud::{Account, Trouble};
+use crate::controller::context::Context;
+use crate::core::desire::{Wanted, desire};
+use crate::core::desired::Desired;
+use crate::core::key::ObjectKey;
+use crate::core::ledger::{Ledger, Place};
+use crate::core::observed::{Lookup, ServiceState};
+use crate::core::plan::{self, Operation, Plan, World};
+use crate::core::validate::{Validated, class_owner, owner};
+
+/// Plans that follow each other in one pass at the most. Two are usual: the second finds nothing
+/// left to do.
+const ROUNDS: usize = 4;
+
+/// The middle of one pass.
+pub(super) struct Work<'a> {
+    /// The binding as it is meant.
+    pub validated: &'a Validated,
+    /// The class's account, if it is known.
+    pub account: Option<&'a Account>,
+    /// What the controllers share.
+    pub context: &'a Context,
+    /// Whether the cloud is to be listed anew.
+    pub refresh: bool,
+}
+
+impl Work<'_> {
+    /// Reads what the binding refers to and what is there, and decides what is wanted.
+    pub(super) async fn look(&mut self, report: &mut Report) {
+        let outcome = super::shares(self.validated, self.context);
+        let (references, trouble) = dereference(self.validated, self.account, self.context).await;
+        report.restart();
+        if let Some(trouble) = trouble {
+            report.trouble(trouble);
+        }
+        report.inventory = self.inventory(report).await;
+        let wanted = desire(self.validated, &references, &outcome.shares);
+        report.problems.extend(wanted.problems.clone());
+        for conflict in &outcome.conflicts {
+            report.problems.push(conflict_problem(conflict));
+        }
+        report.note_wanted(&wanted);
+        report.conflicts = outcome.conflicts;
+        report.holds = outcome.holds;
+        report.service = references.service;
+        report.wanted = wanted;
+    }
+
+    /// The API gateway's objects, if the binding has to do with any.
+    async fn inventory(&mut self, report: &mut Report) -> Option<Arc<Inventory>> {
+        let cloud_claims = report
+            .ledger
+            .entries
+            .keys()
+            .any(|key| !matches!(key, ObjectKey::Service { .. }));
+        if self.validated.exposure.is_none() && !cloud_claims {
+            return Some(Arc::default());
+        }
+        let account = self.account?;
+        let max_age = if std::mem::take(&mut self.refresh) {
+            Duration::ZERO
+        } else {
+            self.context.runtime.args.drift_interval
+        };
+        match account.gateway.snapshots.get(max_age).await {
+            Ok(inventory) => {
+                self.context
+                    .runtime
+                    .metrics
+                    .drift_checked(&self.validated.class);
+                Some(inventory)
+            }
+            Err(error) => {
+                report.trouble(Trouble::from(error));
+                None
+            }
+        }
+    }
+
+    /// The plan for what was last looked at.
+    pub(super) fn plan(&self, report: &Report) -> Plan {
+        let peers = self.context.peers();
+        let binding = &self.validated.binding;
+        let in_use = |key: &ObjectKey| {
+            peers
+                .iter()
+                .any(|peer| peer.binding != *binding && peer.shared.contains(key))
+        };
+        let services = self.services(&report.wanted, &report.ledger);
+        let class_owner = class_owner(&self.validated.class);
+        let world = World {
+            cluster: &self.validated.cluster,
+            owner: &owner(binding),
+            class_owner: Some(&class_owner),
+            inventory: report.inventory.as_deref(),
+            services: &services,
+            in_use: &in_use,
+        };
+        plan::plan(&report.wanted.items, &report.ledger, &world)
+    }
+
+    fn services(
+        &self,
+        wanted: &Wanted,
+        ledger: &Ledger,
+    ) -> BTreeMap<(String, String), ServiceState> {
+        let keys = wanted
+            .items
+            .iter()
+            .map(|item| &item.key)
+            .chain(ledger.entries.keys());
+        let places = keys.filter_map(|key| match key {
+            ObjectKey::Service { namespace, name } => Some((namespace.clone(), name.clone())),
+            _ => None,
+        });
+        dereference::services(self.context, &self.validated.cluster, places)
+    }
+
+    /// Plans and executes until nothing is left to do or something stands in the way.
+    pub(super) async fn carry_out(&mut self, report: &mut Report) {
+        for _ in 0..ROUNDS {
+            let mut plan = self.plan(report);
+            let drift = super::held_back(&mut plan, report, self.validated);
+            report.problems.extend(drift);
+            report.problems.append(&mut plan.problems);
+            report.ids.extend(std::mem::take(&mut plan.ids));
+            if let Err(trouble) = self.claim(&plan, report).await {
+                report.open(plan);
+                report.trouble(trouble);
+                return;
+            }
+            if plan.is_empty() {
+                report.settle(&plan);
+                return;
+            }
+            if let Err(trouble) = self.execute(plan, report).await {
+                report.trouble(trouble);
+                return;
+            }
+            self.look(report).await;
+        }
+    }
+
+    /// Writes all names into the ledger before the first of them is created.
+    async fn claim(&self, plan: &Plan, report: &mut Report) -> Result<(), Trouble> {
+        let place = Place {
+            account: self.account.map(|account| account.id.clone()),
+            region: self.account.map(|account| account.region.clone()),
+        };
+        let before = report.ledger.clone();
+        for key in &plan.claims {
+            report.ledger.claim(key, &place);
+        }
+        report.remember_previous(plan);
+        report.note_ids();
+        if report.ledger != before && !plan.is_empty() {
+            report.write_ledger(self.context).await?;
+        }
+        Ok(())
+    }
+
+    async fn execute(&self, plan: Plan, report: &mut Report) -> Result<(), Trouble> {
+        let (owner, shared_owner) = markers(self.validated);
+        let mut executor = Executor {
+            context: self.context,
+            account: self.account,
+            owner,
+            shared_owner,
+            class: &self.validated.class,
+            ids: report.ids.clone(),
+        };
+        let mut steps = plan.steps.iter();
+        let mut failed = None;
+        for step in steps.by_ref() {
+            match executor.execute(step).await {
+                Ok(()) => report.done(step, &plan.claims),
+                Err(trouble) => {
+                    report.remaining.push(step.clone());
+                    failed = Some(trouble);
+                    break;
+                }
+            }
+        }
+        report.remaining.extend(steps.cloned());
+        report.ids = executor.ids;
+        report.note_ids();
+        report.release(&plan.released);
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> crate::core::problem::Problem {
+    use crate::core::problem::Problem;
+    let by = conflict
+        .held_by
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Problem::blocked(
+        crds::v1alpha1::Reason::Conflict,
+        format!(
+            "{} of {}: wanted \"{}\", held at \"{}\" by GatewayBinding {by}. Remove the field, use the same value, or let the class set it.",
+            conflict.field,
+            conflict.object,
+            conflict.wanted.as_deref().unwrap_or_default(),
+            conflict.held.as_deref().unwrap_or_default()
+        ),
+    )
+}
+
+/// What was wanted under each key, as digests.
+pub(super) fn digests(wanted: &Wanted) -> BTreeMap<ObjectKey, String> {
+    wanted
+        .items
+        .iter()
+        .filter(|item| !matches!(item.desired, Desired::Undecided))
+        .map(|item| (item.key.clone(), item.desired.digest()))
+        .collect()
+}
+
+/// The public name of a binding's group.
+pub(super) fn sub_domain(validated: &Validated, inventory: &Inventory) -> Option<String> {
+    let group = &validated.exposure.as_ref()?.group.name;
+    inventory.group(group).map(|group| group.sub_domain.clone())
+}
+
+/// Annotations that a step overwrites for the first time, with what they were.
+pub(super) fn overwritten(operation: &Operation, state: &ServiceState) -> BTreeMap<String, String> {
+    let Operation::ApplyService { annotations, .. } = operation else {
+        return BTreeMap::new();
+    };
+    if state.created_by_us {
+        return BTreeMap::new();
+    }
+    annotations
+        .keys()
+        .filter(|key| !state.our_annotations.contains(key))
+        .filter_map(|key| Some((key.clone(), state.annotations.get(key)?.clone())))
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! Kubernetes Services as decisions see them.
+
+use std::collections::BTreeMap;
+
+use crds::keys;
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::ResourceExt;
+
+use crate::core::desired::ServiceShape;
+use crate::core::observed::ServiceState;
+
+/// Label that the cloud controller manager sets to the load balancer's id.
+const LOAD_BALANCER_ID: &str = "service.k8s.alibaba/loadbalancer-id";
+/// Annotations that the cloud controller manager reads.
+const CLOUD_ANNOTATIONS: &str = "service.beta.kubernetes.io/";
+
+/// Reduces a Service to what decisions need. `cluster` tells our Services from those of another
+/// operator's instance.
+pub fn state(service: &Service, cluster: &str) -> ServiceState {
+    let annotations = service.annotations().clone();
+    let managed = service.labels().get(keys::MANAGED_BY).map(String::as_str);
+    let of_cluster = annotations.get(keys::OWNED_BY_CLUSTER).map(String::as_str);
+    let spec = service.spec.as_ref();
+    ServiceState {
+        uid: service.uid().unwrap_or_default(),
+        type_: spec.and_then(|spec| spec.type_.clone()).unwrap_or_default(),
+        created_by_us: managed == Some(keys::FIELD_MANAGER) && of_cluster == Some(cluster),
+        our_annotations: our_annotations(service),
+        annotations,
+        shape: shape(service),
+        load_balancer_id: service.labels().get(LOAD_BALANCER_ID).cloned(),
+        address: address(service),
+        deleting: service.metadata.deletion_timestamp.is_some(),
+        warning: None,
+    }
+}
+
+/// Selector and ports, without what the API server allots.
+pub fn shape(service: &Service) -> ServiceShape {
+    let Some(spec) = &service.spec else {
+        return ServiceShape::default();
+    };
+    let ports = spec.ports.iter().flatten().map(|port| ServicePort {
+        node_port: None,
+        protocol: Some(port.protocol.clone().unwrap_or_else(|| "TCP".to_owned())),
+        target_port: Some(
+            port.target_port
+                .clone()
+                .unwrap_or(IntOrString::Int(port.port)),
+        ),
+        ..port.clone()
+    });
+    ServiceShape {
+        selector: spec.selector.clone().unwrap_or_default(),
+        ports: ports.collect(),
+    }
+}
+
+fn address(service: &Service) -> Option<String> {
+    let ingress = service
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
+    ingress.ip.clone().or_else(|| ingress.hostname.clone())
+}
+
+/// Keys of the cloud's annotations that our field manager owns.
+fn our_annotations(service: &Service) -> Vec<String> {
+    let ours = service
+        .metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter(|entry| entry.manager.as_deref() == Some(keys::FIELD_MANAGER))
+        .filter_map(|entry| entry.fields_v1.as_ref());
+    let mut found: BTreeMap<String, ()> = BTreeMap::new();
+    for fields in ours {
+        let annotations = fields.0.pointer("/f:metadata/f:annotations");
+        for key in annotations
+            .and_then(|value| value.as_object())
+            .into_iter()
+            .flat_map(|map| map.keys())
+        {
+            if let Some(key) = key
+                .strip_prefix("f:")
+                .filter(|key| key.starts_with(CLOUD_ANNOTATIONS))
+            {
+                found.insert(key.to_owned(), ());
+            }
+        }
+    }
+    found.into_keys().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_our_field_manager_owns_is_known() {
+        let service: Service = serde_json::from_value(json!({
+            "metadata": {
+                "name": "g", "namespace": "n", "uid": "u",
+                "labels": {keys::MANAGED_BY: keys::FIELD_MANAGER, LOAD_BALANCER_ID: "lb-1"},
+                "annotations": {keys::OWNED_BY_CLUSTER: "c1f0"},
+                "managedFields": [
+                    {"manager": keys::FIELD_MANAGER, "operation": "Apply", "fieldsType": "FieldsV1",
+                     "fieldsV1": {"f:metadata": {"f:annotations": {
+                        "f:service.beta.kubernetes.io/alibaba-cloud-loadbalancer-name": {},
+                        "f:gatewaybinding.dev/cluster-id": {},
+                     }}}},
+                    {"manager": "kubectl", "operation": "Update", "fieldsType": "FieldsV1",
+                     "fieldsV1": {"f:metadata": {"f:annotations": {"f:service.beta.kubernetes.io/x": {}}}}},
+                ],
+            },
+            "spec": {"ports": [{"port": 80, "nodePort": 30080}], "selector": {"a": "b"}, "type": "LoadBalancer"},
+            "status": {"loadBalancer": {"ingress": [{"ip": "192.168.0.23"}]}},
+        }))
+        .unwrap();
+        let state = state(&service, "c1f0");
+        assert!(state.created_by_us);
+        assert_eq!(
+            state.our_annotations,
+            ["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-name"]
+        );
+        assert_eq!(state.load_balancer_id.as_deref(), Some("lb-1"));
+        assert_eq!(state.address.as_deref(), Some("192.168.0.23"));
+        assert_eq!(state.shape.ports[0].node_port, None);
+        assert!(!super::state(&service, "other").created_by_us);
+    }
+}

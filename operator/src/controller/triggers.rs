@@ -1,0 +1,299 @@
+//! Which objects a change concerns, and the queues they are put into.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
+use k8s_openapi::api::core::v1::{Namespace, Service};
+use kube::ResourceExt;
+use kube::api::{DynamicObject, PartialObjectMeta};
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::stores::{Seen, Stores, fingerprint};
+
+/// The queues of the controllers, filled by changes of what their objects depend on.
+#[derive(Clone)]
+pub struct Triggers {
+    stores: Stores,
+    bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
+    consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
+    classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
+    seen: Arc<Mutex<HashMap<String, u64>>>,
+}
+
+impl Triggers {
+    /// Triggers that look relations up in `stores`.
+    pub fn new(
+        stores: Stores,
+        bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
+        consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
+        classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
+    ) -> Self {
+        Self {
+            stores,
+            bindings,
+            consumers,
+            classes,
+            seen: Arc::default(),
+        }
+    }
+
+    /// A binding was seen.
+    pub fn binding(&self, seen: Seen<'_, GatewayBinding>) {
+        match seen {
+            Seen::Listed => {
+                self.bindings_where(|_| true);
+                self.all_consumers();
+                self.all_classes();
+            }
+            Seen::Changed(binding) => {
+                if self.is_news(binding) {
+                    self.request_binding(binding);
+                    self.losers_of(binding);
+                }
+                // Whether consumers and classes are in use follows from status as well.
+                self.related_to(binding);
+            }
+            Seen::Gone(binding) => {
+                self.forget(binding);
+                self.losers_of(binding);
+                self.heirs_of(binding);
+                self.related_to(binding);
+            }
+        }
+    }
+
+    /// A class was seen.
+    pub fn class(&self, seen: Seen<'_, GatewayBindingClass>) {
+        let class = match seen {
+            Seen::Listed => {
+                self.all_classes();
+                self.bindings_where(|_| true);
+                return;
+            }
+            Seen::Changed(class) => class,
+            Seen::Gone(class) => {
+                self.forget(class);
+                self.bindings_where(|_| true);
+                return;
+            }
+        };
+        let _ = self.classes.send(ObjectRef::from_obj(class));
+        if self.is_news(class) {
+            // A binding that found no class, or several defaults, may find one now.
+            let name = class.name_any();
+            self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == name));
+            self.all_consumers();
+        } else {
+            let name = class.name_any();
+            self.bindings_where(|binding| {
+                waits_for(binding, Reason::ClassNotReady) && class_of(binding) == Some(&name)
+            });
+        }
+    }
+
+    /// A consumer was seen.
+    pub fn consumer(&self, seen: Seen<'_, GatewayConsumer>) {
+        match seen {
+            Seen::Listed => {
+                self.all_consumers();
+                self.bindings_where(|_| true);
+            }
+            Seen::Changed(consumer) => {
+                if self.is_news(consumer) {
+                    let _ = self.consumers.send(ObjectRef::from_obj(consumer));
+                }
+                self.bindings_where(|binding| names(binding, consumer));
+            }
+            Seen::Gone(consumer) => {
+                self.forget(consumer);
+                self.bindings_where(|binding| names(binding, consumer));
+                self.all_classes();
+            }
+        }
+    }
+
+    /// A Service was seen. It matters if it is a gateway's, or what one is made from, or exposed
+    /// itself.
+    pub fn service(&self, seen: Seen<'_, Service>) {
+        let service = match seen {
+            Seen::Listed => return self.bindings_where(|_| true),
+            Seen::Changed(service) | Seen::Gone(service) => service,
+        };
+        let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+        for class in self.stores.classes.state() {
+            let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
+                gateway.slb.as_ref().is_some_and(|slb| {
+                    let source = slb.service.create_from.as_ref();
+                    slb.service.namespace == namespace
+                        && (slb.service.name == name
+                            || source.is_some_and(|source| source.name == name))
+                })
+            });
+            if concerned {
+                let class = class.name_any();
+                self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == class));
+            }
+        }
+    }
+
+    /// A namespace was seen: its labels decide what its bindings may use.
+    pub fn namespace(&self, seen: Seen<'_, PartialObjectMeta<Namespace>>) {
+        match seen {
+            Seen::Listed => self.bindings_where(|_| true),
+            Seen::Changed(namespace) => {
+                if self.is_news(namespace) {
+                    let name = namespace.name_any();
+                    self.bindings_where(|binding| binding.namespace().as_ref() == Some(&name));
+                }
+            }
+            Seen::Gone(namespace) => self.forget(namespace),
+        }
+    }
+
+    /// A Knative Route was seen.
+    pub fn route(&self, seen: Seen<'_, DynamicObject>) {
+        match seen {
+            Seen::Listed => self.bindings_where(|_| true),
+            Seen::Changed(route) | Seen::Gone(route) => self.bindings_where(|binding| {
+                binding.namespace() == route.namespace()
+                    && binding.spec.service_ref.name == route.name_any()
+            }),
+        }
+    }
+
+    fn request_binding(&self, binding: &GatewayBinding) {
+        let _ = self.bindings.send(ObjectRef::from_obj(binding));
+    }
+
+    fn bindings_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
+        for binding in self.stores.bindings.state() {
+            if concerned(&binding) {
+                self.request_binding(&binding);
+            }
+        }
+    }
+
+    fn all_consumers(&self) {
+        for consumer in self.stores.consumers.state() {
+            let _ = self.consumers.send(ObjectRef::from_obj(&*consumer));
+        }
+    }
+
+    fn all_classes(&self) {
+        for class in self.stores.classes.state() {
+            let _ = self.classes.send(ObjectRef::from_obj(&*class));
+        }
+    }
+
+    /// Consumers that a binding names or named, and its class.
+    fn related_to(&self, binding: &GatewayBinding) {
+        for consumer in self.stores.consumers.state() {
+            let used = names(binding, &consumer) || claims(binding, &consumer);
+            if used {
+                let _ = self.consumers.send(ObjectRef::from_obj(&*consumer));
+            }
+        }
+        if let Some(class) = class_of(binding) {
+            let _ = self.classes.send(ObjectRef::new(class));
+        }
+    }
+
+    /// Bindings that another one keeps from what they want: they may get it now.
+    fn losers_of(&self, binding: &GatewayBinding) {
+        let class = class_of(binding).map(str::to_owned);
+        self.bindings_where(|other| {
+            class_of(other).map(str::to_owned) == class
+                && (waits_for(other, Reason::Conflict) || waits_for(other, Reason::PathConflict))
+        });
+    }
+
+    /// One binding that shares the gateway of one that is gone: it brings the Service to what is
+    /// left.
+    fn heirs_of(&self, binding: &GatewayBinding) {
+        let service = gateway_service(binding);
+        let heir = self
+            .stores
+            .bindings
+            .state()
+            .into_iter()
+            .filter(|other| service.is_some() && gateway_service(other) == service)
+            .min_by_key(|other| (other.namespace(), other.name_any()));
+        if let Some(heir) = heir {
+            self.request_binding(&heir);
+        }
+    }
+
+    fn is_news<K: ResourceExt>(&self, object: &K) -> bool {
+        let Some(uid) = object.uid() else { return true };
+        let fingerprint = fingerprint(object);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(uid, fingerprint) != Some(fingerprint)
+    }
+
+    fn forget<K: ResourceExt>(&self, object: &K) {
+        if let Some(uid) = object.uid() {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.remove(&uid);
+        }
+    }
+}
+
+/// The class a binding names or was given.
+pub fn class_of(binding: &GatewayBinding) -> Option<&str> {
+    let settled = binding
+        .status
+        .as_ref()
+        .and_then(|status| status.class_name.as_deref());
+    binding.spec.class_name.as_deref().or(settled)
+}
+
+fn gateway_service(binding: &GatewayBinding) -> Option<&crds::v1alpha1::NamespacedName> {
+    binding
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .service
+        .as_ref()
+}
+
+fn waits_for(binding: &GatewayBinding, reason: Reason) -> bool {
+    let conditions = binding.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .into_iter()
+        .any(|condition| condition.reason == reason.as_str())
+        || (reason == Reason::Conflict
+            && binding
+                .status
+                .as_ref()
+                .is_some_and(|status| !status.conflicts.is_empty()))
+}
+
+/// Whether a binding's spec allows a consumer.
+pub fn names(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
+    let namespace = binding.namespace().unwrap_or_default();
+    let consumer_namespace = consumer.namespace().unwrap_or_default();
+    binding
+        .spec
+        .api_gateway
+        .iter()
+        .filter_map(|api_gateway| api_gateway.auth.consumer.as_ref())
+        .flat_map(|auth| &auth.allow)
+        .map(|allowed| allowed.consumer(&namespace))
+        .any(|named| named.name == consumer.name_any() && named.namespace == consumer_namespace)
+}
+
+/// Whether a binding's ledger holds a permission of a consumer.
+pub fn claims(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
+    let suffix = format!(
+        "/{}/{}",
+        consumer.namespace().unwrap_or_default(),
+        consumer.name_any()
+    );
+    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
+    ledger
+        .into_iter()
+        .any(|entry| entry.kind == "Grant" && entry.key.ends_with(&suffix))
+}
