@@ -1,5 +1,13 @@
 //! Alibaba Cloud for the GatewayBinding operator: credentials, signing, typed calls, error
 //! classes, a call budget for each operation, and list snapshots that all bindings share.
+//!
+//! From the bottom up: [`operations`] names everything that may be called; [`sign`] signs;
+//! [`credentials`] says as whom; [`budget`] how often; [`client`] makes the call and sorts its
+//! error by [`error_codes`]. On that stand [`slb`], [`vpc`] and [`sts`] (reads), [`gateway`] (the
+//! API gateway behind a trait that fits both of the vendor's products) and [`snapshot`] (one
+//! shared view of what the gateway holds).
+//!
+//! Nothing here knows Kubernetes. No error, log line or `Debug` output holds a secret.
 
 pub mod budget;
 pub mod call;
@@ -12,6 +20,7 @@ pub mod gateway;
 pub mod observe;
 pub mod operations;
 mod pages;
+mod retry;
 pub mod sign;
 pub mod slb;
 pub mod snapshot;

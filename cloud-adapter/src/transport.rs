@@ -108,6 +108,12 @@ fn read(operation: Operation, status: u16, retry_after: Option<Duration>, body: 
     struct ErrorBody {
         code: Option<String>,
         message: Option<String>,
+        access_denied_detail: Option<DeniedDetail>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct DeniedDetail {
+        auth_action: Option<String>,
     }
     let value: Option<Value> = serde_json::from_slice(body).ok();
     let request_id = value
@@ -130,6 +136,10 @@ fn read(operation: Operation, status: u16, retry_after: Option<Duration>, body: 
         Some(code) => {
             let class = classify(&code, &message, status);
             let effect = effect(&code, class, status);
+            let action = error
+                .access_denied_detail
+                .and_then(|detail| detail.auth_action);
+            let message = words(&code, message, action);
             failure(operation, class, &code, message, effect)
         }
         // Something between us and the cloud answered, or the answer was cut.
@@ -155,6 +165,23 @@ fn read(operation: Operation, status: u16, retry_after: Option<Duration>, body: 
     Attempt {
         result: Err(failed),
         request_id,
+    }
+}
+
+/// The cloud's message, but for those that repeat the request (parameters, perhaps secret, and what
+/// changes with each attempt).
+fn words(code: &str, message: String, missing: Option<String>) -> String {
+    match (code, missing) {
+        ("SignatureDoesNotMatch" | "IncompleteSignature", _) => {
+            "the cloud computes another signature: the AccessKey secret does not belong to the \
+             AccessKey id"
+                .to_owned()
+        }
+        ("InvalidTimeStamp.Expired", _) => {
+            "this machine's clock is more than 15 minutes off the cloud's".to_owned()
+        }
+        (_, Some(action)) => format!("{message} (the permission {action} is missing)"),
+        _ => message,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cloud_adapter::call::RpcCall;
 use cloud_adapter::client::Client;
+use cloud_adapter::credentials::{Credentials, CredentialsSource};
 use cloud_adapter::error::{CloudError, Effect, ErrorClass};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::classic::ClassicGateway;
@@ -322,5 +323,44 @@ async fn a_list_is_whole_or_an_error() {
     assert_eq!(
         gateway(&nothing).list_consumers().await.unwrap_err().code,
         "IncompleteList"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_told_without_repeating_the_request() {
+    let emulator = common::emulator().await;
+    let mut config = config(&emulator.url());
+    config.credentials = common::provider(CredentialsSource::Static(Credentials {
+        access_key_id: common::KEY_ID.to_owned(),
+        secret: "another".into(),
+        security_token: None,
+        expires: None,
+    }));
+    let call = RpcCall::new(DESCRIBE_APP_ATTRIBUTES).query("AppCode", "code-value");
+    let error = Client::new(config).unwrap().call(call).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Credentials);
+    assert_eq!(
+        error.to_string(),
+        "CloudAPI DescribeAppAttributes: SignatureDoesNotMatch: the cloud computes another \
+         signature: the AccessKey secret does not belong to the AccessKey id"
+    );
+}
+
+#[tokio::test]
+async fn a_denial_names_the_missing_permission() {
+    let body = json!({"Code": "NoPermission", "Message": "You are not authorized.",
+                      "AccessDeniedDetail": {"AuthAction": "apigateway:CreateApi"}});
+    let server = server(vec![ResponseTemplate::new(403).set_body_json(body)]).await;
+    let error = client(&server.uri())
+        .call(RpcCall::new(CREATE_API))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.class, error.effect),
+        (ErrorClass::Forbidden, Effect::None)
+    );
+    assert_eq!(
+        error.message,
+        "You are not authorized. (the permission apigateway:CreateApi is missing)"
     );
 }

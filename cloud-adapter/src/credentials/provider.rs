@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{Credentials, CredentialsSource, ecs, environment, uri};
+use super::{Credentials, CredentialsSource, ecs, environment, failed, uri};
 use crate::error::CloudError;
 use crate::{Clock, system_clock};
 
@@ -19,7 +19,8 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(15);
 /// Hands out the credentials of one source.
 pub struct CredentialsProvider {
     source: CredentialsSource,
-    http: reqwest::Client,
+    /// Or why there is none.
+    http: Result<reqwest::Client, String>,
     clock: Clock,
     cached: RwLock<Option<Cached>>,
     /// Held while the source is asked, so that it is asked once.
@@ -54,7 +55,7 @@ impl CredentialsProvider {
         let builder = if direct { builder.no_proxy() } else { builder };
         Self {
             source,
-            http: builder.build().unwrap_or_default(),
+            http: builder.build().map_err(|error| error.to_string()),
             clock,
             cached: RwLock::new(None),
             renewal: Mutex::new(()),
@@ -139,13 +140,18 @@ impl CredentialsProvider {
 
     async fn renew(&self) -> Result<Credentials, CloudError> {
         let asked = (self.clock)();
+        let http = || {
+            let advice = "check the root certificates of the image";
+            let failed = |error: &String| failed(self.source.name(), "Transport", error, advice);
+            self.http.as_ref().map_err(failed)
+        };
         let credentials = match &self.source {
             CredentialsSource::Environment(lookup) => environment::read(lookup)?,
-            CredentialsSource::Oidc(source) => source.fetch(&self.http, asked).await?,
+            CredentialsSource::Oidc(source) => source.fetch(http()?, asked).await?,
             CredentialsSource::EcsRamRole { role, base_url } => {
-                ecs::fetch(&self.http, role.as_deref(), base_url).await?
+                ecs::fetch(http()?, role.as_deref(), base_url).await?
             }
-            CredentialsSource::Uri(address) => uri::fetch(&self.http, address).await?,
+            CredentialsSource::Uri(address) => uri::fetch(http()?, address).await?,
             CredentialsSource::Static(credentials) => credentials.clone(),
         };
         let renew_at = credentials.expires.map(|end| {
