@@ -85,7 +85,6 @@ fn check_references(
     {
         return Err(errors::not_found("Vpc"));
     }
-    let route = definition.route();
     let others = state
         .apis
         .values()
@@ -95,8 +94,9 @@ fn check_references(
         if other.definition.name == definition.name {
             return Err(errors::repeated("ApiName", &definition.name));
         }
-        if other.definition.route() == route {
-            let path = format!("{} {}", route.0, definition.request.request_path);
+        if other.definition.same_route(definition) {
+            let request = &definition.request;
+            let path = format!("{} {}", request.request_http_method, request.request_path);
             return Err(errors::repeated("RequestPath", &path));
         }
     }

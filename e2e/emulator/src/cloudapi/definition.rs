@@ -9,7 +9,7 @@ use super::api_model::{
     ServiceParameter, ServiceParameterMap, SystemParameter,
 };
 use super::api_parameters::Parameters;
-use super::api_path::PathPattern;
+use super::api_path::{PathPattern, same_route};
 use super::state::VpcAccess;
 use super::{checks, errors, json_text};
 use crate::api::{ApiError, Params};
@@ -133,12 +133,11 @@ impl Definition {
         Ok(definition)
     }
 
-    /// Method and path by which an API is unique in its group.
-    pub(super) fn route(&self) -> (String, String) {
-        (
-            self.request.request_http_method.clone(),
-            PathPattern::of(&self.request.request_path).route(),
-        )
+    /// Whether method and path are those of another definition; in a group they must not be.
+    pub(super) fn same_route(&self, other: &Self) -> bool {
+        let (request, others) = (&self.request, &other.request);
+        request.request_http_method == others.request_http_method
+            && same_route(&request.request_path, &others.request_path)
     }
 
     fn check_settings(&self) -> Result<(), ApiError> {
