@@ -40,6 +40,7 @@ pub struct Account {
     pub gateway: GatewayAccess,
     client: Client,
     load_balancers: tokio::sync::Mutex<HashMap<String, CachedLoadBalancer>>,
+    checked: tokio::sync::Mutex<Instant>,
     /// Serialises changes of what bindings share.
     pub shared: tokio::sync::Mutex<()>,
 }
@@ -52,6 +53,21 @@ struct CachedLoadBalancer {
 }
 
 impl Account {
+    /// Whether the credentials still answer to the account. Asked no more often than `max_age`.
+    pub async fn check(&self, max_age: Duration) -> Result<(), Trouble> {
+        let mut checked = self.checked.lock().await;
+        if checked.elapsed() < max_age {
+            return Ok(());
+        }
+        let identity = cloud_adapter::sts::caller_identity(&self.client).await?;
+        if identity.account_id == self.id {
+            *checked = Instant::now();
+            Ok(())
+        } else {
+            Err(mismatch(&self.id, &identity.account_id))
+        }
+    }
+
     /// A load balancer's attributes. Read again when they are older than `max_age`, or when
     /// `version` (what the cloud controller manager says of its own work) has moved.
     pub async fn load_balancer(
@@ -178,13 +194,7 @@ impl Clouds {
             .as_ref()
             .filter(|id| **id != identity.account_id)
         {
-            return Err(Trouble::from(Problem::blocked(
-                Reason::AccountMismatch,
-                format!(
-                    "cloud.accountId is {expected}, but the credentials belong to account {}. Nothing is done there. Correct the credentials, or make a class for that account.",
-                    identity.account_id
-                ),
-            )));
+            return Err(mismatch(expected, &identity.account_id));
         }
         let budget = self
             .budgets
@@ -197,6 +207,7 @@ impl Clouds {
             gateway: GatewayAccess::new(gateway, &cloud.cluster_id, SnapshotTiming::default()),
             client,
             load_balancers: tokio::sync::Mutex::default(),
+            checked: tokio::sync::Mutex::new(Instant::now()),
             shared: tokio::sync::Mutex::default(),
         })
     }
@@ -360,6 +371,15 @@ impl Clouds {
             secret.resource_version().unwrap_or_default(),
         ))
     }
+}
+
+fn mismatch(expected: &str, found: &str) -> Trouble {
+    Trouble::from(Problem::blocked(
+        Reason::AccountMismatch,
+        format!(
+            "cloud.accountId is {expected}, but the credentials belong to account {found}. Nothing is done there. Correct the credentials, or make a class for that account."
+        ),
+    ))
 }
 
 /// A [`Problem`] that an error brought, and how long the cloud asks to wait.

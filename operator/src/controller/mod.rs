@@ -1,6 +1,7 @@
 //! The controllers: watches fill stores, changes fill queues, and each queue has a reconciler.
 
 pub mod binding;
+pub mod class;
 pub mod cloud;
 pub mod context;
 pub mod latest;
@@ -10,14 +11,17 @@ pub mod stores;
 pub mod triggers;
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use kube::Api;
-use tokio::sync::mpsc::unbounded_channel;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Resource};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
+use queue::Ended;
 use stores::{Writers, all, keep, keep_with, knative_route};
 use triggers::Triggers;
 
@@ -26,28 +30,43 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (stores, writers) = stores::stores();
     let (bindings, binding_requests) = unbounded_channel();
     let (consumers, _consumer_requests) = unbounded_channel();
-    let (classes, _class_requests) = unbounded_channel();
+    let (classes, class_requests) = unbounded_channel();
     let triggers = Triggers::new(stores.clone(), bindings, consumers, classes);
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime.clone(), stores.clone()));
-    let lead = runtime.leadership.clone();
-    let stop = runtime.shutdown.clone();
-    let shared = context.clone();
-    supervisor.spawn(Stage::Work, "GatewayBinding controller", async move {
+    let context = Arc::new(Context::new(runtime, stores.clone()));
+    let queue = (stores.bindings, binding_requests);
+    control(
+        binding::KIND,
+        &context,
+        queue,
+        binding::reconcile,
+        supervisor,
+    );
+    let queue = (stores.classes, class_requests);
+    control(class::KIND, &context, queue, class::reconcile, supervisor);
+}
+
+/// Starts one controller. Every replica watches; the one that leads works its queue.
+fn control<K, F>(
+    kind: &'static str,
+    context: &Arc<Context>,
+    (store, requests): (Store<K>, UnboundedReceiver<ObjectRef<K>>),
+    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Clone + Send + 'static,
+    supervisor: &mut Supervisor,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    F: Future<Output = Ended> + Send + 'static,
+{
+    let context = context.clone();
+    supervisor.spawn(Stage::Work, format!("{kind} controller"), async move {
+        let runtime = &context.runtime;
         tokio::select! {
-            () = stop.cancelled() => return Ok::<_, Infallible>(()),
-            () = lead.until_leader() => {}
+            () = runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
+            () = runtime.leadership.until_leader() => {}
         }
-        shared.stores.ready().await;
-        queue::run(
-            binding::KIND,
-            shared.clone(),
-            stores.bindings,
-            binding_requests,
-            binding::reconcile,
-        )
-        .await;
+        context.stores.ready().await;
+        queue::run(kind, context, store, requests, reconcile).await;
         Ok(())
     });
 }

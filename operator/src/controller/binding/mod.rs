@@ -90,6 +90,12 @@ async fn pass(
             None
         }
     };
+    if validated.mode == Mode::Apply
+        && let Err(trouble) = super::class::hold(&class, context).await
+    {
+        report.trouble(trouble);
+        return report.publish(context).await;
+    }
     decide_and_act(&mut report, &validated, account, context).await;
     report.publish(context).await
 }

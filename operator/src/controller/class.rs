@@ -1,0 +1,340 @@
+//! The controller of GatewayBindingClasses: whether a class's account can be used, and whether the
+//! class may go.
+
+use std::sync::Arc;
+
+use crds::keys;
+use crds::v1alpha1::{
+    ConditionStatus, ConditionType, ConditionUpdate, GatewayBinding, GatewayBindingClass,
+    GatewayBindingClassStatus, Reason, remove_condition, set_condition,
+};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::cloud::{Trouble, kube_message};
+use super::context::Context;
+use super::queue::Ended;
+use super::triggers::class_of;
+use crate::backoff::ObjectKey as BackoffKey;
+use crate::core::problem::{Problem, Severity};
+use crate::metrics::ConditionState;
+
+/// Kind in metrics, backoff and events.
+pub const KIND: &str = "GatewayBindingClass";
+
+/// Users that a message names at the most.
+const NAMED: usize = 5;
+
+/// One pass over one class.
+pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) -> Ended {
+    let class = context.classes.newest(stored);
+    if !context.serves(&class) {
+        return Ended::Done;
+    }
+    let users = users(&class, &context);
+    let held = class
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::FINALIZER);
+    if users.is_empty() && held {
+        return let_go(&class, &context).await;
+    }
+    if class.metadata.deletion_timestamp.is_some() {
+        if !held {
+            return Ended::Done;
+        }
+        let problem = Problem::waiting(
+            Reason::DeletionBlocked,
+            format!(
+                "still in use by {}. Delete them first, or give them deletionPolicy: Retain.",
+                named(&users)
+            ),
+        );
+        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+    }
+    if class.spec.cloud.is_none() {
+        return publish(&class, None, None, &context).await;
+    }
+    let checked = match context.clouds.of(&class).await {
+        Ok(account) => match account.check(context.runtime.args.drift_interval).await {
+            Ok(()) => Ok(account),
+            Err(trouble) => Err(trouble),
+        },
+        Err(trouble) => Err(trouble),
+    };
+    match checked {
+        Ok(account) => publish(&class, Some(account.id.clone()), None, &context).await,
+        Err(trouble) => publish(&class, None, Some(trouble), &context).await,
+    }
+}
+
+/// Whatever still needs the class to be cleaned up.
+fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
+    let name = class.name_any();
+    let claims = |binding: &GatewayBinding| {
+        class_of(binding) == Some(&name)
+            && binding
+                .status
+                .as_ref()
+                .is_some_and(|status| !status.ledger.is_empty())
+    };
+    let bindings = context.stores.bindings.state();
+    let mut users: Vec<String> = bindings
+        .iter()
+        .map(|binding| context.bindings.newest(binding.clone()))
+        .filter(|binding| claims(binding))
+        .map(|binding| {
+            format!(
+                "GatewayBinding {}/{}",
+                binding.namespace().unwrap_or_default(),
+                binding.name_any()
+            )
+        })
+        .collect();
+    let account = class
+        .status
+        .as_ref()
+        .and_then(|status| status.account.as_deref());
+    let region = class
+        .spec
+        .cloud
+        .as_ref()
+        .map(|cloud| cloud.region_id.as_str());
+    for consumer in context.stores.consumers.state() {
+        let consumer = context.consumers.newest(consumer);
+        let here = consumer
+            .status
+            .iter()
+            .flat_map(|status| &status.ledger)
+            .any(|entry| {
+                entry.account.is_some()
+                    && entry.account.as_deref() == account
+                    && entry.region.as_deref() == region
+            });
+        if here {
+            users.push(format!(
+                "GatewayConsumer {}/{}",
+                consumer.namespace().unwrap_or_default(),
+                consumer.name_any()
+            ));
+        }
+    }
+    users.sort();
+    users
+}
+
+fn named(users: &[String]) -> String {
+    let mut text = users
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if users.len() > NAMED {
+        text.push_str(&format!(" and {} more", users.len() - NAMED));
+    }
+    text
+}
+
+/// Holds a class, before the first claim that needs it.
+pub async fn hold(class: &GatewayBindingClass, context: &Context) -> Result<(), Trouble> {
+    let newest = context.classes.newest(Arc::new(class.clone()));
+    if newest
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::FINALIZER)
+    {
+        return Ok(());
+    }
+    let ours = keys::FINALIZER.to_owned();
+    let finalizers: Vec<&String> = newest.finalizers().iter().chain([&ours]).collect();
+    patch_finalizers(&newest, &finalizers, context).await
+}
+
+async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
+    let finalizers: Vec<&String> = class
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != keys::FINALIZER)
+        .collect();
+    match patch_finalizers(class, &finalizers, context).await {
+        Ok(()) => {
+            if class.metadata.deletion_timestamp.is_some() {
+                context.clouds.forget(&class.name_any()).await;
+                context.runtime.metrics.class_gone(&class.name_any());
+                context
+                    .runtime
+                    .metrics
+                    .object_gone(&BackoffKey::of(KIND, class));
+                if let Some(uid) = class.uid() {
+                    context.classes.forget(&uid);
+                    context.runtime.events.forget(&uid);
+                }
+            }
+            Ended::Done
+        }
+        Err(trouble) => Ended::Retry {
+            after: trouble.retry_after,
+        },
+    }
+}
+
+async fn patch_finalizers(
+    class: &GatewayBindingClass,
+    finalizers: &[&String],
+    context: &Context,
+) -> Result<(), Trouble> {
+    let api: Api<GatewayBindingClass> = Api::all(context.runtime.client.clone());
+    let patch = json!({
+        "metadata": {"finalizers": finalizers, "resourceVersion": class.resource_version()},
+    });
+    match api
+        .patch(
+            &class.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await
+    {
+        Ok(written) => {
+            context.classes.wrote(written);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Trouble::from(Problem::retry(
+            Reason::InternalError,
+            format!(
+                "finalizer of GatewayBindingClass {}: {}",
+                class.name_any(),
+                kube_message(&error)
+            ),
+        ))),
+    }
+}
+
+async fn publish(
+    class: &GatewayBindingClass,
+    account: Option<String>,
+    trouble: Option<Trouble>,
+    context: &Context,
+) -> Ended {
+    let before = class.status.clone().unwrap_or_default();
+    let mut status = GatewayBindingClassStatus {
+        observed_generation: class.metadata.generation,
+        account: account.or_else(|| before.account.clone()),
+        conditions: before.conditions.clone(),
+    };
+    conditions(
+        &mut status,
+        class.metadata.generation,
+        trouble.as_ref().map(|trouble| &trouble.problem),
+    );
+    let regarding = class.object_ref(&());
+    context
+        .runtime
+        .events
+        .transitions(&regarding, &before.conditions, &status.conditions);
+    let states = status.conditions.iter().map(|condition| ConditionState {
+        condition: condition.type_.clone(),
+        status: condition.status.clone(),
+        reason: condition.reason.clone(),
+    });
+    context
+        .runtime
+        .metrics
+        .object(&BackoffKey::of(KIND, class), states);
+    if class.status.as_ref() != Some(&status)
+        && let Err(error) = write(class, &status, context).await
+    {
+        tracing::warn!(
+            class = class.name_any(),
+            error = kube_message(&error),
+            "status not written"
+        );
+        return Ended::Retry { after: None };
+    }
+    match trouble {
+        None => Ended::Converged { within: None },
+        Some(trouble) => match trouble.problem.severity {
+            Severity::Retry => Ended::Retry {
+                after: trouble.retry_after,
+            },
+            Severity::Wait => Ended::Waiting,
+            Severity::Terminal | Severity::Held => Ended::Stuck,
+        },
+    }
+}
+
+fn conditions(
+    status: &mut GatewayBindingClassStatus,
+    generation: Option<i64>,
+    problem: Option<&Problem>,
+) {
+    let now = Timestamp::now();
+    let mut set = |type_, holds: bool, reason, message: &str| {
+        let update = ConditionUpdate {
+            type_,
+            status: ConditionStatus::from(holds),
+            reason,
+            message: message.to_owned(),
+        };
+        set_condition(&mut status.conditions, update, generation, now);
+    };
+    let stalled = problem.filter(|problem| problem.severity == Severity::Terminal);
+    match problem {
+        None => {
+            set(ConditionType::Accepted, true, Reason::Accepted, "");
+            set(ConditionType::ResolvedRefs, true, Reason::ResolvedRefs, "");
+            set(ConditionType::Ready, true, Reason::Ready, "");
+        }
+        Some(problem) => {
+            set(ConditionType::Accepted, true, Reason::Accepted, "");
+            set(
+                ConditionType::ResolvedRefs,
+                false,
+                problem.reason,
+                &problem.message,
+            );
+            set(
+                ConditionType::Ready,
+                false,
+                problem.reason,
+                &problem.message,
+            );
+            let progress = if stalled.is_some() {
+                ConditionType::Stalled
+            } else {
+                ConditionType::Reconciling
+            };
+            set(progress, true, problem.reason, &problem.message);
+        }
+    }
+    if stalled.is_none() {
+        remove_condition(&mut status.conditions, ConditionType::Stalled);
+    }
+    if problem.is_none() || stalled.is_some() {
+        remove_condition(&mut status.conditions, ConditionType::Reconciling);
+    }
+}
+
+async fn write(
+    class: &GatewayBindingClass,
+    status: &GatewayBindingClassStatus,
+    context: &Context,
+) -> Result<(), kube::Error> {
+    let api: Api<GatewayBindingClass> = Api::all(context.runtime.client.clone());
+    let body = json!({
+        "apiVersion": GatewayBindingClass::api_version(&()),
+        "kind": GatewayBindingClass::kind(&()),
+        "metadata": {"name": class.name_any(), "uid": class.uid()},
+        "status": status,
+    });
+    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
+    let written = api
+        .patch_status(&class.name_any(), &params, &Patch::Apply(body))
+        .await?;
+    context.classes.wrote(written);
+    Ok(())
+}
