@@ -105,7 +105,7 @@ fn check_protocol(
     incoming: &Incoming,
 ) -> Result<(), Failure> {
     let definition = &route.deployment.definition;
-    if definition.disable_internet && entrance.public {
+    if definition.disable_internet && entrance.internet {
         return Err(Failure::internet_disabled());
     }
     let protocol = if incoming.secure { "HTTPS" } else { "HTTP" };

@@ -344,3 +344,22 @@ async fn an_access_control_list_of_the_listener_must_admit_the_gateway() {
     chain.balancer().listeners[0].settings = settings("white");
     assert_eq!(chain.send(chain.get("/")).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_api_can_be_shut_to_the_internet() {
+    let mut chain = Chain::new().await;
+    let group = chain.group.clone();
+    chain.redefine(|params| params.push(("DisableInternet", "true".to_owned())));
+    let inner = [
+        ("GroupId", group.as_str()),
+        ("DomainName", "api.internal.example.com"),
+        ("CustomDomainType", "INTRANET"),
+    ];
+    chain.cloud.ok("SetDomain", &inner);
+    assert_eq!(chain.send(chain.get("/")).await.code, "A403IN");
+    let code = format!("APPCODE {}", chain.code);
+    let inside = http::Request::get("/")
+        .header("host", "api.internal.example.com")
+        .header("authorization", code);
+    assert_eq!(chain.send(inside).await.status, 200);
+}

@@ -10,6 +10,8 @@ pub(super) struct Entrance<'a> {
     pub(super) group: &'a Group,
     /// Whether the host is the public second-level domain.
     pub(super) public: bool,
+    /// Whether the host is reached from the internet: all but custom domains of kind `INTRANET`.
+    pub(super) internet: bool,
     /// The one stage that the domain serves.
     stage: Option<Stage>,
 }
@@ -38,6 +40,7 @@ pub(super) fn entrance<'a>(world: &'a World, host: &str) -> Result<Entrance<'a>,
         return Ok(Entrance {
             group,
             public: true,
+            internet: true,
             stage: None,
         });
     }
@@ -46,6 +49,7 @@ pub(super) fn entrance<'a>(world: &'a World, host: &str) -> Result<Entrance<'a>,
             custom_domain(group, host).map(|domain| Entrance {
                 group,
                 public: false,
+                internet: domain.kind != "INTRANET",
                 stage: domain.stage,
             })
         })
