@@ -7,5 +7,6 @@
 pub mod binaries;
 pub mod gateway;
 pub mod knative;
+pub mod play;
 pub mod process;
 pub mod world;

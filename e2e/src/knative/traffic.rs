@@ -104,9 +104,12 @@ fn resolve_one(
     })
 }
 
+/// A tag (none for the Route's own host) and the Revisions behind its host, with their percent.
+pub type HostSplit = (Option<String>, Vec<(String, i64)>);
+
 /// The splits of the Route's own host and of each tag: (tag, [(revision, percent)]), the main
 /// host first. As in Knative a share of 0 % gives no split, and a tag's host has one at 100 %.
-pub fn splits(targets: &[TrafficTarget]) -> Vec<(Option<String>, Vec<(String, i64)>)> {
+pub fn splits(targets: &[TrafficTarget]) -> Vec<HostSplit> {
     let mut main: Vec<(String, i64)> = Vec::new();
     let mut tags = BTreeMap::new();
     for target in targets {

@@ -39,6 +39,11 @@ impl Target {
         &self.name
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> &str {
+        &self.resource.kind
+    }
+
     /// The API it is reached by.
     pub fn api(&self, client: Client) -> Api<DynamicObject> {
         match &self.namespace {
