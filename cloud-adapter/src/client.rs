@@ -19,6 +19,9 @@ use crate::transport::{self, Attempt, failure};
 pub use crate::retry::Patience;
 use crate::{Clock, system_clock};
 
+/// Code of the error for an answer that is JSON but not what the operation is known to answer.
+pub(crate) const UNEXPECTED_SHAPE: &str = "UnexpectedShape";
+
 /// What a [`Client`] is made of.
 #[derive(Clone)]
 pub struct ClientConfig {
@@ -136,7 +139,7 @@ impl Client {
     /// Calls and reads the answer as `T`.
     ///
     /// # Errors
-    /// As [`Client::call`]; an answer of another shape has code `UnreadableAnswer`.
+    /// As [`Client::call`]; an answer of another shape has code `UnexpectedShape`.
     pub async fn call_as<T: DeserializeOwned>(&self, call: RpcCall) -> Result<T, CloudError> {
         let operation = call.operation;
         let value = without_nulls(self.call(call).await?);
@@ -150,7 +153,7 @@ impl Client {
             failure(
                 operation,
                 ErrorClass::Unavailable,
-                "UnreadableAnswer",
+                UNEXPECTED_SHAPE,
                 message,
                 effect,
             )

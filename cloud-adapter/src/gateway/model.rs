@@ -234,7 +234,7 @@ pub struct ApiBackend {
 pub struct ApiSpec {
     /// Unique in its group.
     pub name: String,
-    /// Free text; also carries the definition's digest (see [`ApiSpec::digest`]).
+    /// Free text; the caller may keep a digest of the definition in it.
     pub description: String,
     /// Public method.
     pub method: Method,

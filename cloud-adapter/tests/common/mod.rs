@@ -24,8 +24,8 @@ pub fn quick() -> Patience {
     Patience {
         first_wait: Duration::from_millis(5),
         locked_wait: Duration::from_millis(5),
-        attempt: Duration::from_millis(300),
-        deadline: Duration::from_secs(5),
+        attempt: Duration::from_secs(10),
+        deadline: Duration::from_secs(30),
         ..Patience::default()
     }
 }

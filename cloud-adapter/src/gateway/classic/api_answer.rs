@@ -8,6 +8,9 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct ApiAnswer {
+    /// Why the answer could not be read, in place of all the rest.
+    #[serde(skip)]
+    pub(super) unreadable: Option<String>,
     pub(super) api_name: String,
     pub(super) description: String,
     pub(super) visibility: String,

@@ -43,6 +43,9 @@ fn is_app(answer: &ApiAnswer) -> bool {
 
 fn spec(answer: &ApiAnswer, app_code: Option<&str>) -> ApiSpec {
     let mut unmodelled = BTreeMap::new();
+    if let Some(why) = &answer.unreadable {
+        unmodelled.insert("definition".to_owned(), why.clone());
+    }
     for (name, value) in odd(answer).into_iter().chain(hidden(answer)) {
         unmodelled.insert(name.to_owned(), value);
     }

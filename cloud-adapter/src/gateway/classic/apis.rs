@@ -11,7 +11,7 @@ use super::api_details::{Details, Place};
 use super::tags::{Tags, mark};
 use super::{PARALLEL, api_parse, api_render, check, environment, gone_is_fine, pages, stage};
 use crate::call::RpcCall;
-use crate::client::Client;
+use crate::client::{Client, UNEXPECTED_SHAPE};
 use crate::error::{CloudError, ErrorClass};
 use crate::gateway::model::*;
 use crate::operations::*;
@@ -167,6 +167,15 @@ async fn definition(
             Ok(Some(answer))
         }
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        // One odd definition must not hide all others: it shows as drift, and is read again.
+        Err(error) if error.code == UNEXPECTED_SHAPE => {
+            tracing::warn!(api = %api.id, %error, "a definition cannot be read");
+            let unreadable = Some(error.message);
+            Ok(Some(Arc::new(ApiAnswer {
+                unreadable,
+                ..ApiAnswer::default()
+            })))
+        }
         Err(error) => Err(error),
     }
 }
