@@ -4,6 +4,10 @@
 //! the Service in the same order, the same calls of the load balancer product, its silences and its
 //! permanent failures included. It reaches the load balancers through the emulator's HTTP interface
 //! like any other client. Reusing a load balancer by id, and network load balancers, are not played.
+//!
+//! Where there is no ECS to ask, two values differ from CCM's: the id of a pod's network interface
+//! is derived from its address, and a node is registered with its internal address (CCM leaves it
+//! out, since the cloud knows the instance).
 
 mod annotations;
 mod attributes;

@@ -10,16 +10,9 @@ use super::{Grant, issue, wire_time};
 use crate::api::{Answer, ApiError, Request};
 use crate::world::World;
 
-pub(super) fn role(world: &mut World, request: &Request) -> Answer {
-    if request.caller.role_arn.is_some() && request.params.filled("RoleArn").is_none() {
-        return Err(request.params.missing("RoleArn"));
-    }
-    assume(world, request)
-}
-
 /// The token is not verified against an issuer, as a cluster's issuer cannot be reached; its shape
 /// and its expiry are checked.
-pub(super) fn role_with_oidc(world: &mut World, request: &Request) -> Answer {
+pub(super) fn assume_with_oidc(world: &mut World, request: &Request) -> Answer {
     let provider = request.params.required("OIDCProviderArn")?;
     if resource_of(provider, &world.account_id, "oidc-provider").is_none() {
         return Err(ApiError::bad_request(
@@ -67,7 +60,8 @@ fn token_info(claims: &Value) -> Value {
     json!({"Issuer": text("iss"), "Subject": text("sub"), "ClientIds": text("aud"), "VerificationInfo": "Success"})
 }
 
-fn assume(world: &mut World, request: &Request) -> Answer {
+/// `AssumeRole`, and the part of it that both share.
+pub(super) fn assume(world: &mut World, request: &Request) -> Answer {
     let params = &request.params;
     let role_arn = params.required("RoleArn")?;
     let role = resource_of(role_arn, &world.account_id, "role")

@@ -71,8 +71,8 @@ pub(crate) fn wire_time(time: Timestamp) -> String {
 /// Carries out one action.
 pub fn handle(world: &mut World, request: &Request) -> Answer {
     match request.action.as_str() {
-        "AssumeRole" => assume::role(world, request),
-        "AssumeRoleWithOIDC" => assume::role_with_oidc(world, request),
+        "AssumeRole" => assume::assume(world, request),
+        "AssumeRoleWithOIDC" => assume::assume_with_oidc(world, request),
         "GetCallerIdentity" => Ok(caller_identity(world, request)),
         _ => Err(request.not_emulated()),
     }
