@@ -9,7 +9,7 @@ use cloud_adapter::gateway::model::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::given::LATER;
+use super::given::{LATER, known_later, waits_for};
 use super::planned::Planned;
 use crate::core::desired::ServiceShape;
 use crate::core::diff::FieldChange;
@@ -173,8 +173,11 @@ fn group(spec: &GroupSpec) -> Vec<(&'static str, String)> {
 
 fn backend(spec: &BackendSpec) -> Vec<(&'static str, String)> {
     vec![
-        ("load balancer", spec.load_balancer_id.clone()),
-        ("VPC", spec.vpc_id.clone()),
+        (
+            "load balancer",
+            known_later(&spec.load_balancer_id).to_owned(),
+        ),
+        ("VPC", known_later(&spec.vpc_id).to_owned()),
         ("port", spec.port.to_string()),
     ]
 }
@@ -194,7 +197,7 @@ fn api(spec: &ApiSpec) -> Vec<(&'static str, String)> {
         .collect();
     let path = match &spec.path {
         Path::Exact(path) => format!("{path} → {}", spec.backend.path),
-        Path::Prefix(prefix) => format!("{} → {}", below(prefix), below(&spec.backend.path)),
+        Path::Prefix(prefix) => format!("{prefix} and below → {}", spec.backend.path),
     };
     let host = spec.backend.host.as_deref();
     vec![
@@ -209,14 +212,17 @@ fn api(spec: &ApiSpec) -> Vec<(&'static str, String)> {
             "backend",
             format!("VPC authorization {}", spec.backend.name),
         ),
-        ("timeout", format!("{} ms", spec.backend.timeout_ms)),
+        ("timeout", milliseconds(spec.backend.timeout_ms)),
         ("callers", callers(&spec.auth)),
     ]
 }
 
-/// A path and all that is below it.
-fn below(prefix: &str) -> String {
-    format!("{}/*", prefix.trim_end_matches('/'))
+fn milliseconds(milliseconds: u32) -> String {
+    if milliseconds.is_multiple_of(1000) {
+        format!("{} s", milliseconds / 1000)
+    } else {
+        format!("{milliseconds} ms")
+    }
 }
 
 fn callers(auth: &ApiAuth) -> String {
@@ -269,7 +275,7 @@ fn throttling(limits: &Throttling) -> Vec<(&'static str, String)> {
             .map(|requests| row("each consumer", requests)),
     );
     for (consumer, requests) in &limits.consumers {
-        rows.push(row(consumer.as_str(), *requests));
+        rows.push(row(waits_for(consumer.as_str()), *requests));
     }
     rows
 }

@@ -4,7 +4,7 @@ use cloud_adapter::gateway::model::Environment;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::given::LATER;
+use super::given::{LATER, known_later};
 use super::planned::Planned;
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
@@ -96,7 +96,7 @@ fn service_change(change: &FieldChange) -> FieldChange {
 fn leaves(path: String, value: &Value, fields: &mut Vec<FieldChange>) {
     match value {
         Value::Null => {}
-        Value::Object(object) if !object.is_empty() => {
+        Value::Object(object) => {
             for (name, value) in object {
                 let path = if path.is_empty() {
                     name.clone()
@@ -106,10 +106,16 @@ fn leaves(path: String, value: &Value, fields: &mut Vec<FieldChange>) {
                 leaves(path, value, fields);
             }
         }
-        value => fields.push(FieldChange {
-            path,
-            from: None,
-            to: Some(value.clone()),
-        }),
+        value => {
+            let value = match value.as_str() {
+                Some(text) => known_later(text).into(),
+                None => value.clone(),
+            };
+            fields.push(FieldChange {
+                path,
+                from: None,
+                to: Some(value),
+            });
+        }
     }
 }

@@ -21,9 +21,27 @@ use crate::core::validate::{Gateway, Validated};
 /// Stands for what only the cluster or the cloud can tell.
 pub(super) const LATER: &str = "(known after apply)";
 
+const LATER_BEFORE: &str = "(known after apply: ";
+const LATER_AFTER: &str = ")";
+
 /// A placeholder for an id. It names its object, since two ids that are not known yet are not one.
 fn later(what: &str) -> String {
-    format!("(known after apply: {what})")
+    format!("{LATER_BEFORE}{what}{LATER_AFTER}")
+}
+
+/// An id as it is shown: without what its placeholder stands for.
+pub(super) fn known_later(id: &str) -> &str {
+    match waits_for(id) {
+        what if what.len() < id.len() => LATER,
+        _ => id,
+    }
+}
+
+/// What an id's placeholder stands for, or the id itself.
+pub(super) fn waits_for(id: &str) -> &str {
+    id.strip_prefix(LATER_BEFORE)
+        .and_then(|rest| rest.strip_suffix(LATER_AFTER))
+        .unwrap_or(id)
 }
 
 /// Labels of a namespace. The one with its name is there on every namespace.

@@ -35,7 +35,7 @@ const UNUSABLE: u8 = 2;
 /// Why nothing is planned.
 #[derive(Debug, thiserror::Error)]
 enum PlanError {
-    #[error("{} in the files; the line above each says which", count(.0.len()))]
+    #[error("nothing is planned: {} in the files", count(.0.len()))]
     Manifests(Vec<ManifestError>),
     #[error("there is no GatewayBinding in the files. Name a file that has one with -f.")]
     NoBinding,

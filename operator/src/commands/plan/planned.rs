@@ -7,43 +7,43 @@ use crate::core::problem::{Problem, Severity};
 
 /// The plan of one binding.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub(super) struct Planned {
     /// The binding.
-    pub binding: NamespacedName,
+    pub(super) binding: NamespacedName,
     /// Its class, once known.
-    pub class: Option<String>,
+    pub(super) class: Option<String>,
     /// The gateway that traffic enters through, once known.
-    pub gateway: Option<String>,
+    pub(super) gateway: Option<String>,
     /// How far the operator may go.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// In the order of execution.
-    pub steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// The Service that the gateway's is made from, if it is.
-    pub copied_from: Option<String>,
+    pub(super) copied_from: Option<String>,
     /// Whether selector and ports of that Service are known.
-    pub shape_is_known: bool,
+    pub(super) shape_is_known: bool,
     /// What was taken for granted.
-    pub assumptions: Vec<String>,
+    pub(super) assumptions: Vec<String>,
     /// Fields that other bindings hold.
-    pub conflicts: Vec<FieldConflict>,
+    pub(super) conflicts: Vec<FieldConflict>,
     /// What stands in the way.
-    pub problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 /// How many steps of each kind a plan has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(super) struct Summary {
     /// Things to create.
-    pub create: usize,
+    pub(super) create: usize,
     /// Things to change.
-    pub update: usize,
+    pub(super) update: usize,
     /// Things to remove.
-    pub delete: usize,
+    pub(super) delete: usize,
 }
 
 impl Planned {
     /// A plan without steps.
-    pub fn new(binding: NamespacedName) -> Self {
+    pub(super) fn new(binding: NamespacedName) -> Self {
         Self {
             binding,
             class: None,
@@ -59,7 +59,7 @@ impl Planned {
     }
 
     /// How many steps of each kind it has.
-    pub fn summary(&self) -> Summary {
+    pub(super) fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for step in &self.steps {
             *match step.operation.action() {
@@ -73,12 +73,12 @@ impl Planned {
 
     /// Whether the binding cannot be what it says until somebody acts: it is rejected, or something
     /// of it is blocked.
-    pub fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.problems.iter().any(Self::stops)
     }
 
     /// Whether a problem stays until somebody acts.
-    pub fn stops(problem: &Problem) -> bool {
+    pub(super) fn stops(problem: &Problem) -> bool {
         problem.severity == Severity::Terminal || problem.condition == ConditionType::Accepted
     }
 }

@@ -135,12 +135,14 @@ fn describe(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<Stri
         ValidationErrorKind::MinItems { limit } => line(format!(
             "has to have at least {limit} entries. Add one, or leave the field out where it is optional."
         )),
-        ValidationErrorKind::Minimum { limit } => {
-            line(format!("{value} is below {limit}, the least allowed."))
-        }
-        ValidationErrorKind::Maximum { limit } => {
-            line(format!("{value} is above {limit}, the most allowed."))
-        }
+        ValidationErrorKind::Minimum { limit } => line(format!(
+            "{value} is below {}, the least allowed.",
+            whole(limit)
+        )),
+        ValidationErrorKind::Maximum { limit } => line(format!(
+            "{value} is above {}, the most allowed.",
+            whole(limit)
+        )),
         ValidationErrorKind::Format { format } => line(format!("{value} is not a {format}.")),
         _ => line(format!("{}.", error.masked_with("the value"))),
     }
@@ -171,6 +173,12 @@ fn known_fields(schema: Option<&Value>) -> String {
     } else {
         names.join(", ")
     }
+}
+
+/// A bound without the `.0` that a schema gives to whole numbers.
+fn whole(limit: &Value) -> String {
+    let text = limit.to_string();
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 fn kind_of(value: &Value) -> &'static str {

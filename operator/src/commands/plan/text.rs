@@ -183,3 +183,105 @@ fn conflict(conflict: &FieldConflict) -> String {
         value(&conflict.held)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use cloud_adapter::gateway::model::{BackendName, BackendSpec, ConsumerId, Environment};
+    use crds::v1alpha1::NamespacedName;
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::diff::FieldChange;
+    use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
+    use crate::core::plan::Operation;
+
+    fn planned() -> Planned {
+        let api = ApiKey {
+            group: "knative".into(),
+            name: "default_helloworld_all".into(),
+        };
+        let grant = ObjectKey::Grant {
+            api: api.clone(),
+            environment: Environment::Release,
+            consumer: ConsumerKey {
+                namespace: "default".into(),
+                name: "knative".into(),
+            },
+        };
+        let backend = BackendSpec {
+            name: BackendName("gwb".into()),
+            vpc_id: "vpc-1".into(),
+            load_balancer_id: "lb-2".into(),
+            port: 80,
+            host_override: None,
+        };
+        let step = |key, operation, changes| Step {
+            key,
+            operation,
+            changes,
+        };
+        let mut planned = Planned::new(NamespacedName {
+            namespace: "default".into(),
+            name: "helloworld".into(),
+        });
+        planned.steps = vec![
+            step(
+                grant,
+                Operation::Revoke {
+                    consumer: ConsumerId("1".into()),
+                },
+                Vec::new(),
+            ),
+            step(
+                ObjectKey::Backend { name: "gwb".into() },
+                Operation::UpdateBackend(backend),
+                vec![FieldChange {
+                    path: "loadBalancerId".into(),
+                    from: Some(json!("lb-1")),
+                    to: Some(json!("lb-2")),
+                }],
+            ),
+            step(
+                ObjectKey::Deployment {
+                    api,
+                    environment: Environment::Test,
+                },
+                Operation::Undeploy,
+                Vec::new(),
+            ),
+        ];
+        planned
+    }
+
+    #[test]
+    fn changes_and_removals_show_their_risk() {
+        insta::assert_snapshot!(render(&[planned()], false), @r"
+        GatewayBinding default/helloworld
+          mode Apply
+          0 to create, 1 to change, 2 to remove.
+
+           1. - delete permission of consumer default/knative for default_helloworld_all in Release
+                Takes the consumer's permission away.
+                risk           the consumer is refused from now on
+
+           2. ~ update VPC authorization gwb
+                Points the API gateway to another load balancer or port.
+                change         loadBalancerId: lb-1 → lb-2
+                risk           moves every API behind this backend
+
+           3. - delete publication of default_helloworld_all in Test
+                Takes the API offline.
+                risk           requests to this API are refused from now on
+
+        1 binding: 0 to create, 1 to change, 2 to remove.
+        ");
+    }
+
+    #[test]
+    fn colour_adds_nothing_but_colour() {
+        let plain = render(&[planned()], false);
+        let coloured = render(&[planned()], true);
+        assert!(coloured.contains("\u{1b}["));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    }
+}
