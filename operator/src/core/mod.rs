@@ -9,6 +9,7 @@
 //! ```
 
 pub mod class;
+pub mod conditions;
 pub mod desire;
 pub mod desired;
 pub mod diff;

@@ -59,15 +59,18 @@ pub fn policy_name(cluster: &str, class: &str, content: &str) -> String {
     cloud_name(&["gwb", cluster, class, content], 50)
 }
 
-/// Name of a consumer: 4 to 26 characters, unique in the account (CloudAPI CreateApp).
+/// Name of a consumer: 4 to 26 characters, a letter first, unique in the account (CloudAPI
+/// CreateApp). Its own name says enough to people; the digest tells clusters and namespaces apart.
 pub fn consumer_name(cluster: &str, namespace: &str, name: &str) -> String {
     let hash = short_hash(&format!("{cluster}/{namespace}/{name}"));
+    let first_is_letter = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let prefix = if first_is_letter { "" } else { "x" };
     let readable: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .take(17)
+        .take(17 - prefix.len())
         .collect();
-    format!("{readable}_{hash}")
+    format!("{prefix}{readable}_{hash}")
 }
 
 #[cfg(test)]
@@ -94,9 +97,13 @@ mod tests {
                 "{name}"
             );
         }
-        for consumer in ["k", "knative", &long] {
+        for consumer in ["k", "knative", "0day", &long] {
             let name = consumer_name("c1f0", "default", consumer);
             assert!((4..=26).contains(&name.len()), "{name}");
+            assert!(
+                name.starts_with(|c: char| c.is_ascii_alphabetic()),
+                "{name}"
+            );
         }
     }
 

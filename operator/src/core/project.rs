@@ -7,16 +7,17 @@ use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use crds::v1alpha1::{
     ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
     FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanAction,
-    PlanStatus, PlanStep, PublishedApi, Reason, RouteStatus, remove_condition, set_condition,
+    PlanStatus, PlanStep, PublishedApi, Reason, RouteStatus,
 };
 use jiff::Timestamp;
 
+use super::conditions::{Standing, judge};
 use super::exposure::{Exposure, method_str};
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::observed::ServiceState;
 use super::plan::{Action, Step};
-use super::problem::{Problem, Severity};
+use super::problem::Problem;
 use super::validate::Validated;
 
 /// At most this many steps are published by `mode: Plan`.
@@ -229,108 +230,14 @@ fn plan_step(step: &Step) -> PlanStep {
 }
 
 fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
-    let accepted = judge(ConditionType::Accepted, Reason::Accepted, view.problems);
-    let refused = accepted.status != ConditionStatus::True;
-    let (resolved, programmed) = if refused {
-        (
-            unchecked(ConditionType::ResolvedRefs),
-            unchecked(ConditionType::Programmed),
-        )
-    } else {
-        (
-            judge(
-                ConditionType::ResolvedRefs,
-                Reason::ResolvedRefs,
-                view.problems,
-            ),
-            programmed(view),
-        )
+    let standing = Standing {
+        generation: view.generation,
+        now: view.now,
+        problems: view.problems,
+        programmed: programmed(view),
+        note: "",
     };
-    let ready = ready(&[&accepted, &resolved, &programmed]);
-    let is_ready = ready.status == ConditionStatus::True;
-    let stalled = view
-        .problems
-        .iter()
-        .find(|problem| problem.severity == Severity::Terminal);
-    let progressing = ConditionUpdate {
-        type_: ConditionType::Reconciling,
-        ..ready.clone()
-    };
-    let mut set = |update: ConditionUpdate| {
-        set_condition(&mut status.conditions, update, view.generation, view.now);
-    };
-    for update in [accepted, resolved, programmed, ready] {
-        set(update);
-    }
-    if let Some(problem) = stalled {
-        set(ConditionUpdate {
-            type_: ConditionType::Stalled,
-            status: ConditionStatus::True,
-            reason: problem.reason,
-            message: problem.message.clone(),
-        });
-    } else {
-        remove_condition(&mut status.conditions, ConditionType::Stalled);
-    }
-    if is_ready || stalled.is_some() || halted(view) {
-        remove_condition(&mut status.conditions, ConditionType::Reconciling);
-    } else {
-        set_condition(
-            &mut status.conditions,
-            ConditionUpdate {
-                status: ConditionStatus::True,
-                ..progressing
-            },
-            view.generation,
-            view.now,
-        );
-    }
-}
-
-/// Whether a person asked for nothing to be written.
-fn halted(view: &View<'_>) -> bool {
-    view.problems
-        .iter()
-        .any(|problem| problem.severity == Severity::Held)
-}
-
-fn unchecked(type_: ConditionType) -> ConditionUpdate {
-    ConditionUpdate {
-        type_,
-        status: ConditionStatus::Unknown,
-        reason: Reason::Pending,
-        message: "Not checked, since Accepted is not True. What was in place before stays."
-            .to_owned(),
-    }
-}
-
-fn judge(type_: ConditionType, good: Reason, problems: &[Problem]) -> ConditionUpdate {
-    let mut concerned: Vec<&Problem> = problems
-        .iter()
-        .filter(|problem| problem.condition == type_)
-        .collect();
-    concerned.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    match concerned.split_first() {
-        None => ConditionUpdate {
-            type_,
-            status: ConditionStatus::True,
-            reason: good,
-            message: String::new(),
-        },
-        Some((first, rest)) => {
-            let mut message = first.message.clone();
-            for problem in rest {
-                message.push_str(" Also: ");
-                message.push_str(&problem.message);
-            }
-            ConditionUpdate {
-                type_,
-                status: ConditionStatus::False,
-                reason: first.reason,
-                message,
-            }
-        }
-    }
+    standing.write(&mut status.conditions);
 }
 
 fn programmed(view: &View<'_>) -> ConditionUpdate {
@@ -351,30 +258,5 @@ fn programmed(view: &View<'_>) -> ConditionUpdate {
             view.open.len()
         ),
         ..judged
-    }
-}
-
-fn ready(parts: &[&ConditionUpdate]) -> ConditionUpdate {
-    let failing = parts
-        .iter()
-        .find(|part| part.status == ConditionStatus::False)
-        .or_else(|| {
-            parts
-                .iter()
-                .find(|part| part.status != ConditionStatus::True)
-        });
-    match failing {
-        None => ConditionUpdate {
-            type_: ConditionType::Ready,
-            status: ConditionStatus::True,
-            reason: Reason::Ready,
-            message: String::new(),
-        },
-        Some(part) => ConditionUpdate {
-            type_: ConditionType::Ready,
-            status: ConditionStatus::False,
-            reason: part.reason,
-            message: format!("{} is {}: {}", part.type_, part.status, part.message),
-        },
     }
 }

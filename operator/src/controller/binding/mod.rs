@@ -189,7 +189,7 @@ fn held_back(plan: &mut Plan, report: &Report, validated: &Validated) -> Option<
     })
 }
 
-fn retry(trouble: &Trouble) -> Ended {
+pub(super) fn retry(trouble: &Trouble) -> Ended {
     tracing::warn!(reason = %trouble.problem.reason, message = trouble.problem.message, "will be tried again");
     Ended::Retry {
         after: trouble.retry_after,
@@ -197,7 +197,7 @@ fn retry(trouble: &Trouble) -> Ended {
 }
 
 /// How a pass ended, by what stands in the way.
-fn ended(
+pub(super) fn ended(
     problems: &[Problem],
     retry_after: Option<std::time::Duration>,
     next_check: Option<Timestamp>,
