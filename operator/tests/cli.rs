@@ -185,6 +185,29 @@ fn standard_input_json_and_files_may_be_mixed() {
 }
 
 #[test]
+fn a_directory_without_manifests_is_an_error() {
+    let empty = tempfile::tempdir().unwrap();
+    std::fs::write(empty.path().join("readme.md"), "nothing").unwrap();
+    let output = run(&["plan", "-f", empty.path().to_str().unwrap()], "");
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains(".yaml"), "{}", stderr(&output));
+}
+
+/// Whoever reads only the beginning is no error.
+#[test]
+fn a_reader_may_stop_early() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gatewaybinding-operator"))
+        .args(["plan", "-f", "tests/plan/helloworld", "-o", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
+
+#[test]
 fn bad_usage_exits_with_2() {
     for (arguments, mentions) in [
         (&["plan"][..], "--filename"),

@@ -7,7 +7,7 @@ use crds::v1alpha1::{
     ConsumerNamespacesFrom, GatewayConsumer, NamespacedName, ServiceKind, SlbSettings,
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::api::core::v1::ServicePort;
 
 use super::manifests::{Manifests, Name};
 use super::world::World;
@@ -189,21 +189,6 @@ fn consents(
                 class::matches(selector(), &labels)
             }
         }
-}
-
-/// Selector and ports of a Service, without what the API server allots.
-pub(super) fn shape(service: &Service) -> ServiceShape {
-    let spec = service.spec.clone().unwrap_or_default();
-    let ports = spec.ports.unwrap_or_default().into_iter();
-    ServiceShape {
-        selector: spec.selector.unwrap_or_default(),
-        ports: ports
-            .map(|port| ServicePort {
-                node_port: None,
-                ..port
-            })
-            .collect(),
-    }
 }
 
 /// A shape that is not known but for the ports that bindings need.

@@ -30,16 +30,13 @@ pub(super) fn plan(manifests: &Manifests, now: Timestamp) -> Vec<Planned> {
         .iter()
         .filter_map(|binding| binding.validated.as_ref().ok());
     let mut world = World::before(manifests, valid);
+    let peers: Vec<Peer> = bindings
+        .iter()
+        .map(|binding| peers::peer(binding.binding, binding.validated.as_ref()))
+        .collect();
     bindings
         .iter()
-        .map(|binding| {
-            let peers: Vec<Peer> = bindings
-                .iter()
-                .filter(|other| other.class_name() == binding.class_name())
-                .map(|other| peers::peer(other.binding, other.validated.as_ref()))
-                .collect();
-            binding.plan(&peers, manifests, &mut world, now)
-        })
+        .map(|binding| binding.plan(&peers, manifests, &mut world, now))
         .collect()
 }
 
@@ -62,10 +59,6 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn class_name(&self) -> Option<String> {
-        self.class.map(ResourceExt::name_any)
-    }
-
     fn account(&self) -> Account {
         let cloud = self.class.and_then(|class| class.spec.cloud.as_ref());
         cloud.map_or_else(Account::default, |cloud| {
@@ -85,7 +78,7 @@ impl<'a> Judged<'a> {
             namespace: namespace.clone(),
             name: self.binding.name_any(),
         });
-        planned.class = self.class_name();
+        planned.class = self.class.map(ResourceExt::name_any);
         planned.mode = self.binding.spec.mode();
         let validated = match &self.validated {
             Ok(validated) => validated,

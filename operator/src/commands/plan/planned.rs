@@ -71,10 +71,10 @@ impl Planned {
         summary
     }
 
-    /// Whether the binding cannot be what it says until somebody acts: it is rejected, or something
-    /// of it is blocked.
+    /// Whether the binding cannot be what it says until somebody acts: it is rejected, something of
+    /// it is blocked, or another binding holds what it wants.
     pub(super) fn is_stopped(&self) -> bool {
-        self.problems.iter().any(Self::stops)
+        !self.conflicts.is_empty() || self.problems.iter().any(Self::stops)
     }
 
     /// Whether a problem stays until somebody acts.

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use super::given::{self, LATER};
 use super::manifests::{Manifests, Name};
+use crate::controller::service;
 use crate::core::desire::backend_of;
 use crate::core::desired::ServiceShape;
 use crate::core::key::ObjectKey;
@@ -62,7 +63,7 @@ impl World {
             let needed = || given::unknown_shape(ports.get(&place).into_iter().flatten().copied());
             if let Some(service) = manifests.services.get(&place) {
                 let annotations = service.annotations().clone();
-                let state = state(given::shape(service), annotations);
+                let state = state(service::shape(service), annotations);
                 world.services.insert(place.clone(), state);
             } else if gateway.service.create_from.is_none() {
                 let state = state(needed(), BTreeMap::new());
@@ -74,7 +75,7 @@ impl World {
                 let found = manifests.services.get(&name);
                 let source = Source {
                     name: format!("{}/{}", name.0, name.1),
-                    shape: found.map_or_else(needed, given::shape),
+                    shape: found.map_or_else(needed, service::shape),
                     known: found.is_some(),
                 };
                 world.sources.insert(place, source);
