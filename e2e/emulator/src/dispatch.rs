@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::api::{Answer, ApiError, Caller, Params, Product, Request};
 use crate::calls::{Call, is_mutating, main_ids};
-use crate::faults::{Effect, Loss, shorten_lists};
+use crate::faults::{Effect, Loss, Target, shorten_lists};
 use crate::protocol::{
     ActionSchema, Wire, action_schema, authenticate, error_response, ok_response,
 };
@@ -194,7 +194,12 @@ async fn carry_out(
         if let Err(error) = faults.meter(request.product, &request.action) {
             return Ok(Err(error));
         }
-        faults.decide(request.product, &request.action, record.call.mutating)
+        faults.decide(Target {
+            product: request.product,
+            action: &request.action,
+            access_key_id: &request.caller.access_key_id,
+            mutating: record.call.mutating,
+        })
     };
     if !decision.delay.is_zero() {
         tokio::time::sleep(decision.delay).await;

@@ -54,6 +54,9 @@ struct Arguments {
     /// The cluster id that goes into tags and descriptions.
     #[arg(long, default_value = "clusterid")]
     ccm_cluster_id: String,
+    /// Which of the keys it signs with; the first one given without it.
+    #[arg(long, value_name = "ID")]
+    ccm_access_key: Option<String>,
     /// Backend servers of Services that do not say: addresses of pods, or ports of nodes.
     #[arg(long, value_enum, default_value = "eni")]
     ccm_backend: Backend,
@@ -138,6 +141,7 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
         };
         builder = builder.ccm(Options {
             cluster_id: arguments.ccm_cluster_id,
+            access_key_id: arguments.ccm_access_key,
             backends,
             retry_min,
             retry_max: retry_min.saturating_mul(60),

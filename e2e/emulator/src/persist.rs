@@ -85,7 +85,7 @@ pub fn save(path: &Path, world: &World) -> Result<(), PersistError> {
 /// How long changes are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Saves on change until the emulator stops, and then once more.
+/// Saves on change until the emulator stops; the last save is left to the one who stops it.
 pub(crate) async fn keep_saved(state: AppState, path: PathBuf) {
     let stopping = state.stopping().clone();
     while stopping
@@ -98,10 +98,9 @@ pub(crate) async fn keep_saved(state: AppState, path: PathBuf) {
             .await;
         save_now(&state, &path).await;
     }
-    save_now(&state, &path).await;
 }
 
-async fn save_now(state: &AppState, path: &Path) {
+pub(crate) async fn save_now(state: &AppState, path: &Path) {
     let world = state.world().clone();
     let path = path.to_owned();
     match tokio::task::spawn_blocking(move || save(&path, &world)).await {

@@ -4,6 +4,7 @@ mod accept;
 mod builder;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::task::JoinHandle;
 
@@ -11,6 +12,7 @@ pub use builder::{Builder, StartError};
 
 use crate::calls::Call;
 use crate::faults::{Injector, Plan};
+use crate::persist;
 use crate::state::AppState;
 
 /// Entry point: [`Emulator::builder`].
@@ -29,6 +31,7 @@ pub struct Running {
     tls_address: Option<SocketAddr>,
     state: AppState,
     tasks: Vec<JoinHandle<()>>,
+    state_file: Option<PathBuf>,
 }
 
 impl Running {
@@ -79,6 +82,10 @@ impl Running {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the emulator broke off");
             }
+        }
+        // Calls that were under way may have changed something after the last save.
+        if let Some(path) = self.state_file.take() {
+            persist::save_now(&self.state, &path).await;
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Calls of the cloud as CCM makes them: POST, everything in the query string, signature version
 //! 1.0.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -9,6 +11,9 @@ use super::error::SyncError;
 use crate::api::Product;
 use crate::protocol::sign_query;
 use crate::sts::wire_time;
+
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of the cloud.
 #[derive(Clone)]
@@ -61,10 +66,12 @@ impl Cloud {
             &self.params(product, action, args),
             &self.config.access_key_secret,
         );
+        let url = format!("{}/?{query}", self.config.url);
         let request = self
             .http
-            .post(format!("{}/?{query}", self.config.url))
-            .header("x-acs-action", action);
+            .post(url)
+            .header("x-acs-action", action)
+            .timeout(PATIENCE);
         let transport =
             |error: reqwest::Error| SyncError::Transport(error.without_url().to_string());
         let response = request.send().await.map_err(transport)?;

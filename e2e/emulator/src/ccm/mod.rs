@@ -49,6 +49,9 @@ pub struct Options {
     /// What it writes into tags and descriptions as the id of the cluster; CCM's own default is
     /// `clusterid`.
     pub cluster_id: String,
+    /// Which of the emulator's keys it signs with; the first one given without it. A key of its own
+    /// tells its calls from those of others in the call log and in fault rules.
+    pub access_key_id: Option<String>,
     /// Backend servers of Services without the annotation `service.beta.kubernetes.io/backend-type`.
     pub backends: BackendMode,
     /// The wait after the first failure of a Service; it doubles up to [`Options::retry_max`].
@@ -63,6 +66,7 @@ impl Options {
         Self {
             client,
             cluster_id: "clusterid".to_owned(),
+            access_key_id: None,
             backends: BackendMode::default(),
             retry_min: Duration::from_secs(5),
             retry_max: Duration::from_secs(300),

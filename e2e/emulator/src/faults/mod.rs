@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 pub use lists::shorten_lists;
-pub use plan::{Effect, Loss, Plan, Quota, Rule};
+pub use plan::{Effect, Loss, Plan, Quota, Rule, Target};
 
 use crate::api::{ApiError, Product};
 use quota::Meter;
@@ -70,13 +70,13 @@ impl Injector {
     }
 
     /// Decides about one call. Delays add up; of the other effects the first rule that fires counts.
-    pub fn decide(&mut self, product: Product, action: &str, mutating: bool) -> Decision {
+    pub fn decide(&mut self, call: Target<'_>) -> Decision {
         let mut decision = Decision::default();
         for (rule, count) in self.plan.rules.iter().zip(&mut self.counts) {
             if decision.effect.is_some() && !matches!(rule.effect, Effect::Delay { .. }) {
                 continue;
             }
-            if !rule.matches(product, action, mutating) || !count.fires(rule, &mut self.random) {
+            if !rule.matches(call) || !count.fires(rule, &mut self.random) {
                 continue;
             }
             match &rule.effect {
@@ -117,11 +117,18 @@ mod tests {
         Injector::new(Plan::parse(plan.as_bytes()).expect("a valid plan"))
     }
 
+    fn call(action: &str) -> Target<'_> {
+        let mutating = action.starts_with("Create");
+        Target {
+            product: Product::CloudApi,
+            action,
+            access_key_id: "k1",
+            mutating,
+        }
+    }
+
     fn hit(injector: &mut Injector, action: &str) -> bool {
-        injector
-            .decide(Product::CloudApi, action, action.starts_with("Create"))
-            .effect
-            .is_some()
+        injector.decide(call(action)).effect.is_some()
     }
 
     #[test]
@@ -147,6 +154,14 @@ mod tests {
     }
 
     #[test]
+    fn rules_can_ask_for_a_key() {
+        let mut own = injector(r#"{"rules":[{"accessKeyId":"k1","effect":{"type":"hang"}}]}"#);
+        assert!(hit(&mut own, "CreateApi"));
+        let mut other = injector(r#"{"rules":[{"accessKeyId":"k2","effect":{"type":"hang"}}]}"#);
+        assert!(!hit(&mut other, "CreateApi"));
+    }
+
+    #[test]
     fn chance_repeats_with_the_seed() {
         let plan = r#"{"seed":7,"rules":[{"probability":0.5,"effect":{"type":"throttle"}}]}"#;
         let run = || {
@@ -165,7 +180,7 @@ mod tests {
         let mut injector = injector(
             r#"{"rules":[{"effect":{"type":"throttle"}},{"effect":{"type":"delay","ms":5}},{"effect":{"type":"delay","ms":6}}]}"#,
         );
-        let decision = injector.decide(Product::Slb, "CreateLoadBalancer", true);
+        let decision = injector.decide(call("CreateApi"));
         assert_eq!(decision.delay, Duration::from_millis(11));
         assert_eq!(
             decision.effect,

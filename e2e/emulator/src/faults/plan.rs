@@ -38,6 +38,9 @@ pub struct Rule {
     /// Only this action; a trailing `*` matches any ending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// Only calls signed with this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
     /// Only actions that change something.
     #[serde(default)]
     pub mutating_only: bool,
@@ -124,6 +127,19 @@ fn unavailable() -> u16 {
     503
 }
 
+/// What of a call the rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The product.
+    pub product: Product,
+    /// The action.
+    pub action: &'a str,
+    /// The key that signed it.
+    pub access_key_id: &'a str,
+    /// Whether it changes something.
+    pub mutating: bool,
+}
+
 impl Plan {
     /// Reads and checks a plan.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
@@ -162,7 +178,13 @@ impl Rule {
         }
     }
 
-    pub(super) fn matches(&self, product: Product, action: &str, mutating: bool) -> bool {
+    pub(super) fn matches(&self, call: Target<'_>) -> bool {
+        let Target {
+            product,
+            action,
+            access_key_id,
+            mutating,
+        } = call;
         let action_matches = match self.action.as_deref() {
             None => true,
             Some(pattern) => match pattern.strip_suffix('*') {
@@ -172,6 +194,10 @@ impl Rule {
         };
         action_matches
             && self.product.is_none_or(|own| own == product)
+            && self
+                .access_key_id
+                .as_deref()
+                .is_none_or(|own| own == access_key_id)
             && (mutating || !self.mutating_only)
     }
 }

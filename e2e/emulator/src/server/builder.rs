@@ -1,6 +1,5 @@
 //! What an emulator is started with.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ pub struct Builder {
     tls: Option<(SocketAddr, Arc<rustls::ServerConfig>)>,
     region: String,
     account_id: String,
-    access_keys: BTreeMap<String, String>,
+    access_keys: Vec<(String, String)>,
     state_file: Option<PathBuf>,
     sells_pay_by_spec: bool,
     ccm: Option<ccm::Options>,
@@ -43,9 +42,9 @@ pub enum StartError {
     State(#[from] PersistError),
     /// The stand-in for the cloud controller manager has no key to sign with.
     #[error(
-        "the stand-in for the cloud controller manager signs with the first access key, but there is none: give one"
+        "the stand-in for the cloud controller manager has no access key {0}: give one with its secret"
     )]
-    NoKey,
+    NoKey(String),
     /// The client for requests to backends could not be made.
     #[error("no client for requests to backends: {0}")]
     Client(#[from] reqwest::Error),
@@ -58,7 +57,7 @@ impl Default for Builder {
             tls: None,
             region: "cn-hangzhou".to_owned(),
             account_id: "1234567890123456".to_owned(),
-            access_keys: BTreeMap::new(),
+            access_keys: Vec::new(),
             state_file: None,
             sells_pay_by_spec: false,
             ccm: None,
@@ -98,7 +97,7 @@ impl Builder {
     /// A long-lived key; may be called several times.
     #[must_use]
     pub fn access_key(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.access_keys.insert(id.into(), secret.into());
+        self.access_keys.push((id.into(), secret.into()));
         self
     }
 
@@ -117,8 +116,8 @@ impl Builder {
         self
     }
 
-    /// Plays the cloud controller manager of a cluster too. It signs with the first of the keys, so
-    /// there must be one.
+    /// Plays the cloud controller manager of a cluster too. It signs with one of the keys, so there
+    /// must be one.
     #[must_use]
     pub fn ccm(mut self, options: ccm::Options) -> Self {
         self.ccm = Some(options);
@@ -128,9 +127,11 @@ impl Builder {
     /// Binds, loads and serves.
     pub async fn start(self) -> Result<Running, StartError> {
         let (listener, address) = bind(self.listen).await?;
-        if self.ccm.is_some() && self.access_keys.is_empty() {
-            return Err(StartError::NoKey);
-        }
+        let ccm_key = self
+            .ccm
+            .as_ref()
+            .map(|options| self.ccm_key(options))
+            .transpose()?;
         let tls = match &self.tls {
             Some((address, config)) => {
                 Some((bind(*address).await?, TlsAcceptor::from(config.clone())))
@@ -148,8 +149,8 @@ impl Builder {
             )));
         }
         tasks.push(tokio::spawn(crate::slb::keep_probing(state.clone())));
-        if let Some(options) = self.ccm.clone() {
-            let config = self.cloud_config(address, &state)?;
+        if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {
+            let config = self.cloud_config(address, &state, key);
             let stopping = state.stopping().clone();
             tasks.push(tokio::spawn(ccm::run(
                 options,
@@ -158,7 +159,7 @@ impl Builder {
                 stopping,
             )));
         }
-        if let Some(path) = self.state_file {
+        if let Some(path) = self.state_file.clone() {
             tasks.push(tokio::spawn(persist::keep_saved(state.clone(), path)));
         }
         Ok(Running {
@@ -166,18 +167,26 @@ impl Builder {
             tls_address,
             state,
             tasks,
+            state_file: self.state_file,
         })
+    }
+
+    fn ccm_key(&self, options: &ccm::Options) -> Result<(String, String), StartError> {
+        let mut keys = self.access_keys.iter();
+        let key = match &options.access_key_id {
+            Some(wanted) => keys.find(|(id, _)| id == wanted),
+            None => keys.next(),
+        };
+        key.cloned()
+            .ok_or_else(|| StartError::NoKey(options.access_key_id.clone().unwrap_or_default()))
     }
 
     fn cloud_config(
         &self,
         address: SocketAddr,
         state: &AppState,
-    ) -> Result<ccm::CloudConfig, StartError> {
-        let (id, secret) = self
-            .access_keys
-            .first_key_value()
-            .ok_or(StartError::NoKey)?;
+        key: (String, String),
+    ) -> ccm::CloudConfig {
         let world = state.world();
         let vpc_id = world.vpc.vpcs.keys().next().cloned().unwrap_or_default();
         let inside = world
@@ -185,14 +194,14 @@ impl Builder {
             .vswitches
             .values()
             .filter(|vswitch| vswitch.vpc_id == vpc_id);
-        Ok(ccm::CloudConfig {
+        ccm::CloudConfig {
             url: format!("http://{address}"),
             region: self.region.clone(),
-            access_key_id: id.clone(),
-            access_key_secret: secret.clone(),
+            access_key_id: key.0,
+            access_key_secret: key.1,
             vswitch_ids: inside.map(|vswitch| vswitch.id.clone()).collect(),
             vpc_id,
-        })
+        }
     }
 
     fn state(&self) -> Result<AppState, StartError> {
@@ -210,7 +219,7 @@ impl Builder {
             world,
             http,
             Config {
-                access_keys: self.access_keys.clone(),
+                access_keys: self.access_keys.iter().cloned().collect(),
             },
         ))
     }
