@@ -77,7 +77,7 @@ async fn publish(world: &World, balancer: &str, host: &str) -> (String, String) 
     api(
         world,
         "ModifyApiGroupNetworkPolicy",
-        &[("GroupId", &group), ("InternetEnable", "true")],
+        &[("GroupId", &group), ("InnerDomainEnable", "true")],
     )
     .await;
     let details = api(world, "DescribeApiGroup", &[("GroupId", &group)]).await;

@@ -36,7 +36,7 @@ const NOT_SHOWN: [&str; 3] = [
 
 /// Switches of `ModifyApiGroupNetworkPolicy` besides the public domain.
 const SWITCHES: [&str; 4] = [
-    "InnerDomainEnable",
+    "InternetEnable",
     "InternetIPV6Enable",
     "VpcIntranetEnable",
     "VpcSlbIntranetEnable",
@@ -74,7 +74,7 @@ fn create(world: &mut World, request: &Request) -> Answer {
         passthrough_headers: String::new(),
         user_log_config: String::new(),
         settings: BTreeMap::new(),
-        internet_enabled: false,
+        test_domain_enabled: false,
         network: BTreeMap::new(),
         tags,
         created: request.now,
@@ -163,7 +163,7 @@ fn describe(world: &World, request: &Request) -> Answer {
         "CustomDomains": { "DomainItem": domains::items(group) },
         "PassthroughHeaders": group.passthrough_headers,
         "UserLogConfig": group.user_log_config,
-        "DisableInnerDomain": !group.internet_enabled,
+        "DisableInnerDomain": !group.test_domain_enabled,
         "Status": "NORMAL",
         "VpcDomain": "",
         "VpcSlbIntranetDomain": "",
@@ -254,7 +254,8 @@ fn delete(world: &mut World, params: &Params) -> Answer {
 
 fn network_policy(world: &mut World, request: &Request) -> Answer {
     let params = &request.params;
-    let internet = params.bool("InternetEnable")?;
+    // The vendor's documentation of DescribeApiGroup reads this switch back as `DisableInnerDomain`.
+    let test_domain = params.bool("InnerDomainEnable")?;
     let mut switches = BTreeMap::new();
     for name in SWITCHES {
         if let Some(flag) = params.bool(name)? {
@@ -265,7 +266,7 @@ fn network_policy(world: &mut World, request: &Request) -> Answer {
         switches.insert("HttpsPolicy".to_owned(), policy.to_owned());
     }
     let group = world.cloudapi.group_mut(params.required("GroupId")?)?;
-    group.internet_enabled = internet.unwrap_or(group.internet_enabled);
+    group.test_domain_enabled = test_domain.unwrap_or(group.test_domain_enabled);
     group.network.extend(switches);
     group.modified = request.now;
     Ok(done())
@@ -331,7 +332,7 @@ mod tests {
         assert_eq!(shown["InstanceId"], "api-shared-vpc-001");
         cloud.ok(
             "ModifyApiGroupNetworkPolicy",
-            &[("GroupId", &id), ("InternetEnable", "True")],
+            &[("GroupId", &id), ("InnerDomainEnable", "True")],
         );
         assert_eq!(
             cloud.ok("DescribeApiGroup", &[("GroupId", &id)])["DisableInnerDomain"],

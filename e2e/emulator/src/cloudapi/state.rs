@@ -127,7 +127,7 @@ pub struct Group {
     /// Other settings of `ModifyApiGroup`, by parameter name, as sent.
     pub settings: BTreeMap<String, String>,
     /// Whether the public second-level domain answers.
-    pub internet_enabled: bool,
+    pub test_domain_enabled: bool,
     /// The other switches of `ModifyApiGroupNetworkPolicy`, by parameter name.
     pub network: BTreeMap<String, String>,
     /// Tags.

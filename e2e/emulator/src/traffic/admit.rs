@@ -90,7 +90,8 @@ fn check_domain(
     if !entrance.public {
         return Ok(());
     }
-    if !entrance.group.internet_enabled {
+    let internet = entrance.group.network.get("InternetEnable");
+    if !entrance.group.test_domain_enabled || internet.is_some_and(|on| on == "false") {
         return Err(Failure::internet_disabled());
     }
     match runtime.test_domain_call(&entrance.group.id, now) > TEST_CALLS {

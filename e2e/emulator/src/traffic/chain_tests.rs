@@ -130,7 +130,7 @@ async fn the_domain_must_be_bound_and_switched_on() {
     );
     chain.cloud.ok(
         "ModifyApiGroupNetworkPolicy",
-        &[("GroupId", &group), ("InternetEnable", "false")],
+        &[("GroupId", &group), ("InnerDomainEnable", "false")],
     );
     assert_eq!(chain.send(chain.get("/")).await.code, "A403IN");
 }

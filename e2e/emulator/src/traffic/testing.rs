@@ -53,7 +53,7 @@ impl Chain {
         let (group, api) = cloud.published();
         cloud.ok(
             "ModifyApiGroupNetworkPolicy",
-            &[("GroupId", &group), ("InternetEnable", "true")],
+            &[("GroupId", &group), ("InnerDomainEnable", "true")],
         );
         let app = cloud.app("knative");
         let code = Cloud::text(

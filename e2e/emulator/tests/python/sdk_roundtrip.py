@@ -278,7 +278,7 @@ class Roundtrip:
         code = {"Authorization": "APPCODE sdk-code"}
         expect("before the domain is switched on", self.get("/", **code)[:2], (403, "A403IN"))
         self.gateway.modify_api_group_network_policy(
-            api.ModifyApiGroupNetworkPolicyRequest(group_id=self.group_id, internet_enable=True)
+            api.ModifyApiGroupNetworkPolicyRequest(group_id=self.group_id, inner_domain_enable=True)
         )
         expect("before the listener runs", self.get("/", **code)[:2], (504, "D504CO"))
         self.start_listener()
