@@ -125,7 +125,13 @@ async fn run(
 
 async fn start(folder: &Folder, terminal: &mut Terminal) -> anyhow::Result<World> {
     terminal.step("building the operator and the emulator");
-    let binaries = binaries::ensure(|line| terminal.detail(line)).await?;
+    let binaries = binaries::ensure(|line| {
+        // What went wrong, if something does, is in the error.
+        if line.trim_start().starts_with("Compiling") {
+            terminal.detail(line);
+        }
+    })
+    .await?;
     let options = WorldOptions {
         folder: Some(folder.path().to_owned()),
         emulator_program: Some(binaries.emulator.clone()),
