@@ -80,6 +80,30 @@ pub struct RunArgs {
     pub lease: LeaseArgs,
 }
 
+impl RunArgs {
+    /// The defaults, for the cluster of a kubeconfig.
+    #[must_use]
+    pub fn default_for(kubeconfig: &std::path::Path) -> Self {
+        Self {
+            kubeconfig: Some(kubeconfig.to_owned()),
+            namespace: String::new(),
+            shard: String::new(),
+            cloud_endpoint: None,
+            metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            drift_interval: Duration::from_secs(600),
+            concurrency: NonZeroU16::MIN,
+            shutdown_grace: Duration::from_secs(25),
+            log_format: LogFormat::default(),
+            lease: LeaseArgs {
+                identity: None,
+                lease_duration: Duration::from_secs(15),
+                lease_renew_deadline: Duration::from_secs(10),
+                lease_renew_interval: Duration::from_secs(2),
+            },
+        }
+    }
+}
+
 /// Flags of leader election.
 #[derive(Clone, Debug, Args)]
 pub struct LeaseArgs {
@@ -114,6 +138,11 @@ pub struct PlanArgs {
     /// Compare with the cluster of this kubeconfig; without it, plan offline.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+
+    /// With --kubeconfig: one endpoint for all products of the cloud, instead of their own. For
+    /// tests.
+    #[arg(long, value_name = "URL", value_parser = endpoint, requires = "kubeconfig")]
+    pub cloud_endpoint: Option<String>,
 
     /// How to print the plan.
     #[arg(short, long, value_enum, default_value_t)]

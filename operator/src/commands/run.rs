@@ -68,7 +68,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn client(args: &RunArgs) -> anyhow::Result<kube::Client> {
+/// A client of the cluster that the arguments name.
+pub(super) async fn client(args: &RunArgs) -> anyhow::Result<kube::Client> {
     let config = match &args.kubeconfig {
         Some(path) => {
             let file = || format!("kubeconfig {}", path.display());

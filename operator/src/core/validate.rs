@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use super::exposure::{self, Exposure};
 use super::merge;
 use super::problem::Problem;
-use super::{class, slb};
+use super::{class, names, slb};
 
 /// A binding as it is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +60,15 @@ impl Gateway {
     }
 }
 
-/// The owner of a binding's unshared objects, as markers and the field `created-for` spell it.
+/// The owner of a binding's unshared objects, as markers and the field `created-for` spell it: at
+/// most 128 characters, the longest value of a tag.
 pub fn owner(binding: &NamespacedName) -> String {
-    format!("GatewayBinding/{binding}")
+    let owner = format!("GatewayBinding/{binding}");
+    if owner.len() <= 128 {
+        return owner;
+    }
+    let hash = names::short_hash(&owner);
+    format!("{}-{hash}", owner.chars().take(119).collect::<String>())
 }
 
 /// The owner of what the bindings of a class share.

@@ -1,5 +1,6 @@
 //! `plan`: prints what would be done for manifests, and does nothing.
 
+mod cluster;
 mod explain;
 mod fields;
 mod given;
@@ -13,16 +14,14 @@ mod schema;
 mod text;
 mod world;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use jiff::Timestamp;
 
-use self::manifests::Manifests;
 use self::planned::Planned;
 use self::read::ManifestError;
-use crate::args::{PlanArgs, PlanFormat};
+use crate::args::{PlanArgs, PlanFormat, RunArgs};
 use crate::chain::chain;
 
 /// All bindings are planned.
@@ -40,9 +39,9 @@ enum PlanError {
     #[error("there is no GatewayBinding in the files. Name a file that has one with -f.")]
     NoBinding,
     #[error(
-        "planning against a cluster is not available in this build. Leave --kubeconfig out to plan as if nothing existed yet."
+        "the cluster cannot be read. Leave --kubeconfig out to plan as if nothing existed yet."
     )]
-    NoCluster,
+    Cluster(#[source] anyhow::Error),
     #[error("the plan cannot be written")]
     Output(#[source] anyhow::Error),
 }
@@ -78,10 +77,13 @@ async fn execute(args: &PlanArgs) -> Result<u8, PlanError> {
     if manifests.bindings.is_empty() {
         return Err(PlanError::NoBinding);
     }
-    let now = Timestamp::now();
     let plans = match &args.kubeconfig {
-        Some(kubeconfig) => against_cluster(&manifests, kubeconfig, now).await?,
-        None => offline::plan(&manifests, now),
+        Some(kubeconfig) => {
+            let mut run = RunArgs::default_for(kubeconfig);
+            run.cloud_endpoint.clone_from(&args.cloud_endpoint);
+            cluster::plan(&manifests, run).await?
+        }
+        None => offline::plan(&manifests, Timestamp::now()),
     };
     let text = match args.output {
         PlanFormat::Text => {
@@ -95,13 +97,4 @@ async fn execute(args: &PlanArgs) -> Result<u8, PlanError> {
     super::print(&text).map_err(PlanError::Output)?;
     let stopped = plans.iter().any(Planned::is_stopped);
     Ok(if stopped { STOPPED } else { PLANNED })
-}
-
-/// Plans against what a cluster and the cloud accounts of its classes have.
-async fn against_cluster(
-    _manifests: &Manifests,
-    _kubeconfig: &Path,
-    _now: Timestamp,
-) -> Result<Vec<Planned>, PlanError> {
-    Err(PlanError::NoCluster)
 }

@@ -10,7 +10,7 @@ mod work;
 use std::sync::Arc;
 
 use crds::keys;
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, Mode, Reason};
+use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -98,6 +98,65 @@ async fn pass(
     }
     decide_and_act(&mut report, &validated, account, context).await;
     report.publish(context).await
+}
+
+/// What a pass would come to.
+pub struct Preview {
+    /// The class, once known.
+    pub class: Option<String>,
+    /// The binding as it is meant, if it is valid.
+    pub validated: Option<Validated>,
+    /// What would be done.
+    pub plan: Plan,
+    /// Fields that other bindings hold.
+    pub conflicts: Vec<FieldConflict>,
+    /// What stands in the way.
+    pub problems: Vec<Problem>,
+}
+
+/// A pass over one binding up to its plan, without a write.
+pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview {
+    let mut report = Report::new(binding.clone());
+    let mut plan = Plan::default();
+    let classes = context.stores.classes.state();
+    let labels = context.namespace_labels(&binding.namespace().unwrap_or_default());
+    let class = class::resolve(&binding, classes.iter().map(AsRef::as_ref));
+    report.class = class.as_ref().ok().map(|class| class.name_any());
+    let validated = class.and_then(|class| Ok((class, validate(&binding, class, &labels)?)));
+    match validated {
+        Err(problem) => report.problems.push(problem),
+        Ok((class, validated)) => {
+            let account = match context.clouds.of(class).await {
+                Ok(account) => Some(account),
+                Err(trouble) => {
+                    report.trouble(trouble);
+                    None
+                }
+            };
+            let mut work = Work {
+                validated: &validated,
+                account: account.as_deref(),
+                context,
+                refresh: false,
+            };
+            work.look(&mut report).await;
+            plan = work.plan(&report);
+            report.problems.append(&mut plan.problems);
+            report.validated = Some(validated);
+        }
+    }
+    Preview {
+        class: report.class,
+        validated: report.validated,
+        plan,
+        // They are told as conflicts, so not as problems once more.
+        problems: report
+            .problems
+            .into_iter()
+            .filter(|problem| problem.reason != Reason::Conflict)
+            .collect(),
+        conflicts: report.conflicts,
+    }
 }
 
 /// Plans against what is there and does it, until nothing is left to do or something stands in

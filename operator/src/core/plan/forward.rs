@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{
-    ApiSpec, BackendSpec, ConsumerId, Environment, GrantKey, GroupSpec, Inventory, Marker,
+    Api, ApiSpec, BackendSpec, ConsumerId, Environment, GrantKey, GroupSpec, Inventory, Marker,
     PolicySpec,
 };
 use crds::v1alpha1::Reason;
@@ -259,18 +259,7 @@ impl Forward<'_, '_> {
         let present = self.present(api);
         let Some(found) = inventory.api(&present.group, &present.name) else {
             if let Some(other) = inventory.api_at(&api.group, spec.method, &spec.path) {
-                let what = format!(
-                    "API \"{}\" with the same path and method in group \"{}\"",
-                    other.name, api.group
-                );
-                // An API of another binding of ours: that binding's keys decide, and it was told.
-                if !is_ours(other.marker.as_ref(), self.world.cluster) {
-                    self.owned(
-                        &what,
-                        other.marker.as_ref(),
-                        "Use another path, or delete that API in the console.",
-                    );
-                }
+                self.path_taken(api, other);
                 return;
             }
             let group = ObjectKey::Group {
@@ -298,6 +287,30 @@ impl Forward<'_, '_> {
             if !changes.is_empty() {
                 self.step(key, Operation::UpdateApi(spec.clone()), changes);
             }
+        }
+    }
+
+    /// The path and method that an API wants are those of another one.
+    fn path_taken(&mut self, api: &ApiKey, other: &Api) {
+        let what = format!(
+            "API \"{}\" with the same path and method in group \"{}\"",
+            other.name, api.group
+        );
+        let ours = other
+            .marker
+            .as_ref()
+            .filter(|marker| marker.cluster == self.world.cluster);
+        match ours {
+            None => {
+                let remedy = "Use another path, or delete that API in the console.";
+                self.owned(&what, other.marker.as_ref(), remedy);
+            }
+            // One of our own makes room within this plan or is gone after it.
+            Some(marker) if marker.owner == self.world.owner => {}
+            Some(marker) => self.plan.problems.push(Problem::waiting(
+                Reason::PathConflict,
+                format!("{what} belongs to {}. It may be on its way out; if not, use another path, or delete that API in the console.", marker.owner),
+            )),
         }
     }
 
