@@ -242,21 +242,25 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
 
 fn programmed(view: &View<'_>) -> ConditionUpdate {
     let judged = judge(ConditionType::Programmed, Reason::Programmed, view.problems);
-    if judged.status == ConditionStatus::False || view.open.is_empty() {
+    if judged.status == ConditionStatus::False {
         return judged;
     }
-    let first = view
-        .open
-        .first()
-        .map(|step| step.key.to_string())
-        .unwrap_or_default();
+    let message = match (view.open, view.missing) {
+        ([], []) => return judged,
+        ([], missing) => {
+            let keys: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            format!("not there yet: {}.", keys.join(", "))
+        }
+        ([first, ..], _) => format!(
+            "{} steps are still to be done, the next one on {}.",
+            view.open.len(),
+            first.key
+        ),
+    };
     ConditionUpdate {
         status: ConditionStatus::False,
         reason: Reason::Pending,
-        message: format!(
-            "{} steps are still to be done, the next one on {first}.",
-            view.open.len()
-        ),
+        message,
         ..judged
     }
 }

@@ -19,6 +19,7 @@ use crate::controller::cloud::{Trouble, kube_message};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::core::desire::Wanted;
+use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::observed::ServiceState;
@@ -191,6 +192,7 @@ impl Report {
             (Some(validated), Some(inventory)) => sub_domain(validated, inventory),
             _ => None,
         };
+        let missing = self.missing();
         let view = View {
             generation: self.binding.metadata.generation,
             now: Timestamp::now(),
@@ -199,6 +201,7 @@ impl Report {
             validated: self.validated.as_ref(),
             problems: &self.problems,
             open: &self.remaining,
+            missing: &missing,
             publish_plan: self.publish_plan,
             ids: &self.ids,
             service: self.service.as_ref(),
@@ -215,6 +218,22 @@ impl Report {
             }
         }
         ended(&self.problems, self.retry_after, self.wanted.next_check)
+    }
+
+    /// What is wanted and not there although no step is left that could bring it.
+    fn missing(&self) -> Vec<ObjectKey> {
+        let applied = |key| {
+            let entry = self.ledger.entries.get(key);
+            entry.is_some_and(|entry| entry.applied.is_some())
+        };
+        let items = self.wanted.items.iter();
+        items
+            .filter(|item| match item.desired {
+                Desired::Undecided => !applied(&item.key),
+                _ => needs_id(&item.key) && !self.ids.contains_key(&item.key),
+            })
+            .map(|item| item.key.clone())
+            .collect()
     }
 
     fn tell(&self, new: &GatewayBindingStatus, context: &Context) {
