@@ -39,6 +39,8 @@ pub struct View<'a> {
     pub problems: &'a [Problem],
     /// Steps that are planned and were not done.
     pub open: &'a [Step],
+    /// What is wanted and not there, without a step that could bring it yet.
+    pub missing: &'a [ObjectKey],
     /// Whether `open` is published (`mode: Plan`).
     pub publish_plan: bool,
     /// Ids of what is there.
