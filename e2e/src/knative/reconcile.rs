@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Service, jiff::Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::{ListParams, Patch, PatchParams},
     runtime::controller::Action,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -146,8 +146,9 @@ impl Pass<'_> {
             .await
             .map_err(|error| self.failed::<Revision>("get", &name, error))?;
         if found.is_none() {
-            let created = revisions.create(&PostParams::default(), &wanted).await;
-            created.map_err(|error| self.failed::<Revision>("create", &name, error))?;
+            // Not by POST: the API server holds those up for two seconds where the kind was only
+            // just defined.
+            self.apply(&wanted).await?;
         }
         Ok(())
     }
