@@ -10,6 +10,7 @@
 
 pub mod class;
 pub mod conditions;
+pub mod consumer;
 pub mod desire;
 pub mod desired;
 pub mod diff;

@@ -149,10 +149,12 @@ impl Claims {
 
     /// The consumers in the cloud.
     pub fn apps(&self) -> impl Iterator<Item = (&AppKey, &LedgerEntry)> {
-        self.entries.iter().filter_map(|(claim, entry)| match claim {
-            Claim::App(app) => Some((app, entry)),
-            Claim::Secret { .. } => None,
-        })
+        self.entries
+            .iter()
+            .filter_map(|(claim, entry)| match claim {
+                Claim::App(app) => Some((app, entry)),
+                Claim::Secret { .. } => None,
+            })
     }
 
     /// The names of the Secrets.

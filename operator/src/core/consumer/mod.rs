@@ -90,8 +90,7 @@ mod tests {
     fn its_own_namespace_and_those_it_names_are_let_in() {
         let shop = BTreeMap::from([("tenant".to_owned(), "shop".to_owned())]);
         let none = BTreeMap::new();
-        let selector =
-            json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "shop"}}});
+        let selector = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "shop"}}});
         let malformed = json!({"from": "Selector", "selector": {"matchExpressions": [{"key": "tenant", "operator": "Resembles"}]}});
         for (allowed, namespace, labels, expected) in [
             (Value::Null, "partners", &none, true),
