@@ -22,7 +22,7 @@ use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
 use queue::Ended;
-use stores::{Writers, all, keep, keep_with, knative_route};
+use stores::{Seen, Writers, all, keep, keep_with, knative_route};
 use triggers::Triggers;
 
 /// Starts all watches and controllers as supervised tasks.
@@ -79,9 +79,15 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             let triggers = triggers.clone();
             let api = $api;
             let writer = writers.$writer;
+            let listed = writers.listed.clone();
             let stop = runtime.shutdown.clone();
             supervisor.spawn(Stage::Work, concat!("watch of ", $name), async move {
-                let watching = keep(api, writer, Some(gate), move |seen| triggers.$see(seen));
+                let watching = keep(api, writer, Some(gate), move |seen| {
+                    if matches!(seen, Seen::Listed) {
+                        listed.done($name);
+                    }
+                    triggers.$see(seen);
+                });
                 stop.run_until_cancelled(watching).await;
                 Ok::<_, Infallible>(())
             });
@@ -93,12 +99,17 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
     watch!("Services", services, all(client), service);
     watch!("Namespaces", namespaces, all(client), namespace);
 
-    // Knative may come later or never: nothing waits for its Routes.
+    // Knative may come later or never: nothing waits for its Routes if the kind is not there.
     let routes = Api::all_with(client.clone(), &knative_route());
     let triggers = triggers.clone();
     let stop = runtime.shutdown.clone();
     supervisor.spawn(Stage::Work, "watch of Knative Routes", async move {
-        let mut tell = move |seen: stores::Seen<'_, _>| triggers.route(seen);
+        let mut tell = move |seen: Seen<'_, _>| {
+            if matches!(seen, Seen::Listed | Seen::NoSuchKind) {
+                writers.listed.done("Knative Routes");
+            }
+            triggers.route(seen);
+        };
         let watching = keep_with(routes, writers.routes, None, &mut tell);
         stop.run_until_cancelled(watching).await;
         Ok::<_, Infallible>(())

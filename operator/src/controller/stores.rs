@@ -1,5 +1,6 @@
 //! What the controllers know of the cluster: one watch and one in-memory store for each kind.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
@@ -12,6 +13,7 @@ use kube::runtime::{WatchStreamExt, reflector::store::Writer};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use tokio::sync::watch;
 
 use crate::health::Gate;
 
@@ -30,17 +32,43 @@ pub struct Stores {
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// Every Knative Route, for its host. Empty where Knative is not installed.
     pub routes: Store<DynamicObject>,
+    listed: watch::Receiver<BTreeSet<&'static str>>,
 }
 
 impl Stores {
-    /// Waits until every store but that of Knative's Routes holds its whole list once.
+    /// Waits until every store holds its whole list once, or its kind is known to be missing.
+    ///
+    /// Not by the stores' own `wait_until_ready`, which has been seen to sleep for ever where
+    /// several tasks wait for one store.
     pub async fn ready(&self) {
-        // An error means that the watch has ended, and with it the process.
-        let _ = self.bindings.wait_until_ready().await;
-        let _ = self.classes.wait_until_ready().await;
-        let _ = self.consumers.wait_until_ready().await;
-        let _ = self.services.wait_until_ready().await;
-        let _ = self.namespaces.wait_until_ready().await;
+        let mut listed = self.listed.clone();
+        // An error means that the watches have ended, and with them the process.
+        let _ = listed
+            .wait_for(|listed| AWAITED.iter().all(|kind| listed.contains(kind)))
+            .await;
+    }
+}
+
+/// The watches that controllers wait for.
+pub const AWAITED: [&str; 6] = [
+    "GatewayBindings",
+    "GatewayBindingClasses",
+    "GatewayConsumers",
+    "Services",
+    "Namespaces",
+    "Knative Routes",
+];
+
+/// Tells that a store holds its whole list.
+#[derive(Clone)]
+pub struct Listed(watch::Sender<BTreeSet<&'static str>>);
+
+impl Listed {
+    /// The list of this kind is whole.
+    pub fn done(&self, kind: &'static str) {
+        self.0.send_modify(|listed| {
+            listed.insert(kind);
+        });
     }
 }
 
@@ -58,6 +86,8 @@ pub struct Writers {
     pub namespaces: Writer<PartialObjectMeta<Namespace>>,
     /// See [`Stores::routes`].
     pub routes: Writer<DynamicObject>,
+    /// For [`Stores::ready`].
+    pub listed: Listed,
 }
 
 /// The kind whose host name a binding exposes.
@@ -76,6 +106,7 @@ pub fn stores() -> (Stores, Writers) {
     let (services, services_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
     let routes_writer = Writer::new(knative_route());
+    let (listed, listed_reader) = watch::channel(BTreeSet::new());
     let stores = Stores {
         bindings,
         classes,
@@ -83,6 +114,7 @@ pub fn stores() -> (Stores, Writers) {
         services,
         namespaces,
         routes: routes_writer.as_reader(),
+        listed: listed_reader,
     };
     let writers = Writers {
         bindings: bindings_writer,
@@ -91,6 +123,7 @@ pub fn stores() -> (Stores, Writers) {
         services: services_writer,
         namespaces: namespaces_writer,
         routes: routes_writer,
+        listed: Listed(listed),
     };
     (stores, writers)
 }
@@ -104,6 +137,8 @@ pub enum Seen<'a, K> {
     Changed(&'a K),
     /// An object is gone.
     Gone(&'a K),
+    /// The cluster does not have the kind: Knative may not be installed.
+    NoSuchKind,
 }
 
 /// Keeps a store up to date for ever and tells what was seen, after the store has it.
@@ -144,6 +179,11 @@ pub async fn keep_with<K>(
             Ok(Event::Apply(object)) => tell(Seen::Changed(&object)),
             Ok(Event::Delete(object)) => tell(Seen::Gone(&object)),
             Ok(Event::Init | Event::InitApply(_)) => {}
+            Err(watcher::Error::InitialListFailed(kube::Error::Api(status)))
+                if status.is_not_found() =>
+            {
+                tell(Seen::NoSuchKind);
+            }
             // The watcher tries again by itself, with backoff.
             Err(error) => tracing::debug!(%error, "watch interrupted"),
         }

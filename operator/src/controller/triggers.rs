@@ -42,6 +42,7 @@ impl Triggers {
     /// A binding was seen.
     pub fn binding(&self, seen: Seen<'_, GatewayBinding>) {
         match seen {
+            Seen::NoSuchKind => {}
             Seen::Listed => {
                 self.bindings_where(|_| true);
                 self.all_consumers();
@@ -67,6 +68,7 @@ impl Triggers {
     /// A class was seen.
     pub fn class(&self, seen: Seen<'_, GatewayBindingClass>) {
         let class = match seen {
+            Seen::NoSuchKind => return,
             Seen::Listed => {
                 self.all_classes();
                 self.bindings_where(|_| true);
@@ -96,6 +98,7 @@ impl Triggers {
     /// A consumer was seen.
     pub fn consumer(&self, seen: Seen<'_, GatewayConsumer>) {
         match seen {
+            Seen::NoSuchKind => {}
             Seen::Listed => {
                 self.all_consumers();
                 self.bindings_where(|_| true);
@@ -118,6 +121,7 @@ impl Triggers {
     /// itself.
     pub fn service(&self, seen: Seen<'_, Service>) {
         let service = match seen {
+            Seen::NoSuchKind => return,
             Seen::Listed => return self.bindings_where(|_| true),
             Seen::Changed(service) | Seen::Gone(service) => service,
         };
@@ -141,6 +145,7 @@ impl Triggers {
     /// A namespace was seen: its labels decide what its bindings may use.
     pub fn namespace(&self, seen: Seen<'_, PartialObjectMeta<Namespace>>) {
         match seen {
+            Seen::NoSuchKind => {}
             Seen::Listed => self.bindings_where(|_| true),
             Seen::Changed(namespace) => {
                 if self.is_news(namespace) {
@@ -155,6 +160,7 @@ impl Triggers {
     /// A Knative Route was seen.
     pub fn route(&self, seen: Seen<'_, DynamicObject>) {
         match seen {
+            Seen::NoSuchKind => {}
             Seen::Listed => self.bindings_where(|_| true),
             Seen::Changed(route) | Seen::Gone(route) => self.bindings_where(|binding| {
                 binding.namespace() == route.namespace()

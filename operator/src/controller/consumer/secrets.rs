@@ -1,0 +1,304 @@
+//! The Secrets of a consumer. They are read when they are needed and never kept; one that the
+//! operator did not make is never written.
+
+use std::collections::BTreeMap;
+
+use cloud_adapter::gateway::model::Credential;
+use crds::keys::{self, consumer_secret};
+use crds::v1alpha1::{ConsumerCredential, CredentialType, GatewayConsumer, Reason};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::context::Context;
+use crate::core::consumer;
+use crate::core::consumer::credentials::{Entry, Gap, SecretState};
+use crate::core::problem::Problem;
+
+/// The Secrets of one consumer.
+pub(super) struct Secrets<'a> {
+    context: &'a Context,
+    consumer: &'a GatewayConsumer,
+    api: Api<Secret>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Created,
+    Filled,
+}
+
+impl<'a> Secrets<'a> {
+    /// Of this consumer.
+    pub(super) fn new(context: &'a Context, consumer: &'a GatewayConsumer) -> Self {
+        let namespace = consumer.namespace().unwrap_or_default();
+        Self {
+            context,
+            consumer,
+            api: Api::namespaced(context.runtime.client.clone(), &namespace),
+        }
+    }
+
+    /// The states of the Secrets, by name of the credential, and a text that changes whenever one
+    /// of them does.
+    pub(super) async fn states(&self) -> (BTreeMap<String, SecretState>, String) {
+        let mut read: BTreeMap<&str, Result<Option<Secret>, Problem>> = BTreeMap::new();
+        let credentials = &self.consumer.spec.credentials;
+        for credential in credentials {
+            let name = credential.secret_ref.name.as_str();
+            if !read.contains_key(name) {
+                read.insert(name, self.get(name).await);
+            }
+        }
+        let states = credentials.iter().map(|credential| {
+            let state = match read.get(credential.secret_ref.name.as_str()) {
+                Some(Ok(Some(secret))) => self.state(credential, secret),
+                Some(Err(problem)) => SecretState::Unreadable(problem.clone()),
+                Some(Ok(None)) | None => SecretState::Absent,
+            };
+            (credential.name.clone(), state)
+        });
+        let versions: Vec<String> = read
+            .values()
+            .map(|secret| match secret {
+                Ok(Some(secret)) => version(secret),
+                Ok(None) => "absent".to_owned(),
+                Err(_) => "unreadable".to_owned(),
+            })
+            .collect();
+        (states.collect(), versions.join(","))
+    }
+
+    fn state(&self, credential: &ConsumerCredential, secret: &Secret) -> SecretState {
+        if credential.type_ == CredentialType::Generated && !self.is_ours(secret) {
+            return SecretState::Foreign;
+        }
+        let entry = |key: &str| {
+            let data = secret.data.as_ref();
+            let bytes = data.and_then(|data| data.get(key));
+            Entry::read(bytes.map(|bytes| bytes.0.as_slice()))
+        };
+        SecretState::Present {
+            api_key: entry(credential.api_key_entry()),
+            key_id: entry(credential.key_id_entry()),
+            key_secret: entry(credential.key_secret_entry()),
+        }
+    }
+
+    /// Writes what a Secret of ours lacks: the Secret itself, or entries. What is there stays.
+    pub(super) async fn write(
+        &self,
+        name: &str,
+        parts: &[(Gap, Credential)],
+    ) -> Result<Written, Trouble> {
+        let entries = lacking(parts);
+        self.ensure_leading()?;
+        match self.get(name).await? {
+            None => self.create(name, entries).await.map(|()| Written::Created),
+            Some(secret) if self.is_ours(&secret) => {
+                let filled = self.fill(&secret, entries).await;
+                filled.map(|()| Written::Filled)
+            }
+            Some(_) => Err(Trouble::from(not_ours(name))),
+        }
+    }
+
+    async fn create(
+        &self,
+        name: &str,
+        entries: BTreeMap<&'static str, String>,
+    ) -> Result<(), Trouble> {
+        let data = entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes())));
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                labels: Some(label(keys::MANAGED_BY, keys::FIELD_MANAGER)),
+                annotations: Some(label(keys::CREATED_FOR, &self.owner())),
+                owner_references: Some(vec![self.owner_reference()]),
+                ..ObjectMeta::default()
+            },
+            type_: Some("Opaque".to_owned()),
+            data: Some(data.collect()),
+            ..Secret::default()
+        };
+        let params = PostParams {
+            field_manager: Some(keys::FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match self.api.create(&params, &secret).await {
+            Ok(_) => Ok(()),
+            // Looked at again by the next pass, and judged as it then is.
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                Err(Trouble::from(Problem::retry(
+                    Reason::Pending,
+                    format!("Secret \"{name}\" has just been made by somebody else."),
+                )))
+            }
+            Err(error) => Err(Trouble::from(failed(name, &error))),
+        }
+    }
+
+    /// Adds entries. The resource version makes it fail where somebody wrote meanwhile.
+    async fn fill(
+        &self,
+        secret: &Secret,
+        entries: BTreeMap<&'static str, String>,
+    ) -> Result<(), Trouble> {
+        let name = secret.name_any();
+        let data: BTreeMap<&str, ByteString> = entries
+            .into_iter()
+            .filter(|(key, _)| !has(secret, key))
+            .map(|(key, value)| (key, ByteString(value.into_bytes())))
+            .collect();
+        let patch = json!({
+            "metadata": {"uid": secret.uid(), "resourceVersion": secret.resource_version()},
+            "data": data,
+        });
+        let params = PatchParams {
+            field_manager: Some(keys::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let written = self.api.patch(&name, &params, &Patch::Merge(patch)).await;
+        written
+            .map(drop)
+            .map_err(|error| Trouble::from(failed(&name, &error)))
+    }
+
+    /// Deletes a Secret if the operator made it for this consumer; returns whether it did.
+    pub(super) async fn delete(&self, name: &str) -> Result<bool, Trouble> {
+        let Some(secret) = self.get(name).await? else {
+            return Ok(false);
+        };
+        if !self.is_ours(&secret) || secret.metadata.deletion_timestamp.is_some() {
+            return Ok(false);
+        }
+        self.ensure_leading()?;
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: secret.uid(),
+                resource_version: None,
+            }),
+            ..DeleteParams::default()
+        };
+        match self.api.delete(name, &params).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+            Err(error) => Err(Trouble::from(failed(name, &error))),
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Secret>, Problem> {
+        let found = self.api.get_opt(name).await;
+        found.map_err(|error| failed(name, &error))
+    }
+
+    fn ensure_leading(&self) -> Result<(), Trouble> {
+        let leading = self.context.runtime.leadership.ensure_leading();
+        leading.map_err(|error| Trouble::from(Problem::retry(Reason::Pending, error.to_string())))
+    }
+
+    fn owner(&self) -> String {
+        consumer::owner(&consumer::name_of(self.consumer))
+    }
+
+    fn is_ours(&self, secret: &Secret) -> bool {
+        is_ours(secret, &self.owner())
+    }
+
+    /// Blocks nothing: that would take the permission to update finalizers.
+    fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: GatewayConsumer::api_version(&()).into_owned(),
+            kind: GatewayConsumer::kind(&()).into_owned(),
+            name: self.consumer.name_any(),
+            uid: self.consumer.uid().unwrap_or_default(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }
+    }
+}
+
+fn is_ours(secret: &Secret, owner: &str) -> bool {
+    let says = |map: &BTreeMap<String, String>, key: &str, value: &str| {
+        map.get(key).is_some_and(|found| found == value)
+    };
+    says(secret.labels(), keys::MANAGED_BY, keys::FIELD_MANAGER)
+        && says(secret.annotations(), keys::CREATED_FOR, owner)
+}
+
+/// UID and resource version: a Secret that was made anew is another one.
+fn version(secret: &Secret) -> String {
+    format!(
+        "{}/{}",
+        secret.uid().unwrap_or_default(),
+        secret.resource_version().unwrap_or_default()
+    )
+}
+
+/// Whether an entry is there and not blank.
+fn has(secret: &Secret, key: &str) -> bool {
+    let data = secret.data.as_ref();
+    let bytes = data.and_then(|data| data.get(key));
+    !matches!(
+        Entry::read(bytes.map(|bytes| bytes.0.as_slice())),
+        Entry::Missing
+    )
+}
+
+/// The entries that gaps are closed with; halves of key pairs that are there are not among them.
+fn lacking(parts: &[(Gap, Credential)]) -> BTreeMap<&'static str, String> {
+    let mut entries = BTreeMap::new();
+    for (gap, credential) in parts {
+        match credential {
+            Credential::ApiKey(key) => {
+                entries.insert(consumer_secret::API_KEY, key.expose_secret().to_owned());
+            }
+            Credential::KeyPair { id, secret } => {
+                if gap.key_id.is_none() {
+                    entries.insert(consumer_secret::KEY_ID, id.clone());
+                }
+                if gap.key_secret.is_none() {
+                    let secret = secret.expose_secret().to_owned();
+                    entries.insert(consumer_secret::KEY_SECRET, secret);
+                }
+            }
+        }
+    }
+    entries
+}
+
+fn label(key: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(key.to_owned(), value.to_owned())])
+}
+
+fn not_ours(name: &str) -> Problem {
+    Problem::unresolved(
+        Reason::SecretNotOwned,
+        format!(
+            "Secret \"{name}\" exists and was not made by the operator for this consumer, so it is not written. Name another one in secretRef, or delete it, or take its content with type: Imported."
+        ),
+    )
+}
+
+fn failed(name: &str, error: &kube::Error) -> Problem {
+    let reason = match error {
+        kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
+        _ => Reason::InternalError,
+    };
+    let problem = Problem::retry(reason, format!("Secret \"{name}\": {}", kube_message(error)));
+    Problem {
+        condition: crds::v1alpha1::ConditionType::ResolvedRefs,
+        ..problem
+    }
+}
+
+#[cfg(test)]
+mod tests;
