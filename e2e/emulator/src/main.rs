@@ -38,15 +38,11 @@ struct Arguments {
     /// Sell load balancers by specification, which the vendor no longer does.
     #[arg(long)]
     sell_pay_by_spec: bool,
-    /// Listen for TLS here too; needs --tls-cert and --tls-key. The bound address is the second
-    /// line on stdout.
-    #[arg(long, value_name = "ADDRESS", requires_all = ["tls_cert", "tls_key"])]
-    tls_listen: Option<SocketAddr>,
-    /// The certificate chain for TLS, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_listen")]
+    /// The certificate chain for clients that begin with TLS, PEM; self-signed without it.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_listen")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Play the cloud controller manager of the cluster in this kubeconfig.
     #[arg(long, value_name = "FILE")]
@@ -105,9 +101,6 @@ async fn main() -> anyhow::Result<()> {
     let running = builder(Arguments::parse()).await?.start().await?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", running.address())?;
-    if let Some(address) = running.tls_address() {
-        writeln!(stdout, "{address}")?;
-    }
     stdout.flush()?;
     wait_for_signal().await?;
     running.stop().await;
@@ -126,12 +119,8 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
     if let Some(path) = arguments.state {
         builder = builder.state_file(path);
     }
-    if let (Some(address), Some(cert), Some(key)) = (
-        arguments.tls_listen,
-        &arguments.tls_cert,
-        &arguments.tls_key,
-    ) {
-        builder = builder.tls(address, tls_config(cert, key)?);
+    if let (Some(cert), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        builder = builder.tls(tls_config(cert, key)?);
     }
     if let Some(path) = arguments.ccm_kubeconfig {
         let retry_min = Duration::from_millis(arguments.ccm_retry);

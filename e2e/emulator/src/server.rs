@@ -28,7 +28,6 @@ impl Emulator {
 /// A running emulator. It stops when this is dropped; [`Running::stop`] also waits for it.
 pub struct Running {
     address: SocketAddr,
-    tls_address: Option<SocketAddr>,
     state: AppState,
     tasks: Vec<JoinHandle<()>>,
     state_file: Option<PathBuf>,
@@ -43,11 +42,6 @@ impl Running {
     /// `http://…`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The address it listens on for TLS, if it was given a certificate.
-    pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls_address
     }
 
     /// The state behind it, for looking into and for fixtures.

@@ -77,21 +77,19 @@ async fn it_serves_both_ways_and_saves_its_state_at_the_end() {
         "testid:testsecret",
         "--state",
         &state,
-        "--tls-listen",
-        "127.0.0.1:0",
         "--tls-cert",
         &cert,
         "--tls-key",
         &key,
     ]);
-    let (plain, secure) = (line(&mut lines).await, line(&mut lines).await);
+    let address = line(&mut lines).await;
     let http = reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([trusted])
         .build()
         .expect("a client");
     let client = Client {
-        url: format!("http://{plain}"),
+        url: format!("http://{address}"),
         key: common::KEY.to_owned(),
         secret: SECRET.to_owned(),
         token: None,
@@ -103,7 +101,7 @@ async fn it_serves_both_ways_and_saves_its_state_at_the_end() {
         .slb_ok("CreateLoadBalancer", &[("LoadBalancerName", "kept")])
         .await;
     let over_tls = Client {
-        url: format!("https://{secure}"),
+        url: format!("https://{address}"),
         ..client
     };
     assert_eq!(

@@ -1,8 +1,10 @@
 //! Connections, with or without TLS, and where their requests go.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use hyper::body::Incoming;
@@ -23,14 +25,14 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// How long open connections may finish when the emulator stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Serves until the emulator stops.
-pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state: AppState) {
+/// Serves until the emulator stops: HTTP, and TLS for clients that begin with it.
+pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, state: AppState) {
     let stopping = state.stopping().clone();
     let connections = TaskTracker::new();
     while let Some(accepted) = stopping.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, tls.clone(), state.clone()));
+            Ok((stream, peer)) => {
+                connections.spawn(connection(stream, peer, tls.clone(), state.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -48,23 +50,29 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, state: AppState) {
+async fn connection(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, state: AppState) {
     // Small answers leave at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    match tls {
-        None => http(stream, state, false).await,
-        Some(acceptor) => match acceptor.accept(stream).await {
-            Ok(stream) => http(stream, state, true).await,
-            Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
-        },
+    match traffic::tls::accept(stream, &tls).await {
+        Ok((stream, secure)) => http(stream, peer, state, secure).await,
+        Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
     }
 }
 
-async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, state: AppState, secure: bool) {
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    state: AppState,
+    secure: bool,
+) {
     let stopping = state.stopping().clone();
-    let service = service_fn(|request| route(state.clone(), request, secure));
+    let service = service_fn(|mut request: http::Request<Incoming>| {
+        // The front door tells callers apart by their address.
+        request.extensions_mut().insert(ConnectInfo(peer));
+        route(state.clone(), request, secure)
+    });
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);

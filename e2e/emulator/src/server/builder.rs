@@ -11,13 +11,17 @@ use super::{Running, accept};
 use crate::ccm;
 use crate::persist::{self, PersistError};
 use crate::state::{AppState, Config};
+use crate::traffic::tls;
 use crate::world::World;
+
+/// Names of API groups' public test domains.
+const FRONT_DOOR: &str = "*.alicloudapi.com";
 
 /// Settings of an emulator; see [`crate::Emulator::builder`].
 #[derive(Clone)]
 pub struct Builder {
     listen: SocketAddr,
-    tls: Option<(SocketAddr, Arc<rustls::ServerConfig>)>,
+    tls: Option<Arc<rustls::ServerConfig>>,
     region: String,
     account_id: String,
     access_keys: Vec<(String, String)>,
@@ -45,6 +49,9 @@ pub enum StartError {
         "the stand-in for the cloud controller manager has no access key {0}: give one with its secret"
     )]
     NoKey(String),
+    /// The certificate for the front door could not be made.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
     /// The client for requests to backends could not be made.
     #[error("no client for requests to backends: {0}")]
     Client(#[from] reqwest::Error),
@@ -73,10 +80,11 @@ impl Builder {
         self
     }
 
-    /// Where to listen for TLS as well, with which certificate.
+    /// The certificate for clients that begin with TLS, which they do on the same port; a fresh
+    /// self-signed one without it.
     #[must_use]
-    pub fn tls(mut self, address: SocketAddr, config: Arc<rustls::ServerConfig>) -> Self {
-        self.tls = Some((address, config));
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls = Some(config);
         self
     }
 
@@ -133,21 +141,16 @@ impl Builder {
             .map(|options| self.ccm_key(options))
             .transpose()?;
         let tls = match &self.tls {
-            Some((address, config)) => {
-                Some((bind(*address).await?, TlsAcceptor::from(config.clone())))
-            }
-            None => None,
+            Some(config) => config.clone(),
+            None => tls::self_signed([FRONT_DOOR, "localhost"].map(str::to_owned))?,
         };
         let state = self.state()?;
-        let tls_address = tls.as_ref().map(|((_, address), _)| *address);
-        let mut tasks = vec![tokio::spawn(accept::serve(listener, None, state.clone()))];
-        if let Some(((listener, _), acceptor)) = tls {
-            tasks.push(tokio::spawn(accept::serve(
-                listener,
-                Some(acceptor),
-                state.clone(),
-            )));
-        }
+        let acceptor = TlsAcceptor::from(tls);
+        let mut tasks = vec![tokio::spawn(accept::serve(
+            listener,
+            acceptor,
+            state.clone(),
+        ))];
         tasks.push(tokio::spawn(crate::slb::keep_probing(state.clone())));
         if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {
             let config = self.cloud_config(address, &state, key);
@@ -164,7 +167,6 @@ impl Builder {
         }
         Ok(Running {
             address,
-            tls_address,
             state,
             tasks,
             state_file: self.state_file,
