@@ -3,6 +3,7 @@
 pub mod binding;
 pub mod class;
 pub mod cloud;
+pub mod consumer;
 pub mod context;
 pub mod latest;
 pub mod queue;
@@ -29,9 +30,9 @@ use triggers::Triggers;
 pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (stores, writers) = stores::stores();
     let (bindings, binding_requests) = unbounded_channel();
-    let (consumers, _consumer_requests) = unbounded_channel();
+    let (consumers, consumer_requests) = unbounded_channel();
     let (classes, class_requests) = unbounded_channel();
-    let triggers = Triggers::new(stores.clone(), bindings, consumers, classes);
+    let triggers = Triggers::new(stores.clone(), bindings, consumers.clone(), classes);
     watch(&runtime, writers, &triggers, supervisor);
 
     let context = Arc::new(Context::new(runtime, stores.clone()));
@@ -43,6 +44,10 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         binding::reconcile,
         supervisor,
     );
+    consumer::watch_secrets(&context, consumers, supervisor);
+    let queue = (stores.consumers, consumer_requests);
+    let reconcile = consumer::reconciler();
+    control(consumer::KIND, &context, queue, reconcile, supervisor);
     let queue = (stores.classes, class_requests);
     control(class::KIND, &context, queue, class::reconcile, supervisor);
 }

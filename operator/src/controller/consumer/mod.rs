@@ -13,50 +13,31 @@ mod site;
 mod watch;
 mod work;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use crds::keys;
 use crds::v1alpha1::GatewayConsumer;
+use futures::future::BoxFuture;
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::binding::retry;
 use super::context::Context;
-use super::queue::{self, Ended};
+use super::queue::Ended;
 use crate::core::consumer;
-use crate::supervise::{Stage, Supervisor};
 use audits::Audits;
 use report::Report;
+pub use watch::spawn as watch_secrets;
 use work::Work;
 
 /// Kind in metrics, backoff and events.
 pub const KIND: &str = "GatewayConsumer";
 
-/// Starts the controller and the watch of Secrets that consumers name. `sender` is the other end
-/// of `requests`.
-pub fn spawn(
-    context: &Arc<Context>,
-    sender: UnboundedSender<ObjectRef<GatewayConsumer>>,
-    requests: UnboundedReceiver<ObjectRef<GatewayConsumer>>,
-    supervisor: &mut Supervisor,
-) {
-    watch::spawn(context, sender, supervisor);
-    let context = context.clone();
-    supervisor.spawn(Stage::Work, "GatewayConsumer controller", async move {
-        let runtime = &context.runtime;
-        tokio::select! {
-            () = runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
-            () = runtime.leadership.until_leader() => {}
-        }
-        context.stores.ready().await;
-        let store = context.stores.consumers.clone();
-        let audits = Arc::new(Audits::default());
-        let reconcile = move |consumer, context| reconcile(consumer, context, audits.clone());
-        queue::run(KIND, context.clone(), store, requests, reconcile).await;
-        Ok(())
-    });
+/// The reconciler of consumers, with what it remembers from pass to pass.
+pub fn reconciler()
+-> impl Fn(Arc<GatewayConsumer>, Arc<Context>) -> BoxFuture<'static, Ended> + Clone + Send + 'static
+{
+    let audits = Arc::new(Audits::default());
+    move |consumer, context| Box::pin(reconcile(consumer, context, audits.clone()))
 }
 
 /// One pass over one consumer.

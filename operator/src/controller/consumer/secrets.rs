@@ -10,21 +10,21 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::controller::cloud::{Trouble, kube_message};
-use crate::controller::context::Context;
 use crate::core::consumer;
 use crate::core::consumer::credentials::{Entry, Gap, SecretState};
 use crate::core::problem::Problem;
+use crate::leader::Leadership;
 
 /// The Secrets of one consumer.
 pub(super) struct Secrets<'a> {
-    context: &'a Context,
     consumer: &'a GatewayConsumer,
     api: Api<Secret>,
+    leadership: Leadership,
 }
 
 /// What was written.
@@ -36,12 +36,16 @@ pub(super) enum Written {
 
 impl<'a> Secrets<'a> {
     /// Of this consumer.
-    pub(super) fn new(context: &'a Context, consumer: &'a GatewayConsumer) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        leadership: &Leadership,
+        consumer: &'a GatewayConsumer,
+    ) -> Self {
         let namespace = consumer.namespace().unwrap_or_default();
         Self {
-            context,
             consumer,
-            api: Api::namespaced(context.runtime.client.clone(), &namespace),
+            api: Api::namespaced(client.clone(), &namespace),
+            leadership: leadership.clone(),
         }
     }
 
@@ -201,7 +205,7 @@ impl<'a> Secrets<'a> {
     }
 
     fn ensure_leading(&self) -> Result<(), Trouble> {
-        let leading = self.context.runtime.leadership.ensure_leading();
+        let leading = self.leadership.ensure_leading();
         leading.map_err(|error| Trouble::from(Problem::retry(Reason::Pending, error.to_string())))
     }
 
@@ -293,7 +297,10 @@ fn failed(name: &str, error: &kube::Error) -> Problem {
         kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
         _ => Reason::InternalError,
     };
-    let problem = Problem::retry(reason, format!("Secret \"{name}\": {}", kube_message(error)));
+    let problem = Problem::retry(
+        reason,
+        format!("Secret \"{name}\": {}", kube_message(error)),
+    );
     Problem {
         condition: crds::v1alpha1::ConditionType::ResolvedRefs,
         ..problem

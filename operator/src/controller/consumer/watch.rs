@@ -9,15 +9,15 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::{self, Event, metadata_watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::controller::context::Context;
 use crate::supervise::{Stage, Supervisor};
 
-/// Has consumers looked at when a Secret that they name changes.
-pub(super) fn spawn(
+/// Has consumers looked at when a Secret that they name changes: they go into `sender`'s queue.
+pub fn spawn(
     context: &Arc<Context>,
     sender: UnboundedSender<ObjectRef<GatewayConsumer>>,
     supervisor: &mut Supervisor,
@@ -25,8 +25,8 @@ pub(super) fn spawn(
     let gate = context.runtime.readiness.gate("watch of Secrets");
     let context = context.clone();
     supervisor.spawn(Stage::Work, "watch of Secrets", async move {
-        let secrets: Api<Secret> = Api::all(context.runtime.client.clone());
-        let stream = metadata_watcher(secrets, watcher::Config::default()).default_backoff();
+        let secrets: Api<PartialObjectMeta<Secret>> = Api::all(context.runtime.client.clone());
+        let stream = watcher(secrets, watcher::Config::default()).default_backoff();
         let watching = async {
             let mut stream = std::pin::pin!(stream);
             while let Some(event) = stream.next().await {

@@ -157,6 +157,12 @@ impl Outlook {
         self.unclear.insert(slot.kind);
     }
 
+    /// A value could not be written into its Secret, so it does not count.
+    pub fn withdraw(&mut self, slot: &Slot) {
+        self.values.retain(|(of, _)| of != slot);
+        self.unclear.insert(slot.kind);
+    }
+
     /// Every value, also of those that have reached their end.
     pub fn known(&self) -> impl Iterator<Item = &Credential> {
         let values = self.values.iter().map(|(_, value)| value);

@@ -184,7 +184,7 @@ fn a_lost_secret_is_taken_from_the_cloud_where_it_can_be_told_and_made_otherwise
     let kept = || ("kept", state("", "k", "k"));
     let both = || Some(vec![pair("k", "k"), pair("l", "l")]);
     let (take, make, later) = ("l:l", "make", "later");
-    let cases: Vec<(&str, Vec<(&str, SecretState)>, Found, &str)> = vec![
+    let cases = [
         (
             "the only one left is it",
             vec![kept()],

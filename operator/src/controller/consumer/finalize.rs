@@ -1,0 +1,256 @@
+//! The end of a consumer: it goes from every account that its ledger names, then its Secrets go.
+
+use std::sync::Arc;
+
+use crds::keys;
+use crds::v1alpha1::{
+    ConditionStatus, ConditionType, ConditionUpdate, GatewayConsumer, Reason, remove_condition,
+    set_condition,
+};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::audits::Audits;
+use super::report::write_status;
+use super::secrets::Secrets;
+use super::site::Site;
+use super::{KIND, reach};
+use crate::backoff::ObjectKey as BackoffKey;
+use crate::controller::binding::retry;
+use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::context::Context;
+use crate::controller::queue::Ended;
+use crate::core::consumer::claims::{Claim, Claims};
+use crate::core::consumer::places::Intent;
+use crate::core::problem::{Problem, Severity};
+use crate::events::{Happening, Severity as EventSeverity};
+
+/// Removes what a consumer claimed, then lets it go. Detached, it goes at once; its generated
+/// Secrets follow it all the same, since they belong to it, but what the cloud has stays.
+pub(super) async fn finalize(
+    consumer: Arc<GatewayConsumer>,
+    context: &Context,
+    audits: &Audits,
+) -> Ended {
+    let has_finalizer = consumer
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == keys::FINALIZER);
+    if !has_finalizer {
+        return Ended::Done;
+    }
+    let annotation = consumer.annotations().get(keys::DETACH);
+    let mut claims = Claims::of(&consumer);
+    if annotation.is_some_and(|value| value == "true") {
+        return let_go(&consumer, context, audits).await;
+    }
+    let mut removed = Vec::new();
+    let result = remove(&consumer, &mut claims, &mut removed, context).await;
+    tell(&consumer, &removed, context);
+    match result {
+        Ok(()) => let_go(&consumer, context, audits).await,
+        Err(trouble) => {
+            let problem = blocked(&trouble.problem, &claims);
+            show(&consumer, &claims, &problem, context).await;
+            if problem.severity == Severity::Terminal {
+                return Ended::Stuck;
+            }
+            retry(&trouble)
+        }
+    }
+}
+
+/// Removes all it can; the first thing that stands in the way does not keep the rest in place.
+async fn remove(
+    consumer: &GatewayConsumer,
+    claims: &mut Claims,
+    removed: &mut Vec<String>,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let mut first = None;
+    let apps: Vec<_> = claims.apps().map(|(app, _)| app.clone()).collect();
+    for app in apps {
+        let claim = Claim::App(app.clone());
+        let gone = match reach::way_to(&app, consumer, context).await {
+            Ok(way) => Site::new(consumer, app, Intent::Leave, way).remove().await,
+            Err(trouble) => Err(trouble),
+        };
+        match gone {
+            Ok(was_there) => release(claims, &claim, was_there, removed, context),
+            Err(trouble) => first = first.or(Some(trouble)),
+        }
+    }
+    // The Secrets last: while a caller may still call, its credential is to be found.
+    if let Some(trouble) = first {
+        return Err(trouble);
+    }
+    let secrets = Secrets::new(
+        &context.runtime.client,
+        &context.runtime.leadership,
+        consumer,
+    );
+    let names: Vec<String> = claims.secrets().map(str::to_owned).collect();
+    for name in names {
+        let deleted = secrets.delete(&name).await?;
+        let namespace = consumer.namespace().unwrap_or_default();
+        let claim = Claim::Secret { namespace, name };
+        release(claims, &claim, deleted, removed, context);
+    }
+    Ok(())
+}
+
+fn release(
+    claims: &mut Claims,
+    claim: &Claim,
+    was_there: bool,
+    removed: &mut Vec<String>,
+    context: &Context,
+) {
+    claims.release(claim);
+    if was_there {
+        tracing::info!(object = %claim, action = "delete", "done");
+        context.runtime.metrics.plan_step("delete", claim.kind());
+        removed.push(format!("delete {claim}"));
+    }
+}
+
+fn tell(consumer: &GatewayConsumer, removed: &[String], context: &Context) {
+    if removed.is_empty() {
+        return;
+    }
+    let happening = Happening {
+        severity: EventSeverity::Normal,
+        reason: "Applied".to_owned(),
+        action: "Apply".to_owned(),
+        note: removed.join(", "),
+    };
+    let regarding = consumer.object_ref(&());
+    context.runtime.events.publish(&regarding, happening);
+}
+
+fn blocked(problem: &Problem, claims: &Claims) -> Problem {
+    let left: Vec<String> = claims.entries.keys().map(ToString::to_string).collect();
+    Problem {
+        reason: Reason::DeletionBlocked,
+        message: format!(
+            "{} What is left: {}. To let the consumer go and leave the cloud as it is, annotate it with {}: \"true\".",
+            problem.message,
+            left.join(", "),
+            keys::DETACH
+        ),
+        ..problem.clone()
+    }
+}
+
+/// Shows what is left and why.
+async fn show(consumer: &GatewayConsumer, claims: &Claims, problem: &Problem, context: &Context) {
+    let mut status = consumer.status.clone().unwrap_or_default();
+    status.ledger = claims.write();
+    let left = |account: &str, region: &str| {
+        let mut apps = claims.apps();
+        apps.any(|(app, _)| app.location.account == account && app.location.region == region)
+    };
+    status
+        .accounts
+        .retain(|account| left(&account.account, &account.region));
+    let (shown, hidden) = if problem.severity == Severity::Terminal {
+        (ConditionType::Stalled, ConditionType::Reconciling)
+    } else {
+        (ConditionType::Reconciling, ConditionType::Stalled)
+    };
+    for (type_, state) in [
+        (ConditionType::Ready, ConditionStatus::False),
+        (shown, ConditionStatus::True),
+    ] {
+        let update = ConditionUpdate {
+            type_,
+            status: state,
+            reason: problem.reason,
+            message: problem.message.clone(),
+        };
+        let generation = consumer.metadata.generation;
+        set_condition(&mut status.conditions, update, generation, Timestamp::now());
+    }
+    remove_condition(&mut status.conditions, hidden);
+    let before = consumer.status.as_ref();
+    let conditions = before.map(|status| status.conditions.clone());
+    let regarding = consumer.object_ref(&());
+    let events = &context.runtime.events;
+    events.transitions(
+        &regarding,
+        &conditions.unwrap_or_default(),
+        &status.conditions,
+    );
+    if before != Some(&status)
+        && let Err(trouble) = write_status(consumer, &status, context).await
+    {
+        tracing::warn!(message = trouble.problem.message, "status not written");
+    }
+}
+
+async fn let_go(consumer: &GatewayConsumer, context: &Context, audits: &Audits) -> Ended {
+    let finalizers: Vec<&String> = consumer
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != keys::FINALIZER)
+        .collect();
+    match patch_finalizers(consumer, &finalizers, context).await {
+        Ok(()) => {
+            if let Some(uid) = consumer.uid() {
+                context.consumers.forget(&uid);
+                context.runtime.events.forget(&uid);
+                audits.forget_all(&uid);
+            }
+            let key = BackoffKey::of(KIND, consumer);
+            context.runtime.metrics.object_gone(&key);
+            Ended::Done
+        }
+        Err(trouble) => retry(&trouble),
+    }
+}
+
+/// Adds our finalizer, before anything is claimed.
+pub(super) async fn add_finalizer(
+    consumer: &GatewayConsumer,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let ours = keys::FINALIZER.to_owned();
+    let finalizers: Vec<&String> = consumer.finalizers().iter().chain([&ours]).collect();
+    patch_finalizers(consumer, &finalizers, context).await
+}
+
+/// Writes the finalizers. The resource version makes it fail rather than undo what somebody else
+/// wrote meanwhile.
+async fn patch_finalizers(
+    consumer: &GatewayConsumer,
+    finalizers: &[&String],
+    context: &Context,
+) -> Result<(), Trouble> {
+    let namespace = consumer.namespace().unwrap_or_default();
+    let name = consumer.name_any();
+    let failed = |why: String| {
+        Trouble::from(Problem::retry(
+            Reason::InternalError,
+            format!("finalizer of GatewayConsumer {namespace}/{name}: {why}"),
+        ))
+    };
+    let leading = context.runtime.leadership.ensure_leading();
+    leading.map_err(|error| failed(error.to_string()))?;
+    let api: Api<GatewayConsumer> = Api::namespaced(context.runtime.client.clone(), &namespace);
+    let patch = json!({
+        "metadata": {"finalizers": finalizers, "resourceVersion": consumer.resource_version()},
+    });
+    match api
+        .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+    {
+        Ok(written) => {
+            context.consumers.wrote(written);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(failed(kube_message(&error))),
+    }
+}

@@ -1,0 +1,175 @@
+//! What a pass over a consumer has come to, and its way into status, events and metrics.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::keys;
+use crds::v1alpha1::{GatewayConsumer, GatewayConsumerStatus, Reason};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::KIND;
+use super::site::Site;
+use crate::backoff::ObjectKey as BackoffKey;
+use crate::controller::binding::ended;
+use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::context::Context;
+use crate::controller::queue::Ended;
+use crate::core::consumer::claims::{Claim, Claims};
+use crate::core::consumer::credentials::Slot;
+use crate::core::consumer::status::{View, status};
+use crate::core::problem::Problem;
+use crate::events::{Happening, Severity};
+use crate::metrics::ConditionState;
+
+/// What a pass has come to.
+pub(super) struct Report {
+    /// The consumer, in the newest version known.
+    pub consumer: Arc<GatewayConsumer>,
+    /// What stands in the way.
+    pub problems: Vec<Problem>,
+    /// What is claimed.
+    pub claims: Claims,
+    /// The credentials that are valid; none: that was not worked out.
+    pub valid: Option<BTreeSet<Slot>>,
+    /// Credentials that could not be put into the cloud.
+    pub failed: BTreeSet<Slot>,
+    /// When a credential reaches its end.
+    pub next_check: Option<Timestamp>,
+    retry_after: Option<Duration>,
+    executed: Vec<String>,
+}
+
+impl Report {
+    /// Nothing has happened yet.
+    pub(super) fn new(consumer: Arc<GatewayConsumer>) -> Self {
+        Self {
+            claims: Claims::of(&consumer),
+            consumer,
+            problems: Vec::new(),
+            valid: None,
+            failed: BTreeSet::new(),
+            next_check: None,
+            retry_after: None,
+            executed: Vec::new(),
+        }
+    }
+
+    /// Adds trouble.
+    pub(super) fn trouble(&mut self, trouble: Trouble) {
+        tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
+        self.retry_after = self.retry_after.max(trouble.retry_after);
+        if !self.problems.contains(&trouble.problem) {
+            self.problems.push(trouble.problem);
+        }
+    }
+
+    /// Something was made, changed or removed.
+    pub(super) fn done(&mut self, action: &'static str, claim: &Claim, context: &Context) {
+        tracing::info!(object = %claim, action, "done");
+        context.runtime.metrics.plan_step(action, claim.kind());
+        let said = format!("{action} {claim}");
+        if !self.executed.contains(&said) {
+            self.executed.push(said);
+        }
+    }
+
+    /// The id of an app goes into the ledger, and out of it when the app is gone.
+    pub(super) fn note_id(&mut self, site: &Site) {
+        let claim = Claim::App(site.key.clone());
+        if let Some(entry) = self.claims.entries.get_mut(&claim) {
+            entry.id = site.id.as_ref().map(|id| id.0.clone());
+        }
+    }
+
+    /// Writes the ledger alone: the rest of status follows at the end of the pass.
+    pub(super) async fn write_ledger(&mut self, context: &Context) -> Result<(), Trouble> {
+        let mut status = self.consumer.status.clone().unwrap_or_default();
+        status.ledger = self.claims.write();
+        self.consumer = write_status(&self.consumer, &status, context).await?;
+        Ok(())
+    }
+
+    /// Writes status if it differs, tells events and metrics, and says when to look again.
+    pub(super) async fn publish(mut self, context: &Context) -> Ended {
+        let view = View {
+            generation: self.consumer.metadata.generation,
+            now: Timestamp::now(),
+            spec: &self.consumer.spec,
+            previous: self.consumer.status.as_ref(),
+            problems: &self.problems,
+            valid: self.valid.as_ref(),
+            claims: &self.claims,
+        };
+        let new = status(&view);
+        self.tell(&new, context);
+        if self.consumer.status.as_ref() != Some(&new) {
+            match write_status(&self.consumer, &new, context).await {
+                Ok(consumer) => self.consumer = consumer,
+                Err(trouble) => self.trouble(trouble),
+            }
+        }
+        ended(&self.problems, self.retry_after, self.next_check)
+    }
+
+    fn tell(&self, new: &GatewayConsumerStatus, context: &Context) {
+        let regarding = self.consumer.object_ref(&());
+        let events = &context.runtime.events;
+        if !self.executed.is_empty() {
+            events.publish(
+                &regarding,
+                Happening {
+                    severity: Severity::Normal,
+                    reason: "Applied".to_owned(),
+                    action: "Apply".to_owned(),
+                    note: self.executed.join(", "),
+                },
+            );
+        }
+        let before = self.consumer.status.as_ref();
+        let before = before.map(|status| status.conditions.clone());
+        events.transitions(&regarding, &before.unwrap_or_default(), &new.conditions);
+        let key = BackoffKey::of(KIND, &*self.consumer);
+        let conditions = new.conditions.iter().map(|condition| ConditionState {
+            condition: condition.type_.clone(),
+            status: condition.status.clone(),
+            reason: condition.reason.clone(),
+        });
+        context.runtime.metrics.object(&key, conditions);
+    }
+}
+
+/// Server-side apply of the whole status.
+pub(super) async fn write_status(
+    consumer: &GatewayConsumer,
+    status: &GatewayConsumerStatus,
+    context: &Context,
+) -> Result<Arc<GatewayConsumer>, Trouble> {
+    let namespace = consumer.namespace().unwrap_or_default();
+    let name = consumer.name_any();
+    let failed = |why: String| {
+        Trouble::from(Problem::retry(
+            Reason::InternalError,
+            format!("status of GatewayConsumer {namespace}/{name}: {why}"),
+        ))
+    };
+    let leading = context.runtime.leadership.ensure_leading();
+    leading.map_err(|error| failed(error.to_string()))?;
+    let api: Api<GatewayConsumer> = Api::namespaced(context.runtime.client.clone(), &namespace);
+    let body = json!({
+        "apiVersion": GatewayConsumer::api_version(&()),
+        "kind": GatewayConsumer::kind(&()),
+        // With the UID, an object of the same name that came later is not written to.
+        "metadata": {"name": name, "uid": consumer.uid()},
+        "status": status,
+    });
+    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
+    let written = api
+        .patch_status(&name, &params, &Patch::Apply(body))
+        .await
+        .map_err(|error| failed(kube_message(&error)))?;
+    Ok(context.consumers.wrote(written))
+}

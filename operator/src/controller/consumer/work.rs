@@ -1,0 +1,380 @@
+//! The middle of a pass over a consumer: look, decide, write Secrets, then the cloud.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use cloud_adapter::gateway::model::{ConsumerSpec, Credential};
+use crds::v1alpha1::{ConsumerState, CredentialKind, CredentialType, GatewayConsumer, Reason};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::audits::Audits;
+use super::generate;
+use super::reach::{self, Survey};
+use super::report::Report;
+use super::secrets::{Secrets, Written};
+use super::site::Site;
+use crate::controller::cloud::Trouble;
+use crate::controller::context::Context;
+use crate::core::consumer::claims::{AppKey, Claim, Claims};
+use crate::core::consumer::credentials::{
+    Found, Gap, Outlook, Recovery, SecretState, outlook, recover,
+};
+use crate::core::consumer::places::{Intent, intents};
+use crate::core::consumer::steps::Wish;
+use crate::core::consumer::{name_of, owner};
+use crate::core::names;
+use crate::core::problem::Problem;
+
+/// The middle of one pass.
+pub(super) struct Work<'a> {
+    consumer: &'a GatewayConsumer,
+    context: &'a Context,
+    audits: &'a Audits,
+    secrets: Secrets<'a>,
+    outlook: Outlook,
+    /// All that credentials in the cloud depend on.
+    depends: String,
+    refresh: bool,
+    /// Secrets that are there and that the operator made.
+    own: BTreeSet<String>,
+    sites: Vec<Site>,
+    /// Apps that could not be looked at.
+    unseen: BTreeSet<AppKey>,
+}
+
+/// New values for what Secrets lack.
+pub(super) type Made = Vec<(Gap, Credential)>;
+
+impl<'a> Work<'a> {
+    /// Reads the Secrets.
+    pub(super) async fn begin(
+        consumer: &'a GatewayConsumer,
+        context: &'a Context,
+        audits: &'a Audits,
+    ) -> Self {
+        let secrets = Secrets::new(
+            &context.runtime.client,
+            &context.runtime.leadership,
+            consumer,
+        );
+        let (states, versions) = secrets.states().await;
+        let outlook = outlook(&consumer.spec, &states, Timestamp::now());
+        let generated = consumer.spec.credentials.iter().filter(|credential| {
+            let state = states.get(&credential.name);
+            credential.type_ == CredentialType::Generated
+                && matches!(state, Some(SecretState::Present { .. }))
+        });
+        let own = generated.map(|credential| credential.secret_ref.name.clone());
+        let depends = format!(
+            "{:?}/{versions}/{}",
+            consumer.metadata.generation,
+            outlook.ended.len()
+        );
+        Self {
+            consumer,
+            context,
+            audits,
+            secrets,
+            outlook,
+            depends: names::short_hash(&depends),
+            refresh: context.check_requested(consumer),
+            own: own.collect(),
+            sites: Vec::new(),
+            unseen: BTreeSet::new(),
+        }
+    }
+
+    /// Looks into the accounts where it is, or is to be.
+    pub(super) async fn look(&mut self, report: &mut Report) {
+        report.next_check = self.outlook.next_end;
+        report.problems.append(&mut self.outlook.problems);
+        let Survey {
+            uses,
+            granted,
+            mut access,
+            troubles,
+        } = reach::survey(self.consumer, self.context).await;
+        let sure = troubles.is_empty();
+        for trouble in troubles {
+            report.trouble(trouble);
+        }
+        let claimed: BTreeSet<AppKey> = report.claims.apps().map(|(app, _)| app.clone()).collect();
+        for (app, intent) in intents(&uses, &granted, &claimed, sure) {
+            let way = match access.remove(&app) {
+                Some(way) => Ok(way),
+                None => reach::way_to(&app, self.consumer, self.context).await,
+            };
+            let mut site = match way {
+                Ok(way) => Site::new(self.consumer, app, intent, way),
+                Err(trouble) => {
+                    self.unseen.insert(app);
+                    report.trouble(trouble);
+                    continue;
+                }
+            };
+            if let Err(trouble) = self.look_into(&mut site, &report.claims).await {
+                self.unseen.insert(site.key.clone());
+                report.trouble(trouble);
+                continue;
+            }
+            self.sites.push(site);
+        }
+    }
+
+    async fn look_into(&self, site: &mut Site, claims: &Claims) -> Result<(), Trouble> {
+        if site.intent == Intent::Leave {
+            return Ok(());
+        }
+        let interval = self.context.runtime.args.drift_interval;
+        let max_age = if self.refresh {
+            Duration::ZERO
+        } else {
+            interval
+        };
+        site.look(claims, max_age).await?;
+        let due = self.refresh
+            || !self.outlook.gaps.is_empty()
+            || self
+                .audits
+                .due(&self.uid(), &site.key, &self.depends, interval);
+        if due {
+            site.read_credentials().await?;
+        }
+        Ok(())
+    }
+
+    /// Decides on values for what Secrets lack: those that the cloud has, else new ones.
+    pub(super) fn close_gaps(&mut self, report: &mut Report) -> Made {
+        let apps = self.found(&report.claims);
+        let mut made = Made::new();
+        for gap in self.outlook.gaps.clone() {
+            let value = match recover(&gap, &self.outlook, &apps) {
+                Recovery::Take(value) => value,
+                Recovery::Make => generate::credential(&gap),
+                Recovery::Later => {
+                    self.outlook.leave_open(&gap.slot);
+                    report.trouble(Trouble::from(Problem::retry(
+                        Reason::SecretNotFound,
+                        format!(
+                            "credential \"{}\": Secret \"{}\" lacks it, and the account that may still have it cannot be asked. It is written when the account answers.",
+                            gap.slot.credential, gap.secret
+                        ),
+                    )));
+                    continue;
+                }
+            };
+            self.outlook.close(gap.slot.clone(), value.clone());
+            made.push((gap, value));
+        }
+        made
+    }
+
+    /// What the apps have, those that could not be looked at included.
+    fn found(&self, claims: &Claims) -> Vec<Found> {
+        let of = |key: &AppKey, credentials: Option<Vec<Credential>>| {
+            let placed = |kind| {
+                let names = claims.placed(key, kind)?.into_iter();
+                Some(names.map(move |name| (kind, name.to_owned())))
+            };
+            let keys = placed(CredentialKind::APIKey);
+            let pairs = placed(CredentialKind::KeyPair);
+            let placed = keys
+                .zip(pairs)
+                .map(|(keys, pairs)| keys.chain(pairs).collect());
+            Found {
+                placed,
+                credentials,
+            }
+        };
+        let looked_at = self
+            .sites
+            .iter()
+            .filter(|site| site.intent != Intent::Leave);
+        let mut found: Vec<Found> = looked_at
+            .filter_map(|site| Some(of(&site.key, site.app.as_ref()?.credentials.clone())))
+            .collect();
+        // Of what is not claimed nothing is there that could be lost.
+        let claimed = claims.apps().filter(|(key, _)| self.unseen.contains(key));
+        found.extend(claimed.map(|(key, _)| of(key, None)));
+        found
+    }
+
+    fn wish(&self, key: &AppKey, claims: &Claims) -> Wish<'_> {
+        let placed = claims.placed_kinds(key);
+        Wish {
+            spec: ConsumerSpec {
+                name: key.name.clone(),
+                description: owner(&name_of(self.consumer)),
+                disabled: self.consumer.spec.state() == ConsumerState::Disabled,
+            },
+            outlook: &self.outlook,
+            kinds: placed.union(&self.outlook.kinds).copied().collect(),
+        }
+    }
+
+    /// Writes all that is about to be made into the ledger.
+    pub(super) async fn claim(&mut self, made: &Made, report: &mut Report) -> Result<(), Trouble> {
+        let before = report.claims.clone();
+        let lacking = made.iter().map(|(gap, _)| &gap.secret);
+        for secret in lacking.chain(&self.own) {
+            report.claims.claim(&self.secret_claim(secret));
+        }
+        let mut has_work = !made.is_empty();
+        for site in &self.sites {
+            if site.intent == Intent::Leave {
+                continue;
+            }
+            let works = site.has_work(&self.wish(&site.key, &before));
+            if site.app.is_none() && !works {
+                continue;
+            }
+            has_work |= works;
+            let mut names = self.outlook.names();
+            for kind in before.placed_kinds(&site.key) {
+                let placed = before.placed(&site.key, kind).unwrap_or_default();
+                let of_kind = names.entry(kind).or_default();
+                of_kind.extend(placed.into_iter().map(str::to_owned));
+            }
+            report.claims.place(&site.key, &names);
+            report.note_id(site);
+        }
+        if has_work && report.claims != before {
+            report.write_ledger(self.context).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what Secrets lack. What could not be written does not go into the cloud.
+    pub(super) async fn write_secrets(&mut self, made: Made, report: &mut Report) {
+        let mut by_secret: BTreeMap<String, Made> = BTreeMap::new();
+        for (gap, value) in made {
+            let of_secret = by_secret.entry(gap.secret.clone()).or_default();
+            of_secret.push((gap, value));
+        }
+        for (name, parts) in by_secret {
+            match self.secrets.write(&name, &parts).await {
+                Ok(written) => {
+                    let action = match written {
+                        Written::Created => "create",
+                        Written::Filled => "update",
+                    };
+                    let claim = self.secret_claim(&name);
+                    report.done(action, &claim, self.context);
+                }
+                Err(trouble) => {
+                    for (gap, _) in &parts {
+                        self.outlook.withdraw(&gap.slot);
+                    }
+                    report.trouble(trouble);
+                }
+            }
+        }
+    }
+
+    /// Brings each account to what is wanted.
+    pub(super) async fn carry_out(&mut self, report: &mut Report) {
+        let uid = self.uid();
+        let mut sites = std::mem::take(&mut self.sites);
+        for site in sites.iter_mut() {
+            if site.intent == Intent::Leave {
+                continue;
+            }
+            let outcome = site.carry_out(&self.wish(&site.key, &report.claims)).await;
+            let claim = Claim::App(site.key.clone());
+            for action in outcome.done {
+                report.done(action, &claim, self.context);
+            }
+            report.note_id(site);
+            report.failed.extend(outcome.failed);
+            let compared = site
+                .app
+                .as_ref()
+                .is_some_and(|app| app.credentials.is_some());
+            if !outcome.troubles.is_empty() {
+                self.audits.forget(&uid, &site.key);
+                self.unseen.insert(site.key.clone());
+            } else if compared {
+                self.audits.done(&uid, &site.key, &self.depends);
+            }
+            for trouble in outcome.troubles {
+                report.trouble(trouble);
+            }
+        }
+        self.sites = sites;
+    }
+
+    /// Leaves the accounts where nobody needs it.
+    pub(super) async fn leave(&mut self, report: &mut Report) {
+        for site in &self.sites {
+            if site.intent != Intent::Leave {
+                continue;
+            }
+            let claim = Claim::App(site.key.clone());
+            match site.remove().await {
+                Ok(was_there) => {
+                    if was_there {
+                        report.done("delete", &claim, self.context);
+                    }
+                    report.claims.release(&claim);
+                    self.audits.forget(&self.uid(), &site.key);
+                }
+                Err(trouble) => report.trouble(trouble),
+            }
+        }
+    }
+
+    /// Deletes Secrets of ours that no credential names any more. One that is imported now stays.
+    pub(super) async fn drop_secrets(&mut self, report: &mut Report) {
+        let claimed: Vec<String> = report.claims.secrets().map(str::to_owned).collect();
+        for name in claimed {
+            let claim = self.secret_claim(&name);
+            match self.named_as(&name) {
+                Some(CredentialType::Generated) => {}
+                Some(CredentialType::Imported) => report.claims.release(&claim),
+                None => match self.secrets.delete(&name).await {
+                    Ok(deleted) => {
+                        if deleted {
+                            report.done("delete", &claim, self.context);
+                        }
+                        report.claims.release(&claim);
+                    }
+                    Err(trouble) => report.trouble(trouble),
+                },
+            }
+        }
+    }
+
+    /// The type of the credentials that name a Secret; those of one Secret have the same.
+    fn named_as(&self, secret: &str) -> Option<CredentialType> {
+        let mut credentials = self.consumer.spec.credentials.iter();
+        let named = credentials.find(|credential| credential.secret_ref.name == secret);
+        named.map(|credential| credential.type_)
+    }
+
+    /// What is there now is what is claimed.
+    pub(super) fn settle(&mut self, report: &mut Report) {
+        let names = self.outlook.names();
+        let clear = self.outlook.unclear.is_empty();
+        for site in &self.sites {
+            let settled = site.app.is_some() && clear && !self.unseen.contains(&site.key);
+            if settled && site.intent != Intent::Leave {
+                report.claims.place(&site.key, &names);
+            }
+        }
+        let values = self.outlook.values.iter();
+        let valid = values.map(|(slot, _)| slot.clone());
+        report.valid = Some(valid.filter(|slot| !report.failed.contains(slot)).collect());
+    }
+
+    fn secret_claim(&self, name: &str) -> Claim {
+        Claim::Secret {
+            namespace: self.consumer.namespace().unwrap_or_default(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn uid(&self) -> String {
+        self.consumer.uid().unwrap_or_default()
+    }
+}
