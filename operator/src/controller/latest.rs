@@ -61,7 +61,7 @@ impl<K: ResourceExt> Latest<K> {
 
 /// Resource versions of one object grow; the API server has documented them as comparable numbers
 /// since Kubernetes 1.35, and etcd made them so before.
-fn version(object: &impl ResourceExt) -> u64 {
+pub fn version(object: &impl ResourceExt) -> u64 {
     object
         .resource_version()
         .and_then(|version| version.parse().ok())

@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod latest;
+pub mod peers;
 pub mod queue;
 pub mod service;
 pub mod stores;
@@ -22,9 +23,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
+use peers::Peers;
 use queue::Ended;
 use stores::{Seen, Writers, all, keep, keep_with, knative_route};
-use triggers::Triggers;
+use triggers::{Queues, Triggers};
 
 /// Starts all watches and controllers as supervised tasks.
 pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
@@ -32,10 +34,16 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (bindings, binding_requests) = unbounded_channel();
     let (consumers, consumer_requests) = unbounded_channel();
     let (classes, class_requests) = unbounded_channel();
-    let triggers = Triggers::new(stores.clone(), bindings, consumers.clone(), classes);
+    let peers = Peers::new(stores.clone());
+    let queues = Queues {
+        bindings,
+        consumers: consumers.clone(),
+        classes,
+    };
+    let triggers = Triggers::new(stores.clone(), peers.clone(), queues);
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime, stores.clone()));
+    let context = Arc::new(Context::new(runtime, stores.clone(), peers));
     let queue = (stores.bindings, binding_requests);
     control(
         binding::KIND,

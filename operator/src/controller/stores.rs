@@ -1,13 +1,13 @@
 //! What the controllers know of the cluster: one watch and one in-memory store for each kind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector::store::Writer};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -36,6 +36,14 @@ pub struct Stores {
 }
 
 impl Stores {
+    /// Labels of a namespace; none if it is not known.
+    pub fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {
+        self.namespaces
+            .get(&ObjectRef::new(namespace))
+            .map(|namespace| namespace.labels().clone())
+            .unwrap_or_default()
+    }
+
     /// Waits until every store holds its whole list once, or its kind is known to be missing.
     ///
     /// Not by the stores' own `wait_until_ready`, which has been seen to sleep for ever where

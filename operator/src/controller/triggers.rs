@@ -10,31 +10,36 @@ use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::peers::Peers;
 use super::stores::{Seen, Stores, fingerprint};
 
-/// The queues of the controllers, filled by changes of what their objects depend on.
+/// The queues of the controllers.
+#[derive(Clone)]
+pub struct Queues {
+    /// Of bindings.
+    pub bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
+    /// Of consumers.
+    pub consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
+    /// Of classes.
+    pub classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
+}
+
+/// Fills the queues with what a change concerns. Clones share what was seen.
 #[derive(Clone)]
 pub struct Triggers {
     stores: Stores,
-    bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
-    consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
-    classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
+    peers: Peers,
+    queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl Triggers {
-    /// Triggers that look relations up in `stores`.
-    pub fn new(
-        stores: Stores,
-        bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
-        consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
-        classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
-    ) -> Self {
+    /// Triggers that look relations up in `stores` and keep `peers` up to date.
+    pub fn new(stores: Stores, peers: Peers, queues: Queues) -> Self {
         Self {
             stores,
-            bindings,
-            consumers,
-            classes,
+            peers,
+            queues,
             seen: Arc::default(),
         }
     }
@@ -44,11 +49,13 @@ impl Triggers {
         match seen {
             Seen::NoSuchKind => {}
             Seen::Listed => {
+                self.peers.rebuild();
                 self.bindings_where(|_| true);
                 self.all_consumers();
                 self.all_classes();
             }
             Seen::Changed(binding) => {
+                self.peers.update(binding);
                 if self.is_news(binding) {
                     self.request_binding(binding);
                     self.losers_of(binding);
@@ -58,6 +65,7 @@ impl Triggers {
             }
             Seen::Gone(binding) => {
                 self.forget(binding);
+                self.peers.remove(&binding.uid().unwrap_or_default());
                 self.losers_of(binding);
                 self.heirs_of(binding);
                 self.related_to(binding);
@@ -70,6 +78,7 @@ impl Triggers {
         let class = match seen {
             Seen::NoSuchKind => return,
             Seen::Listed => {
+                self.peers.rebuild();
                 self.all_classes();
                 self.bindings_where(|_| true);
                 return;
@@ -77,15 +86,19 @@ impl Triggers {
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
                 self.forget(class);
+                self.peers.rebuild();
                 self.bindings_where(|_| true);
                 return;
             }
         };
-        let _ = self.classes.send(ObjectRef::from_obj(class));
+        let _ = self.queues.classes.send(ObjectRef::from_obj(class));
         if self.is_news(class) {
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
-            self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == name));
+            let concerned =
+                |binding: &GatewayBinding| class_of(binding).is_none_or(|other| other == name);
+            self.peers.update_where(concerned);
+            self.bindings_where(concerned);
             self.all_consumers();
         } else {
             let name = class.name_any();
@@ -105,7 +118,7 @@ impl Triggers {
             }
             Seen::Changed(consumer) => {
                 if self.is_news(consumer) {
-                    let _ = self.consumers.send(ObjectRef::from_obj(consumer));
+                    let _ = self.queues.consumers.send(ObjectRef::from_obj(consumer));
                 }
                 self.bindings_where(|binding| names(binding, consumer));
             }
@@ -146,10 +159,15 @@ impl Triggers {
     pub fn namespace(&self, seen: Seen<'_, PartialObjectMeta<Namespace>>) {
         match seen {
             Seen::NoSuchKind => {}
-            Seen::Listed => self.bindings_where(|_| true),
+            Seen::Listed => {
+                self.peers.rebuild();
+                self.bindings_where(|_| true);
+            }
             Seen::Changed(namespace) => {
                 if self.is_news(namespace) {
                     let name = namespace.name_any();
+                    self.peers
+                        .update_where(|binding| binding.namespace().as_ref() == Some(&name));
                     self.bindings_where(|binding| binding.namespace().as_ref() == Some(&name));
                 }
             }
@@ -170,7 +188,7 @@ impl Triggers {
     }
 
     fn request_binding(&self, binding: &GatewayBinding) {
-        let _ = self.bindings.send(ObjectRef::from_obj(binding));
+        let _ = self.queues.bindings.send(ObjectRef::from_obj(binding));
     }
 
     fn bindings_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
@@ -183,13 +201,13 @@ impl Triggers {
 
     fn all_consumers(&self) {
         for consumer in self.stores.consumers.state() {
-            let _ = self.consumers.send(ObjectRef::from_obj(&*consumer));
+            let _ = self.queues.consumers.send(ObjectRef::from_obj(&*consumer));
         }
     }
 
     fn all_classes(&self) {
         for class in self.stores.classes.state() {
-            let _ = self.classes.send(ObjectRef::from_obj(&*class));
+            let _ = self.queues.classes.send(ObjectRef::from_obj(&*class));
         }
     }
 
@@ -198,11 +216,11 @@ impl Triggers {
         for consumer in self.stores.consumers.state() {
             let used = names(binding, &consumer) || claims(binding, &consumer);
             if used {
-                let _ = self.consumers.send(ObjectRef::from_obj(&*consumer));
+                let _ = self.queues.consumers.send(ObjectRef::from_obj(&*consumer));
             }
         }
         if let Some(class) = class_of(binding) {
-            let _ = self.classes.send(ObjectRef::new(class));
+            let _ = self.queues.classes.send(ObjectRef::new(class));
         }
     }
 

@@ -21,6 +21,7 @@ use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
+use crate::controller::peers::Peers;
 use crate::controller::stores::{self, Writers, knative_route};
 use crate::events::Events;
 use crate::health::Readiness;
@@ -37,7 +38,9 @@ pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Vec<Pla
     fill(&client, manifests, &mut writers)
         .await
         .map_err(|error| PlanError::Cluster(error.into()))?;
-    let context = Context::new(runtime(client, args), stores);
+    let peers = Peers::new(stores.clone());
+    peers.rebuild();
+    let context = Context::new(runtime(client, args), stores, peers);
     let mut plans = Vec::new();
     for manifest in &manifests.bindings {
         let key = kube::runtime::reflector::ObjectRef::from_obj(manifest);

@@ -176,7 +176,7 @@ fn consumer(
             let allowed = consumer.spec.allowed_namespaces.as_ref();
             let selector = allowed.and_then(|allowed| allowed.selector.as_ref());
             key.namespace == *namespace
-                || class::matches(selector, &context.namespace_labels(namespace))
+                || class::matches(selector, &context.stores.namespace_labels(namespace))
         }
     };
     if !let_in {

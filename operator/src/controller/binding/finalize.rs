@@ -116,17 +116,21 @@ async fn remove(
     } else {
         context.clouds.known(&class.name_any())
     };
-    // Alone among the bindings of the class, so that of several that go together the last one
-    // sees that it is the last.
-    let _alone = match &account {
-        Some(account) => Some(account.shared.lock().await),
-        None => None,
-    };
     let removal = Removal {
         binding,
         class,
         account: account.as_deref(),
         context,
+    };
+    // First what is the binding's own: it waits for nobody.
+    let mut plan = removal.plan(ledger).await?;
+    plan.steps.retain(|step| !step.key.is_shared());
+    removal.execute(plan, ledger).await?;
+    // Then, alone among the bindings of the class, what it shared: of several that go together
+    // the last one sees that it is the last.
+    let _alone = match &account {
+        Some(account) => Some(account.shared.lock().await),
+        None => None,
     };
     for _ in 0..ROUNDS {
         let plan = removal.plan(ledger).await?;
@@ -175,7 +179,6 @@ impl Removal<'_> {
                     .await?,
             ),
         };
-        let peers = self.context.peers();
         let binding = self.name();
         let places = ledger.entries.keys().filter_map(|key| match key {
             ObjectKey::Service { namespace, name } => Some((namespace.clone(), name.clone())),
@@ -189,11 +192,7 @@ impl Removal<'_> {
             class_owner: Some(&class_owner),
             inventory: inventory.as_deref(),
             services: &services,
-            in_use: &|key| {
-                peers
-                    .iter()
-                    .any(|peer| peer.binding != binding && peer.shared.contains(key))
-            },
+            in_use: &|key| self.context.peers.in_use(key, &binding),
         };
         Ok(plan::plan(&[], ledger, &world))
     }
@@ -312,6 +311,7 @@ async fn patch_finalizers(
         .await
     {
         Ok(written) => {
+            context.peers.update(&written);
             context.bindings.wrote(written);
             Ok(())
         }

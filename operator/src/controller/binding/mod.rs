@@ -17,11 +17,11 @@ use kube::ResourceExt;
 use super::cloud::{Account, Trouble};
 use super::context::Context;
 use super::queue::Ended;
+use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Plan;
 use crate::core::problem::{Problem, Severity};
 use crate::core::validate::{Validated, validate};
-use crate::core::{class, peers};
 use report::Report;
 use work::Work;
 
@@ -67,7 +67,9 @@ async fn pass(
         Err(problem) => return report.with(problem).publish(context).await,
     };
     report.class = Some(class.name_any());
-    let labels = context.namespace_labels(&binding.namespace().unwrap_or_default());
+    let labels = context
+        .stores
+        .namespace_labels(&binding.namespace().unwrap_or_default());
     let validated = match validate(&binding, &class, &labels) {
         Ok(validated) => validated,
         Err(problem) => return report.with(problem).publish(context).await,
@@ -119,7 +121,9 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
     let mut report = Report::new(binding.clone());
     let mut plan = Plan::default();
     let classes = context.stores.classes.state();
-    let labels = context.namespace_labels(&binding.namespace().unwrap_or_default());
+    let labels = context
+        .stores
+        .namespace_labels(&binding.namespace().unwrap_or_default());
     let class = class::resolve(&binding, classes.iter().map(AsRef::as_ref));
     report.class = class.as_ref().ok().map(|class| class.name_any());
     let validated = class.and_then(|class| Ok((class, validate(&binding, class, &labels)?)));
@@ -160,7 +164,7 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
 }
 
 /// Plans against what is there and does it, until nothing is left to do or something stands in
-/// the way. A plan that touches what other bindings share is made anew and executed alone.
+/// the way.
 async fn decide_and_act(
     report: &mut Report,
     validated: &Validated,
@@ -191,20 +195,7 @@ async fn decide_and_act(
         report.open(plan);
         return;
     }
-    let alone = match account.as_ref().filter(|_| plan.touches_shared()) {
-        Some(account) => Some(account.shared.lock().await),
-        None => None,
-    };
-    if alone.is_some() {
-        work.look(report).await;
-    }
     work.carry_out(report).await;
-    drop(alone);
-}
-
-/// What a binding gets of what its class's bindings share.
-fn shares(validated: &Validated, context: &Context) -> peers::Outcome {
-    peers::shares(validated, &context.peers())
 }
 
 /// Problems of a plan, and of holding back what drifted.

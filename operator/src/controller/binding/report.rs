@@ -327,5 +327,6 @@ pub(super) async fn write_status(
                 ),
             ))
         })?;
+    context.peers.update(&written);
     Ok(context.bindings.wrote(written))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::Inventory;
+use tokio::sync::MutexGuard;
 
 use super::dereference::{self, dereference};
 use super::execute::{Executor, markers};
@@ -38,7 +39,7 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
-        let outcome = super::shares(self.validated, self.context);
+        let outcome = self.context.peers.shares(self.validated);
         let (references, trouble) = dereference(self.validated, self.account, self.context).await;
         report.restart();
         if let Some(trouble) = trouble {
@@ -90,13 +91,8 @@ impl Work<'_> {
 
     /// The plan for what was last looked at.
     pub(super) fn plan(&self, report: &Report) -> Plan {
-        let peers = self.context.peers();
         let binding = &self.validated.binding;
-        let in_use = |key: &ObjectKey| {
-            peers
-                .iter()
-                .any(|peer| peer.binding != *binding && peer.shared.contains(key))
-        };
+        let in_use = |key: &ObjectKey| self.context.peers.in_use(key, binding);
         let services = self.services(&report.wanted, &report.ledger);
         let class_owner = class_owner(&self.validated.class);
         let world = World {
@@ -127,10 +123,18 @@ impl Work<'_> {
         dereference::services(self.context, &self.validated.cluster, places)
     }
 
-    /// Plans and executes until nothing is left to do or something stands in the way.
+    /// Plans and executes until nothing is left to do or something stands in the way. A plan that
+    /// touches what the class's bindings share is made anew alone, and executed alone as far as
+    /// it does.
     pub(super) async fn carry_out(&mut self, report: &mut Report) {
         for _ in 0..ROUNDS {
             let mut plan = self.plan(report);
+            let mut alone = None;
+            if let (true, Some(account)) = (plan.touches_shared(), self.account) {
+                alone = Some(account.shared.lock().await);
+                self.look(report).await;
+                plan = self.plan(report);
+            }
             let drift = super::held_back(&mut plan, report, self.validated);
             report.problems.extend(drift);
             report.problems.append(&mut plan.problems);
@@ -144,7 +148,7 @@ impl Work<'_> {
                 report.settle(&plan);
                 return;
             }
-            if let Err(trouble) = self.execute(plan, report).await {
+            if let Err(trouble) = self.execute(plan, report, alone).await {
                 report.trouble(trouble);
                 return;
             }
@@ -170,7 +174,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn execute(&self, plan: Plan, report: &mut Report) -> Result<(), Trouble> {
+    async fn execute(
+        &self,
+        plan: Plan,
+        report: &mut Report,
+        mut alone: Option<MutexGuard<'_, ()>>,
+    ) -> Result<(), Trouble> {
         let (owner, shared_owner) = markers(self.validated);
         let mut executor = Executor {
             context: self.context,
@@ -182,9 +191,14 @@ impl Work<'_> {
         };
         let mut steps = plan.steps.iter();
         let mut failed = None;
-        for step in steps.by_ref() {
+        while let Some(step) = steps.next() {
             match executor.execute(step).await {
-                Ok(()) => report.done(step, &plan.claims),
+                Ok(()) => {
+                    report.done(step, &plan.claims);
+                    if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
+                        alone = None;
+                    }
+                }
                 Err(trouble) => {
                     report.remaining.push(step.clone());
                     failed = Some(trouble);
@@ -192,6 +206,7 @@ impl Work<'_> {
                 }
             }
         }
+        drop(alone);
         report.remaining.extend(steps.cloned());
         report.ids = executor.ids;
         report.note_ids();

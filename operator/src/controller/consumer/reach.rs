@@ -83,7 +83,11 @@ fn may_use(binding: &GatewayBinding, consumer: &GatewayConsumer, context: &Conte
     let namespace = binding.namespace().unwrap_or_default();
     binding.metadata.deletion_timestamp.is_none()
         && triggers::names(binding, consumer)
-        && lets_in(consumer, &namespace, &context.namespace_labels(&namespace))
+        && lets_in(
+            consumer,
+            &namespace,
+            &context.stores.namespace_labels(&namespace),
+        )
 }
 
 /// The places where a binding's ledger holds a permission of the consumer.

@@ -1,0 +1,178 @@
+//! What every binding contributes to what bindings share, indexed by what is shared. Kept up to
+//! date as bindings, classes and namespaces change, so that a pass looks only at those it shares
+//! something with.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cloud_adapter::gateway::model::{Method, Path};
+use crds::v1alpha1::{GatewayBinding, NamespacedName};
+use kube::ResourceExt;
+
+use super::latest::version;
+use super::stores::Stores;
+use crate::core::key::ObjectKey;
+use crate::core::peers::{self, Peer};
+use crate::core::validate::{Validated, validate};
+use crate::core::{class, peers::Outcome};
+
+/// The index. Clones share it.
+#[derive(Clone)]
+pub struct Peers {
+    stores: Stores,
+    index: Arc<Mutex<Index>>,
+}
+
+type Uids = BTreeSet<String>;
+
+#[derive(Default)]
+struct Index {
+    versions: HashMap<String, u64>,
+    peers: HashMap<String, Arc<Peer>>,
+    by_service: HashMap<(String, String), Uids>,
+    by_path: HashMap<(String, Method, Path), Uids>,
+    by_key: HashMap<ObjectKey, Uids>,
+}
+
+impl Peers {
+    /// Nobody is known yet.
+    pub fn new(stores: Stores) -> Self {
+        Self {
+            stores,
+            index: Arc::default(),
+        }
+    }
+
+    /// A binding appeared or changed, in the cluster or by a write of ours.
+    pub fn update(&self, binding: &GatewayBinding) {
+        let Some(uid) = binding.uid() else { return };
+        let classes = self.stores.classes.state();
+        let labels = self
+            .stores
+            .namespace_labels(&binding.namespace().unwrap_or_default());
+        let validated = class::resolve(binding, classes.iter().map(AsRef::as_ref))
+            .and_then(|class| validate(binding, class, &labels));
+        let peer = Arc::new(peers::peer(binding, validated.as_ref()));
+        let version = version(binding);
+        let mut index = self.lock();
+        // A watch may bring an older version than the one we wrote.
+        if index
+            .versions
+            .get(&uid)
+            .is_some_and(|known| *known > version)
+        {
+            return;
+        }
+        index.remove(&uid);
+        index.versions.insert(uid.clone(), version);
+        index.insert(uid, peer);
+    }
+
+    /// A binding is gone.
+    pub fn remove(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    /// Everything is looked at anew: a list was taken.
+    pub fn rebuild(&self) {
+        *self.lock() = Index::default();
+        self.update_where(|_| true);
+    }
+
+    /// The class or the namespace of these bindings changed.
+    pub fn update_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
+        for binding in self.stores.bindings.state() {
+            if concerned(&binding) {
+                self.update(&binding);
+            }
+        }
+    }
+
+    /// What a binding gets of what it shares.
+    pub fn shares(&self, validated: &Validated) -> Outcome {
+        let index = self.lock();
+        let service = validated.gateway.iter().map(|gateway| {
+            let service = &gateway.service;
+            (service.namespace.clone(), service.name.clone())
+        });
+        let mut uids: BTreeSet<&String> = service
+            .filter_map(|service| index.by_service.get(&service))
+            .flatten()
+            .collect();
+        if let Some(exposure) = &validated.exposure {
+            for api in &exposure.apis {
+                let path = (exposure.group.name.clone(), api.method, api.path.clone());
+                uids.extend(index.by_path.get(&path).into_iter().flatten());
+            }
+        }
+        let peers: Vec<Arc<Peer>> = uids
+            .into_iter()
+            .filter_map(|uid| index.peers.get(uid).cloned())
+            .collect();
+        drop(index);
+        peers::shares(validated, &peers)
+    }
+
+    /// Whether another binding than this one uses a shared object.
+    pub fn in_use(&self, key: &ObjectKey, but: &NamespacedName) -> bool {
+        let index = self.lock();
+        let users = index.by_key.get(key).into_iter().flatten();
+        users
+            .filter_map(|uid| index.peers.get(uid))
+            .any(|peer| peer.binding != *but)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    fn insert(&mut self, uid: String, peer: Arc<Peer>) {
+        if let Some(service) = &peer.service {
+            let users = self.by_service.entry(service.clone()).or_default();
+            users.insert(uid.clone());
+        }
+        for (group, method, path, _) in &peer.paths {
+            let place = (group.clone(), *method, path.clone());
+            self.by_path.entry(place).or_default().insert(uid.clone());
+        }
+        for key in &peer.shared {
+            self.by_key
+                .entry(key.clone())
+                .or_default()
+                .insert(uid.clone());
+        }
+        self.peers.insert(uid, peer);
+    }
+
+    fn remove(&mut self, uid: &str) {
+        self.versions.remove(uid);
+        let Some(peer) = self.peers.remove(uid) else {
+            return;
+        };
+        if let Some(service) = &peer.service {
+            leave(&mut self.by_service, service, uid);
+        }
+        for (group, method, path, _) in &peer.paths {
+            leave(
+                &mut self.by_path,
+                &(group.clone(), *method, path.clone()),
+                uid,
+            );
+        }
+        for key in &peer.shared {
+            leave(&mut self.by_key, key, uid);
+        }
+    }
+}
+
+fn leave<K: Eq + Hash>(index: &mut HashMap<K, Uids>, key: &K, uid: &str) {
+    if let Some(users) = index.get_mut(key) {
+        users.remove(uid);
+        if users.is_empty() {
+            index.remove(key);
+        }
+    }
+}
