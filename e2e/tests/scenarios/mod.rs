@@ -1,5 +1,7 @@
 mod api_gateway_intranet_slb;
 mod by_hand;
+mod exposed;
+mod consumers;
 mod gateway;
 mod knative;
 

@@ -1,0 +1,434 @@
+//! The life of GatewayConsumers: made where a binding names them, kept in step with their Secrets,
+//! rotated, disabled, and removed.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use alicloud_emulator::api::Product::CloudApi;
+use crds::{GatewayBinding, GatewayConsumer, keys::consumer_secret};
+use e2e::world::{Expect, Target, World, WorldOptions};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::PATIENCE;
+
+const POLL: Duration = Duration::from_millis(50);
+
+const CLASS: &str = r#"
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBindingClass
+metadata: {name: production, annotations: {gatewaybinding.dev/is-default-class: "true"}}
+spec:
+  cloud: {accountId: "1234567890123456", regionId: cn-beijing, clusterId: c1f0, credentials: {type: Environment}}
+  defaults: {gateway: intranet, apiGateway: {gateway: main, group: knative}}
+  gateways:
+  - name: intranet
+    slb:
+      service: {namespace: istio-system, name: istio-ingressgateway-intranet, createFrom: {name: istio-ingressgateway}}
+      settings: {addressType: Intranet}
+  apiGateways:
+  - {name: main, type: Classic, groups: [{name: knative, testDomain: Enabled}]}
+"#;
+
+/// A binding that names the consumer acme; what it exposes need not be there.
+const BINDING: &str = r#"
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBinding
+metadata: {name: shop, namespace: default}
+spec:
+  serviceRef: {kind: KnativeService, name: shop}
+  apiGateway: {auth: {consumer: {apiKey: {in: [Header]}, signature: {}, allow: [{name: acme}]}}}
+"#;
+
+/// A world with the class, and with the binding if it is to have one.
+async fn start(with_binding: bool) -> World {
+    let world = World::start(WorldOptions::default()).await.unwrap();
+    world.apply(CLASS).await.unwrap();
+    if with_binding {
+        world.apply(BINDING).await.unwrap();
+    }
+    world
+}
+
+fn acme() -> Target {
+    Target::of::<GatewayConsumer>(Some("default"), "acme")
+}
+
+fn secret(name: &str) -> Target {
+    Target::of::<Secret>(Some("default"), name)
+}
+
+/// Applies the consumer acme.
+async fn apply(world: &World, state: &str, credentials: &str) {
+    let yaml = format!(
+        "{{apiVersion: gatewaybinding.dev/v1alpha1, kind: GatewayConsumer, \
+         metadata: {{name: acme, namespace: default}}, \
+         spec: {{state: {state}, credentials: [{credentials}]}}}}"
+    );
+    world.apply(&yaml).await.unwrap();
+}
+
+fn generated(name: &str, kinds: &str) -> String {
+    format!("{{name: {name}, type: Generated, kinds: [{kinds}], secretRef: {{name: acme-{name}}}}}")
+}
+
+/// Applies a Secret that is not the operator's.
+async fn apply_secret(world: &World, name: &str, entries: &Value) {
+    let yaml = json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": name, "namespace": "default"},
+        "stringData": entries,
+    });
+    world.apply(&yaml.to_string()).await.unwrap();
+}
+
+async fn wait(world: &World, target: &Target, expect: &Expect) -> kube::api::DynamicObject {
+    world.wait_for(target, expect, PATIENCE).await.unwrap()
+}
+
+async fn ready(world: &World) -> Value {
+    let expect = Expect::condition("Ready", "True");
+    wait(world, &acme(), &expect).await.data
+}
+
+/// Ready, and made in one account.
+async fn made(world: &World) -> Value {
+    let expect = Expect::that("Ready in one account", |object| {
+        Expect::condition("Ready", "True").check(Some(object))?;
+        let accounts = &object.data["status"]["accounts"];
+        match accounts.as_array().map(Vec::len) {
+            Some(1) => Ok(()),
+            _ => Err(format!("status.accounts is {accounts}")),
+        }
+    });
+    wait(world, &acme(), &expect).await.data
+}
+
+async fn console(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
+    let keys = &world.options().console_keys;
+    world
+        .cloud
+        .call(keys, CloudApi, action, params)
+        .await
+        .unwrap()
+}
+
+/// The apps in the cloud.
+async fn apps(world: &World) -> Vec<Value> {
+    let answer = console(world, "DescribeAppAttributes", &[]).await;
+    answer["Apps"]["AppAttribute"].as_array().unwrap().clone()
+}
+
+/// The codes and keys of the only app.
+async fn credentials(world: &World) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+    let apps = apps(world).await;
+    assert_eq!(apps.len(), 1, "{apps:?}");
+    let id = apps[0]["AppId"].to_string();
+    let answer = console(world, "DescribeAppSecurities", &[("AppId", &id)]).await;
+    let all = answer["AppSecuritys"]["AppSecurity"].as_array().unwrap();
+    let text = |security: &Value, field: &str| security[field].as_str().unwrap_or("").to_owned();
+    let codes = all.iter().map(|security| text(security, "AppCode"));
+    let pairs = all
+        .iter()
+        .map(|security| (text(security, "AppKey"), text(security, "AppSecret")));
+    (
+        codes.filter(|code| !code.is_empty()).collect(),
+        pairs.filter(|(key, _)| !key.is_empty()).collect(),
+    )
+}
+
+async fn entry(world: &World, name: &str, key: &str) -> String {
+    world.secret("default", name, key).await.unwrap()
+}
+
+/// Waits until the codes of the only app are these.
+async fn codes_become(world: &World, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|code| (*code).to_owned()).collect();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (codes, _) = credentials(world).await;
+        if codes == wanted {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "the app's codes are {codes:?}, not {wanted:?}"
+        );
+        sleep(POLL).await;
+    }
+}
+
+/// Mutating calls of the operator.
+async fn mutating(world: &World) -> Vec<String> {
+    let operator = &world.options().operator_keys.id;
+    let calls = world.cloud.calls().await.unwrap();
+    let ours = calls
+        .into_iter()
+        .filter(|call| call.mutating && call.access_key_id == *operator);
+    ours.map(|call| call.action).collect()
+}
+
+#[tokio::test]
+async fn it_is_made_for_the_first_binding_and_leaves_with_the_last() {
+    let world = start(false).await;
+    apply(&world, "Active", &generated("first", "APIKey, KeyPair")).await;
+    let unnamed = ready(&world).await;
+    let message = &unnamed["status"]["conditions"][3]["message"];
+    assert!(
+        message.as_str().unwrap().contains("when a binding"),
+        "{unnamed}"
+    );
+    assert_eq!(apps(&world).await, Vec::<Value>::new());
+    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    let id = entry(&world, "acme-first", consumer_secret::KEY_ID).await;
+    let key_secret = entry(&world, "acme-first", consumer_secret::KEY_SECRET).await;
+
+    world.apply(BINDING).await.unwrap();
+    let status = made(&world).await;
+    assert_eq!(
+        credentials(&world).await,
+        (
+            BTreeSet::from([code.clone()]),
+            BTreeSet::from([(id, key_secret.clone())])
+        )
+    );
+    let shown = status.to_string();
+    assert!(
+        !shown.contains(&code) && !shown.contains(&key_secret),
+        "{shown}"
+    );
+    let calls = mutating(&world).await;
+    let apps_made = calls.iter().filter(|action| action.contains("App"));
+    assert_eq!(apps_made.collect::<Vec<_>>(), ["CreateApp"]);
+
+    let binding = Target::of::<GatewayBinding>(Some("default"), "shop");
+    world.delete(&binding).await.unwrap();
+    let left = Expect::that("in no account", |object| {
+        let status = &object.data["status"];
+        match (&status["accounts"], &status["ledger"]) {
+            (Value::Null, ledger) if !ledger.to_string().contains("Consumer") => Ok(()),
+            _ => Err(status.to_string()),
+        }
+    });
+    wait(&world, &acme(), &left).await;
+    assert_eq!(apps(&world).await, Vec::<Value>::new());
+    ready(&world).await;
+
+    world.delete(&acme()).await.unwrap();
+    wait(&world, &acme(), &Expect::gone()).await;
+    wait(&world, &secret("acme-first"), &Expect::gone()).await;
+    let log = std::fs::read_to_string(world.operator.as_ref().unwrap().log()).unwrap();
+    assert!(
+        !log.contains(&code) && !log.contains(&key_secret),
+        "a secret in the log"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_secret_comes_back_from_the_cloud_and_nothing_else_is_written() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey, KeyPair")).await;
+    made(&world).await;
+    let before = credentials(&world).await;
+    world.cloud.reset_calls().await.unwrap();
+    world.delete(&secret("acme-first")).await.unwrap();
+    let complete = Expect::that("has three entries", |object| {
+        match object.data["data"].as_object().map(serde_json::Map::len) {
+            Some(3) if object.metadata.deletion_timestamp.is_none() => Ok(()),
+            entries => Err(format!("it has {entries:?}")),
+        }
+    });
+    wait(&world, &secret("acme-first"), &complete).await;
+    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    assert_eq!(before.0, BTreeSet::from([code]));
+    ready(&world).await;
+    assert_eq!(credentials(&world).await, before);
+    let calls = mutating(&world).await;
+    assert!(
+        calls.iter().all(|action| !action.contains("App")),
+        "{calls:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_credential_is_rotated_by_adding_one_and_removing_the_other() {
+    let world = start(true).await;
+    let (first, second) = (generated("first", "APIKey"), generated("second", "APIKey"));
+    apply(&world, "Active", &first).await;
+    made(&world).await;
+    let old = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&old]).await;
+
+    apply(&world, "Active", &format!("{first}, {second}")).await;
+    ready(&world).await;
+    let new = entry(&world, "acme-second", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&old, &new]).await;
+
+    apply(&world, "Active", &second).await;
+    let status = ready(&world).await;
+    codes_become(&world, &[&new]).await;
+    wait(&world, &secret("acme-first"), &Expect::gone()).await;
+    assert_eq!(
+        status["status"]["credentials"],
+        json!([{"name": "second", "kinds": ["APIKey"]}])
+    );
+    // The pair that the product made with the app was never listed.
+    assert_eq!(credentials(&world).await.1.len(), 1);
+}
+
+#[tokio::test]
+async fn a_kind_that_is_no_longer_listed_stops_working() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey, KeyPair")).await;
+    made(&world).await;
+    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    ready(&world).await;
+    assert_eq!(
+        credentials(&world).await,
+        (BTreeSet::from([code]), BTreeSet::new())
+    );
+}
+
+#[tokio::test]
+async fn disabled_it_is_refused_and_keeps_its_credentials() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    made(&world).await;
+    let before = credentials(&world).await;
+    apply(&world, "Disabled", &generated("first", "APIKey")).await;
+    let status = ready(&world).await;
+    assert_eq!(status["status"]["state"], "Disabled");
+    assert_eq!(apps(&world).await[0]["Disabled"], true);
+    assert_eq!(credentials(&world).await, before);
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    assert_eq!(ready(&world).await["status"]["state"], "Active");
+    assert_eq!(apps(&world).await[0]["Disabled"], false);
+}
+
+#[tokio::test]
+async fn a_credential_ends_when_its_time_is_over() {
+    let world = start(true).await;
+    let until = k8s_openapi::jiff::Timestamp::now() + Duration::from_secs(5);
+    let ends = format!(
+        "{{name: ends, type: Generated, kinds: [APIKey], secretRef: {{name: acme-ends}}, until: \"{until:.0}\"}}"
+    );
+    apply(
+        &world,
+        "Active",
+        &format!("{ends}, {}", generated("stays", "APIKey")),
+    )
+    .await;
+    made(&world).await;
+    let stays = entry(&world, "acme-stays", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&stays]).await;
+    let gone = Expect::that(
+        "one credential",
+        |object| match object.data["status"]["credentials"].as_array() {
+            Some(all) if all.len() == 1 && all[0]["name"] == "stays" => Ok(()),
+            all => Err(format!("status.credentials is {all:?}")),
+        },
+    );
+    wait(&world, &acme(), &gone).await;
+    ready(&world).await;
+}
+
+#[tokio::test]
+async fn an_imported_secret_is_read_only_and_followed() {
+    let world = start(true).await;
+    let imported = "{name: key, type: Imported, kinds: [APIKey], secretRef: {name: own}, keys: {apiKey: token}}";
+    apply(&world, "Active", imported).await;
+    let missing = Expect::condition_with_reason("ResolvedRefs", "False", "SecretNotFound");
+    wait(&world, &acme(), &missing).await;
+
+    apply_secret(&world, "own", &json!({"password": "x"})).await;
+    let invalid = Expect::condition_with_reason("ResolvedRefs", "False", "SecretInvalid");
+    wait(&world, &acme(), &invalid).await;
+    assert_eq!(apps(&world).await, Vec::<Value>::new());
+
+    apply_secret(&world, "own", &json!({"token": "imported-code-1"})).await;
+    made(&world).await;
+    codes_become(&world, &["imported-code-1"]).await;
+    apply_secret(&world, "own", &json!({"token": "imported-code-2"})).await;
+    codes_become(&world, &["imported-code-2"]).await;
+
+    // A Secret that is gone takes nothing away, and comes back as somebody wills.
+    world.delete(&secret("own")).await.unwrap();
+    wait(&world, &acme(), &missing).await;
+    codes_become(&world, &["imported-code-2"]).await;
+
+    // A code that another app has is refused in words that do not hold it.
+    console(
+        &world,
+        "CreateApp",
+        &[("AppName", "stranger"), ("AppCode", "taken-code")],
+    )
+    .await;
+    apply_secret(&world, "own", &json!({"token": "taken-code"})).await;
+    let taken = Expect::condition_with_reason("Programmed", "False", "SecretInvalid");
+    let status = wait(&world, &acme(), &taken).await.data.to_string();
+    assert!(!status.contains("taken-code"), "{status}");
+}
+
+#[tokio::test]
+async fn secrets_and_apps_of_others_are_left_alone() {
+    let world = start(true).await;
+    apply_secret(&world, "acme-first", &json!({"apiKey": "somebody's"})).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    let foreign = Expect::condition_with_reason("ResolvedRefs", "False", "SecretNotOwned");
+    wait(&world, &acme(), &foreign).await;
+    let kept = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    assert_eq!(kept, "somebody's");
+    assert_eq!(apps(&world).await, Vec::<Value>::new());
+
+    let name = gatewaybinding_operator::core::names::consumer_name("c1f0", "default", "acme");
+    console(&world, "CreateApp", &[("AppName", &name)]).await;
+    let squatter = apps(&world).await;
+    world.delete(&secret("acme-first")).await.unwrap();
+    world
+        .kubectl(&[
+            "annotate",
+            "gwc",
+            "acme",
+            "gatewaybinding.dev/reconcile-at=1",
+        ])
+        .await
+        .unwrap();
+    let taken = Expect::condition_with_reason("Programmed", "False", "NotOwned");
+    wait(&world, &acme(), &taken).await;
+    world.delete(&acme()).await.unwrap();
+    wait(&world, &acme(), &Expect::gone()).await;
+    assert_eq!(apps(&world).await, squatter);
+}
+
+#[tokio::test]
+async fn it_cannot_go_while_no_class_leads_to_it_unless_it_is_detached() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    made(&world).await;
+    // Nobody answers where the class now says that its credentials come from.
+    let broken = CLASS.replace(
+        "{type: Environment}",
+        "{type: CredentialsURI, credentialsURI: {uri: \"http://127.0.0.1:9/\"}}",
+    );
+    world.apply(&broken).await.unwrap();
+    world.delete(&acme()).await.unwrap();
+    let blocked = Expect::that("DeletionBlocked", |object| {
+        let conditions = object.data["status"]["conditions"].to_string();
+        if conditions.contains("DeletionBlocked")
+            && conditions.contains("gatewaybinding.dev/detach")
+        {
+            Ok(())
+        } else {
+            Err(conditions)
+        }
+    });
+    wait(&world, &acme(), &blocked).await;
+    assert_eq!(apps(&world).await.len(), 1);
+    world
+        .kubectl(&["annotate", "gwc", "acme", "gatewaybinding.dev/detach=true"])
+        .await
+        .unwrap();
+    wait(&world, &acme(), &Expect::gone()).await;
+    assert_eq!(apps(&world).await.len(), 1);
+}
