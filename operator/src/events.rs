@@ -158,7 +158,10 @@ impl Events {
 
 fn transitions(before: &[Condition], after: &[Condition]) -> Vec<Happening> {
     let told = after.iter().filter(|now| {
-        now.type_ != ConditionType::Reconciling.as_str() && now.reason != Reason::Pending.as_str()
+        // `Ready` repeats what the others say, until it holds.
+        let repeats = now.type_ == ConditionType::Ready.as_str() && now.status != "True";
+        let passing = now.type_ == ConditionType::Reconciling.as_str();
+        !repeats && !passing && now.reason != Reason::Pending.as_str()
     });
     let changes = told.filter_map(|now| {
         let old = before.iter().find(|old| old.type_ == now.type_);
@@ -167,7 +170,10 @@ fn transitions(before: &[Condition], after: &[Condition]) -> Vec<Happening> {
             severity: severity(old, now),
             reason: now.reason.clone(),
             action: now.type_.clone(),
-            note: now.message.clone(),
+            note: match now.message.as_str() {
+                "" => format!("{} is {}.", now.type_, now.status),
+                message => message.to_owned(),
+            },
         })
     });
     changes.collect()

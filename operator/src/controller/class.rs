@@ -291,12 +291,15 @@ fn conditions(
         }
         Some(problem) => {
             set(ConditionType::Accepted, true, Reason::Accepted, "");
-            set(
-                ConditionType::ResolvedRefs,
-                false,
-                problem.reason,
-                &problem.message,
-            );
+            // What holds up its deletion is no fault of what it refers to.
+            if problem.reason != Reason::DeletionBlocked {
+                set(
+                    ConditionType::ResolvedRefs,
+                    false,
+                    problem.reason,
+                    &problem.message,
+                );
+            }
             set(
                 ConditionType::Ready,
                 false,

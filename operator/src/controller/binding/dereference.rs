@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{ConsumerNamespacesFrom, ServiceKind};
+use crds::v1alpha1::ServiceKind;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::{DynamicObject, ListParams};
@@ -13,7 +13,7 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::service;
 use crate::controller::stores::knative_route;
-use crate::core::class;
+use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
 use crate::core::observed::ServiceState;
 use crate::core::references::{ConsumerState, References, Target};
@@ -169,17 +169,7 @@ fn consumer(
         return ConsumerState::Missing;
     }
     let namespace = &binding.binding.namespace;
-    let let_in = match consumer.spec.namespaces_from() {
-        ConsumerNamespacesFrom::All => true,
-        ConsumerNamespacesFrom::Same => key.namespace == *namespace,
-        ConsumerNamespacesFrom::Selector => {
-            let allowed = consumer.spec.allowed_namespaces.as_ref();
-            let selector = allowed.and_then(|allowed| allowed.selector.as_ref());
-            key.namespace == *namespace
-                || class::matches(selector, &context.stores.namespace_labels(namespace))
-        }
-    };
-    if !let_in {
+    if !lets_in(&consumer, namespace, &context.namespace_labels(namespace)) {
         return ConsumerState::NotAllowed;
     }
     let accounts = consumer.status.iter().flat_map(|status| &status.accounts);

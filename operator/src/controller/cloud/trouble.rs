@@ -1,0 +1,86 @@
+//! Errors of cloud and cluster as problems of the object that met them.
+
+use std::time::Duration;
+
+use cloud_adapter::error::{CloudError, ErrorClass};
+use crds::v1alpha1::Reason;
+
+use crate::core::problem::Problem;
+
+/// A [`Problem`] that an error brought, and how long the cloud asks to wait.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// For status.
+    pub problem: Problem,
+    /// How long to wait at least.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<CloudError> for Trouble {
+    fn from(error: CloudError) -> Self {
+        Self {
+            retry_after: error.retry_after,
+            problem: problem(&error),
+        }
+    }
+}
+
+/// What a cloud error means for a binding. The request id stays out: it changes with every call.
+fn problem(error: &CloudError) -> Problem {
+    let message = |advice: &str| format!("{error}. {advice}");
+    match error.class {
+        ErrorClass::Credentials => Problem::retry(
+            Reason::CredentialsInvalid,
+            message("Check cloud.credentials of the class."),
+        ),
+        ErrorClass::Forbidden => Problem::retry(
+            Reason::PermissionDenied,
+            message("Grant the permission to the operator's RAM identity."),
+        ),
+        ErrorClass::Account => Problem::retry(
+            Reason::CloudRejected,
+            message("Activate the product, or settle the account, in the console."),
+        ),
+        ErrorClass::Quota => Problem::retry(
+            Reason::QuotaExceeded,
+            message("Raise the quota, or delete what is not needed."),
+        ),
+        ErrorClass::Invalid => Problem::blocked(
+            Reason::CloudRejected,
+            message("Change the binding or the class accordingly."),
+        ),
+        ErrorClass::Throttled => Problem::retry(
+            Reason::CloudThrottled,
+            message("It is tried again by itself."),
+        ),
+        ErrorClass::Unavailable => Problem::retry(
+            Reason::CloudUnreachable,
+            message("It is tried again by itself."),
+        ),
+        ErrorClass::NotFound
+        | ErrorClass::AlreadyExists
+        | ErrorClass::Busy
+        | ErrorClass::InUse
+        | ErrorClass::Unknown => Problem::retry(
+            Reason::CloudRejected,
+            message("It is looked at and tried again by itself."),
+        ),
+    }
+}
+
+/// A Kubernetes error in one line.
+pub fn kube_message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
