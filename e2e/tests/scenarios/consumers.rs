@@ -432,3 +432,115 @@ async fn it_cannot_go_while_no_class_leads_to_it_unless_it_is_detached() {
     wait(&world, &acme(), &Expect::gone()).await;
     assert_eq!(apps(&world).await.len(), 1);
 }
+
+#[tokio::test]
+async fn answers_that_are_lost_and_lists_that_lag_leave_no_duplicate_and_lose_no_credential() {
+    let world = start(true).await;
+    let lost = |action: &str| json!({"product": "CloudAPI", "action": action, "times": 1, "effect": {"type": "appliedButUnanswered"}});
+    let rules: Vec<Value> = ["CreateApp", "CreateAppCode", "DeleteAppCode"]
+        .map(lost)
+        .to_vec();
+    let plan = json!({"seed": 1, "consistencyDelayMs": 1000, "rules": rules});
+    world.cloud.faults(&plan).await.unwrap();
+    let (first, second) = (generated("first", "APIKey"), generated("second", "APIKey"));
+    apply(&world, "Active", &first).await;
+    made(&world).await;
+    let old = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&old]).await;
+
+    apply(&world, "Active", &format!("{first}, {second}")).await;
+    ready(&world).await;
+    let new = entry(&world, "acme-second", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&old, &new]).await;
+
+    apply(&world, "Active", &second).await;
+    ready(&world).await;
+    codes_become(&world, &[&new]).await;
+}
+
+#[tokio::test]
+async fn an_operator_that_is_killed_takes_up_where_it_was() {
+    let mut world = start(true).await;
+    // Made in the cloud, and killed before it can say so.
+    let plan = json!({"rules": [
+        {"product": "CloudAPI", "action": "CreateApp", "times": 1, "effect": {"type": "appliedButUnanswered", "loss": "hang"}},
+    ]});
+    world.cloud.faults(&plan).await.unwrap();
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    let deadline = Instant::now() + PATIENCE;
+    while apps(&world).await.is_empty() {
+        assert!(Instant::now() < deadline, "no app was made");
+        sleep(POLL).await;
+    }
+    let operator = world.operator.take().unwrap();
+    operator.kill().await.unwrap();
+    let options = world.options().operator.clone().unwrap();
+    world.start_operator(&options).await.unwrap();
+    made(&world).await;
+    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&code]).await;
+}
+
+#[tokio::test]
+async fn a_check_on_request_compares_credentials_and_writes_nothing() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    let before = made(&world).await;
+    // One pass ends before the next one of the same consumer begins: the second request shows that
+    // the first one's pass is over.
+    for request in ["1", "2"] {
+        world.cloud.reset_calls().await.unwrap();
+        let annotation = format!("gatewaybinding.dev/reconcile-at={request}");
+        let annotate = ["annotate", "--overwrite", "gwc", "acme", &annotation];
+        world.kubectl(&annotate).await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let calls = world.cloud.calls().await.unwrap();
+            if calls
+                .iter()
+                .any(|call| call.action == "DescribeAppSecurities")
+            {
+                break;
+            }
+            assert!(Instant::now() < deadline, "credentials were not compared");
+            sleep(POLL).await;
+        }
+        let calls = mutating(&world).await;
+        assert!(
+            calls.iter().all(|action| !action.contains("App")),
+            "{calls:?}"
+        );
+    }
+    assert_eq!(ready(&world).await["status"], before["status"]);
+}
+
+#[tokio::test]
+async fn a_lost_status_is_found_again_in_the_cloud() {
+    let world = start(true).await;
+    apply(&world, "Active", &generated("first", "APIKey")).await;
+    made(&world).await;
+    let before = credentials(&world).await;
+    let lose = [
+        "patch",
+        "gwc",
+        "acme",
+        "--subresource=status",
+        "--type=json",
+        "-p",
+        r#"[{"op": "remove", "path": "/status"}]"#,
+    ];
+    world.kubectl(&lose).await.unwrap();
+    world.delete(&secret("acme-first")).await.unwrap();
+    made(&world).await;
+    let complete = Expect::that("is new", |object| {
+        match object.metadata.deletion_timestamp {
+            None => Ok(()),
+            Some(_) => Err("it is being deleted".to_owned()),
+        }
+    });
+    wait(&world, &secret("acme-first"), &complete).await;
+    assert_eq!(credentials(&world).await.0, before.0);
+    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&code]).await;
+    assert_eq!(before.0, BTreeSet::from([code]));
+}

@@ -169,7 +169,11 @@ fn consumer(
         return ConsumerState::Missing;
     }
     let namespace = &binding.binding.namespace;
-    if !lets_in(&consumer, namespace, &context.namespace_labels(namespace)) {
+    if !lets_in(
+        &consumer,
+        namespace,
+        &context.stores.namespace_labels(namespace),
+    ) {
         return ConsumerState::NotAllowed;
     }
     let accounts = consumer.status.iter().flat_map(|status| &status.accounts);
