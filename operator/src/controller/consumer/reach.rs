@@ -92,6 +92,10 @@ fn may_use(binding: &GatewayBinding, consumer: &GatewayConsumer, context: &Conte
 
 /// The places where a binding's ledger holds a permission of the consumer.
 fn granted(binding: &GatewayBinding, consumer: &GatewayConsumer) -> BTreeSet<Location> {
+    // Every binding is asked whenever one changes: most are done with after a look at their text.
+    if !triggers::claims(binding, consumer) {
+        return BTreeSet::new();
+    }
     let name = name_of(consumer);
     let wanted = ConsumerKey {
         namespace: name.namespace,
