@@ -163,11 +163,14 @@ fn transitions(before: &[Condition], after: &[Condition]) -> Vec<Happening> {
         let passing = now.type_ == ConditionType::Reconciling.as_str();
         !repeats && !passing && now.reason != Reason::Pending.as_str()
     });
+    let stalled = after
+        .iter()
+        .any(|now| now.type_ == ConditionType::Stalled.as_str());
     let changes = told.filter_map(|now| {
         let old = before.iter().find(|old| old.type_ == now.type_);
         let same = old.is_some_and(|old| old.status == now.status && old.reason == now.reason);
         (!same).then(|| Happening {
-            severity: severity(old, now),
+            severity: severity(old, now, stalled),
             reason: now.reason.clone(),
             action: now.type_.clone(),
             note: match now.message.as_str() {
@@ -180,12 +183,14 @@ fn transitions(before: &[Condition], after: &[Condition]) -> Vec<Happening> {
 }
 
 /// A warning is what a person has to mend, and what was fine and is so no longer; not what has
-/// never been reached yet.
-fn severity(old: Option<&Condition>, now: &Condition) -> Severity {
+/// never been reached yet, nor what is only waited for.
+fn severity(old: Option<&Condition>, now: &Condition, stalled: bool) -> Severity {
     let was_true = old.is_some_and(|old| old.status == "True");
     let warn = match ConditionType::parse(&now.type_) {
         Some(ConditionType::Stalled) => now.status == "True",
-        Some(ConditionType::Accepted | ConditionType::ResolvedRefs) => now.status == "False",
+        Some(ConditionType::Accepted | ConditionType::ResolvedRefs) => {
+            now.status == "False" && (stalled || was_true)
+        }
         _ => now.status == "False" && was_true,
     };
     if warn {

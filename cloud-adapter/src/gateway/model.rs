@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -421,23 +422,25 @@ pub struct Attachment {
     pub environment: Environment,
 }
 
-/// All that one account has in one region, as one consistent set of complete lists.
+/// All that one account has in one region, as one consistent set of complete lists. The collections
+/// share what they have in common with their clones, so that a copy for each reader costs little
+/// however many objects there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
     /// Every group.
-    pub groups: BTreeMap<GroupId, Group>,
+    pub groups: OrdMap<GroupId, Group>,
     /// Every backend.
-    pub backends: BTreeMap<BackendName, Backend>,
+    pub backends: OrdMap<BackendName, Backend>,
     /// Every API, those of other owners without their definition.
-    pub apis: BTreeMap<ApiId, Api>,
+    pub apis: OrdMap<ApiId, Api>,
     /// Every consumer.
-    pub consumers: BTreeMap<ConsumerId, Consumer>,
+    pub consumers: OrdMap<ConsumerId, Consumer>,
     /// The grants of the consumers that are ours.
-    pub grants: BTreeMap<GrantKey, Grant>,
+    pub grants: OrdMap<GrantKey, Grant>,
     /// Every policy.
-    pub policies: BTreeMap<PolicyId, Policy>,
+    pub policies: OrdMap<PolicyId, Policy>,
     /// Where the policies that are ours act.
-    pub attachments: BTreeSet<Attachment>,
+    pub attachments: OrdSet<Attachment>,
 }
 
 /// Kinds of an [`Inventory`], for asking that one be listed anew.

@@ -23,7 +23,7 @@ pub enum Change {
 }
 
 /// Which object a change is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Group(GroupId),
     Backend(BackendName),

@@ -9,12 +9,15 @@ mod recording;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use imbl::OrdMap;
 use tokio::sync::Semaphore;
+
+use change::Subject;
 
 pub use change::Change;
 pub use recording::RecordingGateway;
@@ -92,7 +95,8 @@ pub struct Snapshots {
 struct State {
     inventory: Arc<Inventory>,
     lists: BTreeMap<Kind, List>,
-    changes: Vec<Recorded>,
+    /// The last write of ours to each object.
+    changes: HashMap<Subject, Recorded>,
     /// Counts everything that happens, to tell what came first.
     sequence: u64,
     /// Consumers whose grants, and policies whose attachments, the last lists covered.
@@ -196,15 +200,12 @@ impl Snapshots {
         let sequence = state.next();
         state.cover(&change);
         change.apply(Arc::make_mut(&mut state.inventory));
-        let subject = change.subject();
-        state
-            .changes
-            .retain(|recorded| recorded.change.subject() != subject);
-        state.changes.push(Recorded {
+        let recorded = Recorded {
             change,
             at: now,
             sequence,
-        });
+        };
+        state.changes.insert(recorded.change.subject(), recorded);
     }
 
     /// How old each list is; kinds that were never listed are missing.
@@ -300,7 +301,7 @@ impl Snapshots {
         }
         for recorded in state
             .changes
-            .iter()
+            .values()
             .filter(|recorded| recorded.change.kind() == kind)
         {
             if recorded.sequence > started.1 {
@@ -310,7 +311,7 @@ impl Snapshots {
             }
         }
         // A list begun later than these no longer needs them once their grace is over.
-        state.changes.retain(|recorded| {
+        state.changes.retain(|_, recorded| {
             recorded.change.kind() != kind
                 || recorded.sequence > started.1
                 || now.saturating_duration_since(recorded.at) < self.timing.grace
@@ -365,6 +366,6 @@ impl State {
     }
 }
 
-fn by<K: Ord, V>(list: Vec<V>, key: fn(&V) -> K) -> BTreeMap<K, V> {
+fn by<K: Ord + Clone, V: Clone>(list: Vec<V>, key: fn(&V) -> K) -> OrdMap<K, V> {
     list.into_iter().map(|item| (key(&item), item)).collect()
 }

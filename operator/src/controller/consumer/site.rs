@@ -95,6 +95,16 @@ impl Site {
         Ok(())
     }
 
+    /// Whether the app may call some API, whoever permitted it.
+    pub(super) async fn is_granted(&self) -> Result<bool, Trouble> {
+        let kinds = [Kind::Consumers, Kind::Grants];
+        let snapshots = &self.access.account.gateway.snapshots;
+        let listed = snapshots.get_kinds(&kinds, RECENT).await;
+        let inventory = listed.map_err(|error| self.trouble(error, &[]))?;
+        let app = ours(&inventory, &self.marker);
+        Ok(app.is_some_and(|app| inventory.grants.keys().any(|key| key.consumer == app.id)))
+    }
+
     /// Reads its credentials.
     pub(super) async fn read_credentials(&mut self) -> Result<(), Trouble> {
         let (Some(id), Some(app)) = (&self.id, &self.app) else {

@@ -124,7 +124,11 @@ impl<'a> Work<'a> {
 
     async fn look_into(&self, site: &mut Site, claims: &Claims) -> Result<(), Trouble> {
         if site.intent == Intent::Leave {
-            return Ok(());
+            // An API that a binding left in place (`deletionPolicy: Retain`) keeps its callers.
+            if !site.is_granted().await? {
+                return Ok(());
+            }
+            site.intent = Intent::Keep;
         }
         let interval = self.context.runtime.args.drift_interval;
         let max_age = if self.refresh {

@@ -71,11 +71,14 @@ impl Model {
             .expect("the API's group")
             .id
             .clone();
-        self.inventory
+        let found = self
+            .inventory
             .apis
-            .values_mut()
+            .values()
             .find(|api| api.group == group && api.name == key.name)
-            .unwrap_or_else(|| panic!("no API {key:?}"))
+            .unwrap_or_else(|| panic!("no API {key:?}"));
+        let id = found.id.clone();
+        self.inventory.apis.get_mut(&id).expect("the API")
     }
 
     fn step(&mut self, step: &Step, ids: &Ids, owner: &str) {
@@ -261,7 +264,14 @@ impl Model {
                 assert!(api.deployments.is_empty(), "the API is deployed");
                 let id = api.id.clone();
                 self.inventory.apis.remove(&id);
-                self.inventory.grants.retain(|key, _| key.api != id);
+                let kept = self
+                    .inventory
+                    .grants
+                    .iter()
+                    .filter(|(key, _)| key.api != id);
+                self.inventory.grants = kept
+                    .map(|(key, grant)| (key.clone(), grant.clone()))
+                    .collect();
             }
             other => panic!("{other:?} on an API"),
         }
@@ -287,9 +297,7 @@ impl Model {
                     "it is not deployed"
                 );
                 let id = api.id.clone();
-                self.inventory
-                    .attachments
-                    .retain(|a| !(a.api == id && a.environment == environment));
+                self.detach_all(&id, environment);
             }
             other => panic!("{other:?} on a deployment"),
         }
@@ -315,9 +323,7 @@ impl Model {
                     .expect("the policy")
                     .id
                     .clone();
-                self.inventory
-                    .attachments
-                    .retain(|a| !(a.api == api && a.environment == environment));
+                self.detach_all(&api, environment);
                 self.inventory.attachments.insert(Attachment {
                     policy,
                     api,
@@ -331,13 +337,17 @@ impl Model {
                     api,
                     environment,
                 };
-                assert!(
-                    self.inventory.attachments.remove(&attachment),
-                    "it is not attached"
-                );
+                let removed = self.inventory.attachments.remove(&attachment);
+                assert!(removed.is_some(), "it is not attached");
             }
             other => panic!("{other:?} on an attachment"),
         }
+    }
+
+    fn detach_all(&mut self, api: &ApiId, environment: Environment) {
+        let attachments = self.inventory.attachments.iter();
+        let kept = attachments.filter(|a| !(a.api == *api && a.environment == environment));
+        self.inventory.attachments = kept.cloned().collect();
     }
 
     fn grant(

@@ -1,6 +1,6 @@
 //! Plans converge, order respects what the cloud demands, and nothing foreign is touched.
 
-use cloud_adapter::gateway::model::{Environment, Inventory};
+use cloud_adapter::gateway::model::{Api, Environment, Inventory};
 use crds::v1alpha1::{GatewayBinding, Reason};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -192,13 +192,25 @@ fn an_object_without_our_mark_is_left_alone() {
     let hello = binding("default", "helloworld", spec());
     let mut model = Model::default();
     let ledger = converge(&hello, &[&hello], Ledger::default(), &mut model);
-    for api in model.inventory.apis.values_mut() {
-        api.marker = None;
-    }
-    for group in model.inventory.groups.values_mut() {
+    let apis = model.inventory.apis.iter();
+    let unmarked = apis.map(|(id, api)| {
+        (
+            id.clone(),
+            Api {
+                marker: None,
+                ..api.clone()
+            },
+        )
+    });
+    model.inventory.apis = unmarked.collect();
+    let groups = model.inventory.groups.iter();
+    let unmarked = groups.map(|(id, group)| {
+        let mut group = group.clone();
         group.marker = None;
         group.spec.description = "mine".into();
-    }
+        (id.clone(), group)
+    });
+    model.inventory.groups = unmarked.collect();
     let (_, plan) = pass(&hello, &[&hello], &ledger, &model);
     assert!(
         plan.problems

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use cloud_adapter::gateway::model::ConsumerId;
 use secrecy::ExposeSecret;
 
@@ -229,7 +227,7 @@ fn only_the_marker_proves_that_an_app_is_ours() {
             marker,
         };
         Inventory {
-            consumers: BTreeMap::from([(id, consumer)]),
+            consumers: [(id, consumer)].into_iter().collect(),
             ..Inventory::default()
         }
     };
