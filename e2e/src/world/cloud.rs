@@ -24,10 +24,19 @@ pub struct CloudOptions {
     pub region: String,
     /// Its one account.
     pub account_id: String,
-    /// Its access keys. The stand-in of the cloud controller manager takes the first by id.
+    /// Its access keys.
     pub keys: Vec<Keys>,
-    /// The cluster whose cloud controller manager is played, if it is.
-    pub ccm_cluster_id: Option<String>,
+    /// The cloud controller manager that is played, if one is.
+    pub ccm: Option<Ccm>,
+}
+
+/// A cluster's cloud controller manager.
+#[derive(Clone, Debug)]
+pub struct Ccm {
+    /// The cluster.
+    pub cluster_id: String,
+    /// Which of the access keys it uses.
+    pub access_key_id: String,
 }
 
 /// A handle on the emulated cloud, which ends when this is dropped.
@@ -75,9 +84,14 @@ impl Cloud {
         for keys in &options.keys {
             builder = builder.access_key(&keys.id, &keys.secret);
         }
-        if let Some(cluster_id) = &options.ccm_cluster_id {
+        if let Some(Ccm {
+            cluster_id,
+            access_key_id,
+        }) = &options.ccm
+        {
             builder = builder.ccm(ccm::Options {
                 cluster_id: cluster_id.clone(),
+                access_key_id: Some(access_key_id.clone()),
                 retry_min: CCM_RETRY,
                 retry_max: CCM_RETRY * 8,
                 ..ccm::Options::new(client)
@@ -109,9 +123,10 @@ impl Cloud {
                 format!("{}:{}", keys.id, keys.secret).into(),
             ]);
         }
-        if let Some(cluster_id) = &options.ccm_cluster_id {
+        if let Some(ccm) = &options.ccm {
             args.extend(["--ccm-kubeconfig".into(), kubeconfig.into()]);
-            args.extend(["--ccm-cluster-id".into(), cluster_id.into()]);
+            args.extend(["--ccm-cluster-id".into(), ccm.cluster_id.clone().into()]);
+            args.extend(["--ccm-access-key".into(), ccm.access_key_id.clone().into()]);
             args.extend([
                 "--ccm-retry".into(),
                 CCM_RETRY.as_millis().to_string().into(),

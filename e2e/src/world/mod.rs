@@ -25,6 +25,7 @@ mod expect;
 mod objects;
 mod operator;
 mod options;
+mod snapshot;
 mod start;
 mod target;
 mod wait;
@@ -32,7 +33,7 @@ mod wait;
 use std::path::Path;
 
 pub use address::start_gateway;
-pub use cloud::{Answer, Cloud, CloudOptions};
+pub use cloud::{Answer, Ccm, Cloud, CloudOptions};
 pub use error::WorldError;
 pub use expect::Expect;
 pub use operator::{Operator, OperatorOptions};

@@ -5,9 +5,10 @@ use std::process::Stdio;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api,
-    api::{DeleteParams, DynamicObject},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
     core::discovery::Scope,
 };
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::{Answer, Target, World, WorldError, cloud};
@@ -19,6 +20,19 @@ impl World {
     /// At the first document that is refused.
     pub async fn apply(&self, yaml: &str) -> Result<Vec<DynamicObject>, WorldError> {
         Ok(control_plane::apply_yaml(self.client(), yaml).await?)
+    }
+
+    /// Changes an object by a JSON merge patch, as `kubectl patch --type merge` does.
+    ///
+    /// # Errors
+    /// If it is not there, or the API server refuses.
+    pub async fn patch(&self, target: &Target, patch: &Value) -> Result<DynamicObject, WorldError> {
+        let params = PatchParams::default();
+        let api = target.api(self.client());
+        let patched = api
+            .patch(target.name(), &params, &Patch::Merge(patch))
+            .await;
+        patched.map_err(|error| failed(format!("patch {target}"), error))
     }
 
     /// Asks for the deletion of an object; gone already is fine.

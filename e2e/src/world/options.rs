@@ -33,8 +33,7 @@ pub struct WorldOptions {
     pub cluster_id: String,
     /// The key that the operator uses.
     pub operator_keys: Keys,
-    /// The key that the stand-in of the cloud controller manager uses; its id has to sort before
-    /// the operator's.
+    /// The key that the stand-in of the cloud controller manager uses.
     pub ccm_keys: Keys,
     /// The key of a person at the console; nothing else uses it.
     pub console_keys: Keys,

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use control_plane::ControlPlane;
 
 use super::{
-    Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
+    Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
     operator, start_gateway,
 };
 use crate::{
@@ -168,7 +168,10 @@ async fn start_cloud(
             options.ccm_keys.clone(),
             options.console_keys.clone(),
         ],
-        ccm_cluster_id: options.ccm.then(|| options.cluster_id.clone()),
+        ccm: options.ccm.then(|| Ccm {
+            cluster_id: options.cluster_id.clone(),
+            access_key_id: options.ccm_keys.id.clone(),
+        }),
     };
     match &options.emulator_program {
         None => Cloud::start(&cloud, control_plane.client()).await,

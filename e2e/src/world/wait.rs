@@ -1,6 +1,6 @@
 //! Waiting with a deadline, and telling everything at the deadline.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use kube::api::DynamicObject;
 use tokio::time::{Instant, sleep};
@@ -12,7 +12,7 @@ const POLL: Duration = Duration::from_millis(50);
 const SHOWN: usize = 25;
 
 /// What was still missing at the deadline, with what may explain it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(
     "{subject} is not {expected} after {:.1} s: {missing}\n\
      --- last seen ---\n{last}\n--- last lines of the operator ---\n{log}\n--- last calls of the cloud ---\n{calls}",
@@ -32,6 +32,13 @@ pub struct WaitError {
     calls: String,
 }
 
+/// As for people, since `unwrap` shows it to them.
+impl fmt::Debug for WaitError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
 impl World {
     /// Waits until the object is as expected, and returns it; the default value if it was expected
     /// to be gone.
@@ -45,26 +52,15 @@ impl World {
         patience: Duration,
     ) -> Result<DynamicObject, WaitError> {
         let api = target.api(self.client());
-        let deadline = Instant::now() + patience;
-        loop {
-            let (missing, last) = match api.get_opt(target.name()).await {
-                Ok(object) => match expect.check(object.as_ref()) {
-                    Ok(()) => return Ok(object.unwrap_or_else(nothing)),
-                    Err(missing) => (
-                        missing,
-                        object.map_or_else(String::new, |object| shown(&object)),
-                    ),
-                },
-                Err(error) => (error.to_string(), String::new()),
-            };
-            if Instant::now() >= deadline {
-                let subject = target.to_string();
-                return Err(self
-                    .wait_error(subject, expect.to_string(), patience, missing, last)
-                    .await);
-            }
-            sleep(POLL).await;
-        }
+        let look = async || match api.get_opt(target.name()).await {
+            Ok(object) => match expect.check(object.as_ref()) {
+                Ok(()) => Ok(object.unwrap_or_else(nothing)),
+                Err(missing) => Err((missing, object.as_ref().map_or_else(String::new, shown))),
+            },
+            Err(error) => Err((error.to_string(), String::new())),
+        };
+        self.repeat(&target.to_string(), &expect.to_string(), patience, look)
+            .await
     }
 
     /// Repeats a request until its answer is as expected, and returns that.
@@ -81,17 +77,49 @@ impl World {
     where
         F: Future<Output = Result<Answer, WorldError>>,
     {
+        let look = async || match request().await {
+            Ok(answer) if check(&answer) => Ok(answer),
+            Ok(answer) => Err(format!("{answer:?}")),
+            Err(error) => Err(error.to_string()),
+        };
+        self.wait_until("the answer", expected, patience, look)
+            .await
+    }
+
+    /// Repeats a look until it finds what is expected, and returns that. A look that does not says
+    /// what is missing.
+    ///
+    /// # Errors
+    /// [`WaitError`] at the deadline, with what the last look missed.
+    pub async fn wait_until<T>(
+        &self,
+        subject: &str,
+        expected: &str,
+        patience: Duration,
+        mut look: impl AsyncFnMut() -> Result<T, String>,
+    ) -> Result<T, WaitError> {
+        let look = async || look().await.map_err(|missing| (missing, String::new()));
+        self.repeat(subject, expected, patience, look).await
+    }
+
+    /// As [`World::wait_until`]; a look that fails also says what it saw.
+    async fn repeat<T>(
+        &self,
+        subject: &str,
+        expected: &str,
+        patience: Duration,
+        mut look: impl AsyncFnMut() -> Result<T, (String, String)>,
+    ) -> Result<T, WaitError> {
         let deadline = Instant::now() + patience;
         loop {
-            let missing = match request().await {
-                Ok(answer) if check(&answer) => return Ok(answer),
-                Ok(answer) => format!("{answer:?}"),
-                Err(error) => error.to_string(),
+            let (missing, last) = match look().await {
+                Ok(found) => return Ok(found),
+                Err(missed) => missed,
             };
             if Instant::now() >= deadline {
-                let (subject, expected) = ("the answer".to_owned(), expected.to_owned());
+                let (subject, expected) = (subject.to_owned(), expected.to_owned());
                 return Err(self
-                    .wait_error(subject, expected, patience, missing, String::new())
+                    .wait_error(subject, expected, patience, missing, last)
                     .await);
             }
             sleep(POLL).await;

@@ -1,112 +1,57 @@
 //! `examples/api-gateway-intranet-slb`: one manifest instead of the morning of [`super::by_hand`].
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Instant};
 
-use crds::{GatewayBinding, GatewayBindingClass, GatewayConsumer, keys::consumer_secret};
-use e2e::world::{Answer, Expect, Target, World, WorldOptions};
-use k8s_openapi::api::core::v1::{Secret, Service};
+use alicloud_emulator::api::Product::CloudApi;
+use e2e::world::{Expect, Target, World, WorldOptions};
+use k8s_openapi::api::core::v1::Service;
 
-use super::PATIENCE;
-
-fn example() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/api-gateway-intranet-slb");
-    let files = [
-        "class.yaml",
-        "knative-service.yaml",
-        "consumer.yaml",
-        "binding.yaml",
-    ];
-    files
-        .map(|file| fs::read_to_string(folder.join(file)).unwrap())
-        .join("\n---\n")
-}
-
-fn binding() -> Target {
-    Target::of::<GatewayBinding>(Some("default"), "helloworld")
-}
-
-fn intranet_service() -> Target {
-    Target::of::<Service>(Some("istio-system"), "istio-ingressgateway-intranet")
-}
-
-/// A world with the example applied and Ready, and the group's public host.
-async fn applied() -> (World, String) {
-    let world = World::start(WorldOptions::default()).await.unwrap();
-    world.apply(&example()).await.unwrap();
-    let ready = world
-        .wait_for(&binding(), &Expect::condition("Ready", "True"), PATIENCE)
-        .await
-        .unwrap();
-    let urls = &ready.data["status"]["urls"];
-    let url = urls[0]
-        .as_str()
-        .unwrap_or_else(|| panic!("status.urls is {urls}"));
-    let host = url
-        .split("://")
-        .nth(1)
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    (world, host)
-}
-
-async fn code(world: &World) -> String {
-    world
-        .secret("default", "knative-caller", consumer_secret::API_KEY)
-        .await
-        .unwrap()
-}
-
-fn error_code(answer: &Answer) -> &str {
-    answer
-        .headers
-        .get("x-ca-error-code")
-        .map_or("", String::as_str)
-}
+use super::{
+    PATIENCE,
+    exposed::{
+        Caller, class, cloud_is, cluster_is, consumer, error_code, example, exposed, gone,
+        helloworld, intranet_service, mutations, ready, secret,
+    },
+};
 
 #[tokio::test]
-async fn with_the_appcode_it_answers_without_it_is_refused_and_over_the_limit_throttled() {
-    let (world, host) = applied().await;
-    let code = code(&world).await;
-    let authorization = format!("APPCODE {code}");
-    let headers = [("authorization", authorization.as_str())];
-    let get = || world.cloud.curl(&host, "/", &headers);
-    let answer = get().await.unwrap();
+async fn with_the_api_key_it_answers_without_it_is_refused_and_over_the_limit_throttled() {
+    let world = exposed().await;
+    let caller = Caller::of(&world, &helloworld()).await;
+    let answer = caller.get("/").await.unwrap();
     assert_eq!(
         (answer.status, answer.body.as_str()),
         (200, "Hello World!\n"),
         "Ready means that it works: {answer:?}"
     );
-    let in_query = world
-        .cloud
-        .curl(&host, &format!("/a/b?AppCode={code}"), &[])
-        .await
-        .unwrap();
+    let in_query = caller.get_by_query("/a/b").await.unwrap();
     assert_eq!(in_query.status, 200, "{in_query:?}");
 
-    let without = world.cloud.curl(&host, "/", &[]).await.unwrap();
+    let without = world.cloud.curl(caller.host(), "/", &[]).await.unwrap();
     assert_eq!(
         (without.status, error_code(&without)),
         (400, "A400MA"),
         "{without:?}"
     );
-    let wrong = world
-        .cloud
-        .curl(&host, "/", &[("authorization", "APPCODE 0123456789")])
-        .await
-        .unwrap();
+    let wrong = caller.with_key("0123456789".to_owned());
+    let wrong = wrong.get("/").await.unwrap();
     assert_eq!(
         (wrong.status, error_code(&wrong)),
         (400, "A400AC"),
         "{wrong:?}"
     );
+    let stranger = caller.with_key(a_strangers_key(&world).await);
+    let stranger = stranger.get("/").await.unwrap();
+    assert_eq!(
+        (stranger.status, error_code(&stranger)),
+        (403, "I403AA"),
+        "{stranger:?}"
+    );
 
     // 60 a minute for each caller; the minute may turn while we count, hence twice as many.
     let mut throttled = None;
     for _ in 0..121 {
-        let answer = get().await.unwrap();
+        let answer = caller.get("/").await.unwrap();
         if answer.status != 200 {
             throttled = Some(answer);
             break;
@@ -117,120 +62,90 @@ async fn with_the_appcode_it_answers_without_it_is_refused_and_over_the_limit_th
     assert!(error_code(&throttled).starts_with("T429"), "{throttled:?}");
 }
 
-#[tokio::test]
-async fn an_app_that_is_not_granted_is_refused() {
-    use alicloud_emulator::api::Product::CloudApi;
-
-    let (world, host) = applied().await;
+/// The AppCode of an app that somebody made at the console.
+async fn a_strangers_key(world: &World) -> String {
     let keys = &world.options().console_keys;
-    let app = world
-        .cloud
-        .call(keys, CloudApi, "CreateApp", &[("AppName", "stranger")])
-        .await
-        .unwrap();
-    let id = app["AppId"].to_string();
-    let security = world
-        .cloud
-        .call(keys, CloudApi, "DescribeAppSecurity", &[("AppId", &id)])
-        .await
-        .unwrap();
-    let authorization = format!("APPCODE {}", security["AppCode"].as_str().unwrap());
-    let answer = world
-        .cloud
-        .curl(&host, "/", &[("authorization", &authorization)])
-        .await
-        .unwrap();
-    assert_eq!(answer.status, 403, "{answer:?}");
+    let name = [("AppName", "stranger")];
+    let app = world.cloud.call(keys, CloudApi, "CreateApp", &name).await;
+    let id = app.unwrap()["AppId"].to_string();
+    let id = [("AppId", id.as_str())];
+    let security = world.cloud.call(keys, CloudApi, "DescribeAppSecurity", &id);
+    security.await.unwrap()["AppCode"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
-async fn mutating_calls_are_one_per_object_and_none_when_idle() {
-    let (world, _) = applied().await;
-    let operator = world.options().operator_keys.id.clone();
-    let mutating = async || {
-        let calls = world.cloud.calls().await.unwrap();
-        let ours = calls
-            .into_iter()
-            .filter(|call| call.mutating && call.access_key_id == operator);
-        ours.map(|call| call.action).collect::<Vec<_>>()
-    };
-    let made = mutating().await;
-    for action in [
-        "CreateApiGroup",
-        "SetVpcAccess",
-        "CreateApi",
-        "DeployApi",
-        "CreateApp",
-    ] {
-        assert_eq!(
-            made.iter().filter(|made| *made == action).count(),
-            1,
-            "{action} among {made:?}"
-        );
-    }
-    world.cloud.reset_calls().await.unwrap();
-    // Applying the same again changes nothing, and must not make the operator write.
+async fn calls_are_one_for_each_object_and_deleting_the_manifests_leaves_nothing_of_ours() {
+    let world = World::start(WorldOptions::default()).await.unwrap();
+    let cluster = world.objects().await.unwrap();
+    let cloud = world.cloud_objects().await.unwrap();
+
+    let applied = Instant::now();
     world.apply(&example()).await.unwrap();
-    let touched = world
-        .kubectl(&["annotate", "gatewaybinding", "helloworld", "note=touched"])
-        .await;
-    touched.unwrap();
-    world
-        .wait_for(&binding(), &Expect::condition("Ready", "True"), PATIENCE)
-        .await
-        .unwrap();
-    assert_eq!(mutating().await, Vec::<String>::new());
-}
+    ready(&world, &helloworld()).await;
+    println!("from apply to Ready: {:?}", applied.elapsed());
+    assert_eq!(
+        counted(mutations(&world).await),
+        once(&[
+            "AttachPlugin",
+            "CreateApi",
+            "CreateApiGroup",
+            "CreateApp",
+            "CreatePlugin",
+            "DeployApi",
+            // The group's test domain: a call of its own.
+            "ModifyApiGroupNetworkPolicy",
+            "SetAppsAuthorities",
+            "SetVpcAccess",
+        ])
+    );
 
-#[tokio::test]
-async fn kubectl_tells_a_newcomer_where_it_stands() {
-    let (world, _) = applied().await;
-    let wait = [
-        "wait",
-        "--for=condition=Ready",
-        "--timeout=10s",
-        "gatewaybinding/helloworld",
-    ];
-    world.kubectl(&wait).await.unwrap();
-    let printed = world.kubectl(&["get", "gwb"]).await.unwrap();
-    for column in ["READY", "GATEWAY", "ADDRESS", "REASON"] {
-        assert!(printed.contains(column), "no {column} in\n{printed}");
-    }
-    assert!(printed.contains("intranet"), "{printed}");
-    let described = world
-        .kubectl(&["describe", "gwb", "helloworld"])
-        .await
-        .unwrap();
-    assert!(described.contains("Programmed"), "{described}");
-}
-
-#[tokio::test]
-async fn deleting_it_leaves_nothing_of_ours_and_everything_foreign() {
-    let (world, _) = applied().await;
-    let secret = Target::of::<Secret>(Some("default"), "knative-caller");
-    let class = Target::of::<GatewayBindingClass>(None, "production");
-    let consumer = Target::of::<GatewayConsumer>(Some("default"), "knative");
+    world.cloud.reset_calls().await.unwrap();
     world.delete_all(&example()).await.unwrap();
-    let gone = Duration::from_secs(60);
-    for target in [binding(), consumer, class, intranet_service(), secret] {
-        world
-            .wait_for(&target, &Expect::gone(), gone)
-            .await
-            .unwrap();
+    for target in [
+        helloworld(),
+        consumer("default", "knative"),
+        class("production"),
+        intranet_service(),
+        secret("default", "knative-caller"),
+    ] {
+        gone(&world, &target).await;
     }
     let existing = Target::of::<Service>(Some("istio-system"), "istio-ingressgateway");
     world
         .wait_for(&existing, &Expect::exists(), PATIENCE)
         .await
         .unwrap();
+    cloud_is(&world, &cloud).await;
+    cluster_is(&world, &cluster).await;
+    assert_eq!(
+        counted(mutations(&world).await),
+        once(&[
+            "AbolishApi",
+            "DeleteApi",
+            "DeleteApiGroup",
+            "DeleteApp",
+            "DeletePlugin",
+            "RemoveAppsAuthorities",
+            "RemoveVpcAccess",
+        ])
+    );
+}
 
-    let cloud = world.cloud.state().await.unwrap();
-    for kind in ["groups", "apis", "apps", "plugins", "vpcAccesses"] {
-        let left = &cloud["cloudapi"][kind];
-        let empty = left
-            .as_object()
-            .map(|all| all.is_empty())
-            .or_else(|| left.as_array().map(|all| all.is_empty()));
-        assert_eq!(empty, Some(true), "{kind} left in the cloud: {left}");
+/// How often each action was called.
+fn counted(actions: Vec<String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for action in actions {
+        *counts.entry(action).or_default() += 1;
     }
+    counts
+}
+
+fn once(actions: &[&str]) -> BTreeMap<String, usize> {
+    actions
+        .iter()
+        .map(|action| ((*action).to_owned(), 1))
+        .collect()
 }

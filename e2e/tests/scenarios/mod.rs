@@ -1,9 +1,20 @@
 mod api_gateway_intranet_slb;
+mod bad_input;
+mod bad_input_cases;
+mod bad_input_classes;
 mod by_hand;
-mod exposed;
+mod changes;
 mod consumers;
+mod deletion;
+mod exposed;
 mod gateway;
+mod idle;
 mod knative;
+mod kubectl;
+mod modes;
+mod plan_command;
+mod sharing;
+mod traffic;
 
 use std::time::Duration;
 
@@ -41,4 +52,10 @@ async fn helloworld(world: &World, namespace: &str, name: &str, more: &str) {
         )
         .await
         .unwrap();
+}
+
+/// Makes a namespace.
+async fn namespace(world: &World, name: &str) {
+    let yaml = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}");
+    world.apply(&yaml).await.unwrap();
 }
