@@ -4,17 +4,15 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io,
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::ExitStatus,
     time::Duration,
 };
 
+use control_plane::guardian::{Guarded, command_with_pid_file};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-/// Stands between us and the program, and ends it when we end in whatever way. See the file.
-const GUARD: &str = include_str!("guard.sh");
 const POLL: Duration = Duration::from_millis(5);
 /// How long a started process may take to have an id, and a killed one to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,13 +81,13 @@ pub struct ProcessSpec {
     pub env: Vec<(String, String)>,
 }
 
-/// A running process; dropping it kills it. Both outputs are appended to `<folder>/<name>.log`.
+/// A running process; dropping it kills it, and so does our own end in whatever way. Both outputs are appended to `<folder>/<name>.log`.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     log: PathBuf,
     pid_file: PathBuf,
-    guard: Child,
+    guarded: Guarded,
 }
 
 impl Process {
@@ -120,24 +118,19 @@ impl Process {
         let errors = output
             .try_clone()
             .map_err(failed(format!("open {}", log.display())))?;
-        let guard = Command::new("/bin/sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(&pid_file)
-            .arg(&spec.program)
+        let mut command = command_with_pid_file(&pid_file, &spec.program);
+        command
             .args(&spec.args)
             .envs(spec.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
             .stdout(output)
-            .stderr(errors)
-            // Ctrl-C in a terminal reaches only us: we decide in which order things end.
-            .process_group(0)
-            .spawn()
-            .map_err(failed(format!("run {}", spec.program.display())))?;
+            .stderr(errors);
+        let guarded =
+            Guarded::spawn(command).map_err(failed(format!("run {}", spec.program.display())))?;
         Ok(Self {
             name: spec.name.clone(),
             log,
             pid_file,
-            guard,
+            guarded,
         })
     }
 
@@ -156,10 +149,12 @@ impl Process {
     /// # Errors
     /// [`ProcessError::Wait`].
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, ProcessError> {
-        self.guard.try_wait().map_err(|source| ProcessError::Wait {
-            name: self.name.clone(),
-            source,
-        })
+        self.guarded
+            .try_wait()
+            .map_err(|source| ProcessError::Wait {
+                name: self.name.clone(),
+                source,
+            })
     }
 
     /// Sends a signal to the program.
@@ -231,16 +226,6 @@ impl Process {
                 });
             }
             sleep(POLL).await;
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The guard kills the program when this pipe closes, and then ends.
-        drop(self.guard.stdin.take());
-        if let Err(error) = self.guard.wait() {
-            tracing::warn!(name = self.name, %error, "cannot wait for a process to end");
         }
     }
 }

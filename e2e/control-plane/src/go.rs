@@ -129,11 +129,11 @@ async fn run_program(
     })
 }
 
-/// The arguments of `go` itself: those after the guardian's `-c SCRIPT guardian PROGRAM`.
+/// The arguments of `go` itself: those after the guardian's `-c SCRIPT guardian PID_FILE PROGRAM`.
 fn shown(command: &Command) -> String {
     let args: Vec<_> = command
         .get_args()
-        .skip(4)
+        .skip(5)
         .map(OsStr::to_string_lossy)
         .collect();
     args.join(" ")

@@ -8,6 +8,7 @@ use std::{
     ffi::OsStr,
     io,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -21,33 +22,49 @@ const SCRIPT: &str = include_str!("guardian.sh");
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A command under guard; arguments, environment and outputs are the caller's to add.
-pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    guarded(OsStr::new(""), program.as_ref())
+}
+
+/// As [`command`]; once it runs, the id of its process is in this file. For sending it signals.
+pub fn command_with_pid_file(pid_file: &Path, program: impl AsRef<OsStr>) -> Command {
+    guarded(pid_file.as_os_str(), program.as_ref())
+}
+
+fn guarded(pid_file: &OsStr, program: &OsStr) -> Command {
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(SCRIPT).arg("guardian").arg(program);
+    command.args(["-c", SCRIPT, "guardian"]);
+    command.arg(pid_file).arg(program);
     command
 }
 
 /// A running command of [`command`]; dropping it kills it and waits until it is gone.
 #[derive(Debug)]
-pub(crate) struct Guarded {
+pub struct Guarded {
     guardian: Child,
 }
 
 impl Guarded {
     /// Starts the command in a process group of its own: Ctrl-C in a terminal reaches only us, so
     /// that we decide in which order things end.
-    pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
         let guardian = command.stdin(Stdio::piped()).process_group(0).spawn()?;
         Ok(Self { guardian })
     }
 
-    /// The exit status if the command has ended.
-    pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    /// The exit status if the command has ended; SIGKILL if it was killed.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.guardian.try_wait()
     }
 
     /// Asks the guardian to kill the command, without waiting.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         drop(self.guardian.stdin.take());
     }
 

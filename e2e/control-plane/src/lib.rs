@@ -23,7 +23,7 @@ mod components;
 mod control_plane;
 mod files;
 mod go;
-mod guardian;
+pub mod guardian;
 pub mod knative;
 mod kubeconfig;
 pub mod loopback;
