@@ -40,9 +40,11 @@ pub trait ApiGateway: Debug + Send + Sync {
     /// VPC, load balancer and port, not by name.
     async fn delete_backend(&self, spec: &BackendSpec) -> Result<(), CloudError>;
 
-    /// Every API; the definition and the deployed definitions of those whose marker names
-    /// `cluster`. Definitions are only fetched where the list says that something moved.
+    /// Every API, as an index: with the definitions of those whose marker names `cluster` where
+    /// they were read before and did not move since. Reads no definition.
     async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError>;
+    /// A listed API with its definition and those that run; none if it is gone.
+    async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError>;
     /// Creates an API (its draft) with its marker.
     async fn create_api(
         &self,

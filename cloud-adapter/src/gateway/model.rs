@@ -266,7 +266,10 @@ pub struct Api {
     pub method: Method,
     /// See [`ApiSpec::path`].
     pub path: Path,
-    /// The whole definition (the draft); only read for APIs that are ours.
+    /// The cloud's mark of the draft's version (CloudAPI `ModifiedTime`): another one means that
+    /// somebody changed it. Empty after a write of ours until the API is read.
+    pub modified: String,
+    /// The whole definition (the draft), as far as it has been read: see `ApiGateway::read_api`.
     pub spec: Option<ApiSpec>,
     /// What runs, by environment.
     pub deployments: BTreeMap<Environment, Deployment>,
@@ -277,9 +280,10 @@ pub struct Api {
 /// A definition that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Deployment {
-    /// The cloud's version of it; moves with each deployment.
+    /// The cloud's version of it; moves with each deployment. Empty after one of ours until the
+    /// API is read.
     pub version: String,
-    /// The definition that runs; only read for APIs that are ours. Its name and description are
+    /// The definition that runs, as far as it has been read. Its name and description are
     /// those of the draft, since the deployed one carries neither reliably.
     pub spec: Option<ApiSpec>,
 }
@@ -431,7 +435,7 @@ pub struct Inventory {
     pub groups: OrdMap<GroupId, Group>,
     /// Every backend.
     pub backends: OrdMap<BackendName, Backend>,
-    /// Every API, those of other owners without their definition.
+    /// Every API, with its definition where it has been read.
     pub apis: OrdMap<ApiId, Api>,
     /// Every consumer.
     pub consumers: OrdMap<ConsumerId, Consumer>,

@@ -155,6 +155,14 @@ impl ApiGateway for RecordingGateway {
     async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {
         self.inner.list_apis(cluster).await
     }
+    async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError> {
+        let read = self.inner.read_api(api).await?;
+        match &read {
+            Some(api) => self.record(Change::PutApi(Box::new(api.clone()))),
+            None => self.snapshots.invalidate(Kind::Apis),
+        }
+        Ok(read)
+    }
     async fn create_api(
         &self,
         group: &GroupId,
@@ -169,6 +177,7 @@ impl ApiGateway for RecordingGateway {
             name: spec.name.clone(),
             method: spec.method,
             path: spec.path.clone(),
+            modified: String::new(),
             spec: Some(spec.clone()),
             deployments: Default::default(),
             marker: Some(marker.clone()),
@@ -189,6 +198,7 @@ impl ApiGateway for RecordingGateway {
             api.name.clone_from(&spec.name);
             api.method = spec.method;
             api.path.clone_from(&spec.path);
+            api.modified.clear();
             api.spec = Some(spec.clone());
             // What runs is shown with the name and description of the draft.
             for running in api.deployments.values_mut().filter_map(|d| d.spec.as_mut()) {

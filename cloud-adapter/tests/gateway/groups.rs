@@ -88,7 +88,10 @@ async fn backends() {
         ..backend.spec.clone()
     };
     let versions = async || {
-        let apis = gateway.list_apis(CLUSTER).await.unwrap();
+        let mut apis = gateway.list_apis(CLUSTER).await.unwrap();
+        for api in &mut apis {
+            *api = gateway.read_api(api).await.unwrap().unwrap();
+        }
         apis[0].deployments[&RELEASE].clone()
     };
     let before = versions().await;

@@ -49,6 +49,12 @@ pub struct LedgerEntry {
     #[schemars(length(max = 128))]
     pub applied: Option<String>,
 
+    /// The cloud's own mark of the version that was last compared with what is wanted. As long as
+    /// it does not move, nothing has to be read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub version: Option<String>,
+
     /// Others use it as well: it goes with its last user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,

@@ -36,7 +36,7 @@ pub struct Context {
 
 impl Context {
     /// For a process with these stores.
-    pub fn new(runtime: Runtime, stores: Stores, peers: Peers) -> Self {
+    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, services: Latest<Service>) -> Self {
         Self {
             clouds: Clouds::new(runtime.clone()),
             runtime,
@@ -44,7 +44,7 @@ impl Context {
             bindings: Latest::default(),
             consumers: Latest::default(),
             classes: Latest::default(),
-            services: Latest::default(),
+            services,
             peers,
             checked: Mutex::default(),
         }

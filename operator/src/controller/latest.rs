@@ -49,6 +49,22 @@ impl<K: ResourceExt> Latest<K> {
         }
     }
 
+    /// An object that we wrote and that a store may not have yet.
+    pub fn written(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        let written = self.lock();
+        let mut objects = written.values();
+        let named = |object: &&Arc<K>| {
+            object.meta().namespace.as_deref() == Some(namespace)
+                && object.meta().name.as_deref() == Some(name)
+        };
+        objects.find(named).cloned()
+    }
+
+    /// Forgets everything: a store was filled anew.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);

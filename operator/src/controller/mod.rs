@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
+use latest::Latest;
 use peers::Peers;
 use queue::Ended;
 use stores::{Seen, Writers, all, keep, keep_with, knative_route};
@@ -35,15 +36,16 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (consumers, consumer_requests) = unbounded_channel();
     let (classes, class_requests) = unbounded_channel();
     let peers = Peers::new(stores.clone());
+    let services = Latest::default();
     let queues = Queues {
         bindings,
         consumers: consumers.clone(),
         classes,
     };
-    let triggers = Triggers::new(stores.clone(), peers.clone(), queues);
+    let triggers = Triggers::new(stores.clone(), peers.clone(), services.clone(), queues);
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime, stores.clone(), peers));
+    let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
     let queue = (stores.bindings, binding_requests);
     control(
         binding::KIND,

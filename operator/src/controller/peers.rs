@@ -14,7 +14,7 @@ use super::latest::version;
 use super::stores::Stores;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
-use crate::core::validate::{Validated, validate};
+use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
 
 /// The index. Clones share it.
@@ -33,6 +33,8 @@ struct Index {
     by_service: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
     by_key: HashMap<ObjectKey, Uids>,
+    /// Owners, as markers spell them, of bindings that are not on their way out.
+    live: HashMap<String, Uids>,
 }
 
 impl Peers {
@@ -123,6 +125,11 @@ impl Peers {
             .any(|peer| peer.binding != *but)
     }
 
+    /// Whether the owner in a marker is a binding that exists and is not on its way out.
+    pub fn is_live(&self, owner: &str) -> bool {
+        self.lock().live.contains_key(owner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,6 +150,10 @@ impl Index {
                 .entry(key.clone())
                 .or_default()
                 .insert(uid.clone());
+        }
+        if peer.live {
+            let owner = owner(&peer.binding);
+            self.live.entry(owner).or_default().insert(uid.clone());
         }
         self.peers.insert(uid, peer);
     }
@@ -165,6 +176,7 @@ impl Index {
         for key in &peer.shared {
             leave(&mut self.by_key, key, uid);
         }
+        leave(&mut self.live, &owner(&peer.binding), uid);
     }
 }
 

@@ -10,6 +10,7 @@ use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::latest::Latest;
 use super::peers::Peers;
 use super::stores::{Seen, Stores, fingerprint};
 
@@ -29,16 +30,18 @@ pub struct Queues {
 pub struct Triggers {
     stores: Stores,
     peers: Peers,
+    services: Latest<Service>,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl Triggers {
     /// Triggers that look relations up in `stores` and keep `peers` up to date.
-    pub fn new(stores: Stores, peers: Peers, queues: Queues) -> Self {
+    pub fn new(stores: Stores, peers: Peers, services: Latest<Service>, queues: Queues) -> Self {
         Self {
             stores,
             peers,
+            services,
             queues,
             seen: Arc::default(),
         }
@@ -135,8 +138,15 @@ impl Triggers {
     pub fn service(&self, seen: Seen<'_, Service>) {
         let service = match seen {
             Seen::NoSuchKind => return,
-            Seen::Listed => return self.bindings_where(|_| true),
-            Seen::Changed(service) | Seen::Gone(service) => service,
+            Seen::Listed => {
+                self.services.clear();
+                return self.bindings_where(|_| true);
+            }
+            Seen::Changed(service) => service,
+            Seen::Gone(service) => {
+                self.services.forget(&service.uid().unwrap_or_default());
+                service
+            }
         };
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
         for class in self.stores.classes.state() {

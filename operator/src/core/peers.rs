@@ -27,6 +27,8 @@ pub struct Peer {
     pub created: Timestamp,
     /// Namespace and name of its gateway's Service.
     pub service: Option<(String, String)>,
+    /// Whether it is not on its way out.
+    pub live: bool,
     /// What it wants of the gateway.
     pub settings: SlbSettings,
     /// Fields of the gateway that it is recorded to hold.
@@ -56,6 +58,7 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .map(|time| time.0)
             .unwrap_or_default(),
         service: None,
+        live: binding.metadata.deletion_timestamp.is_none(),
         settings: SlbSettings::default(),
         holds: BTreeSet::new(),
         paths: Vec::new(),

@@ -5,6 +5,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::tags::Tags;
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct ApiAnswer {
@@ -29,6 +31,24 @@ pub(super) struct ApiAnswer {
     pub(super) constant_parameters: ConstantParameters,
     pub(super) system_parameters: SystemParameters,
     pub(super) custom_system_parameters: CustomSystemParameters,
+    /// Of `DescribeApi` only, as are the next two.
+    pub(super) modified_time: String,
+    pub(super) deployed_infos: DeployedInfos,
+    pub(super) tag_list: Tags,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct DeployedInfos {
+    pub(super) deployed_info: Vec<DeployedInfo>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct DeployedInfo {
+    pub(super) stage_name: String,
+    pub(super) deployed_status: String,
+    pub(super) effective_version: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -75,6 +75,11 @@ impl Details {
         }
     }
 
+    /// What to hand to [`Details::keep`] after reading an API.
+    pub(super) fn generation(&self, id: &ApiId) -> u64 {
+        self.lock().get(id).map_or(0, |entry| entry.generation)
+    }
+
     fn fresh(&self, id: &ApiId, place: Place, known: &Known) -> bool {
         let settled = match place {
             // A version is a new one for each deployment.

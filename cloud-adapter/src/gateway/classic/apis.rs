@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
-use super::api_answer::ApiAnswer;
+use super::api_answer::{ApiAnswer, DeployedInfo, DeployedInfos};
 use super::api_details::{Details, Place};
 use super::tags::{Tags, mark};
-use super::{PARALLEL, api_parse, api_render, check, environment, gone_is_fine, pages, stage};
+use super::{api_parse, api_render, check, environment, gone_is_fine, pages, stage};
 use crate::call::RpcCall;
 use crate::client::{Client, UNEXPECTED_SHAPE};
 use crate::error::{CloudError, ErrorClass};
@@ -31,20 +30,6 @@ struct Summary {
     tag_list: Tags,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct DeployedInfos {
-    deployed_info: Vec<DeployedInfo>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct DeployedInfo {
-    stage_name: String,
-    deployed_status: String,
-    effective_version: String,
-}
-
 pub(super) async fn list(
     client: &Client,
     details: &Details,
@@ -53,123 +38,133 @@ pub(super) async fn list(
     let call = RpcCall::new(DESCRIBE_APIS);
     let items = ("ApiSummarys", "ApiSummary");
     let summaries = pages::all(client, call, PAGE, items, |s: &Summary| s.api_id.clone()).await?;
-    let listed: Vec<(Api, String)> = summaries.into_iter().map(entry).collect();
-    details.retain(
-        &listed
-            .iter()
-            .map(|(api, _)| &api.id)
-            .collect::<HashSet<_>>(),
-    );
-    futures::stream::iter(listed)
-        .map(|(api, modified)| complete(client, details, cluster, api, modified))
-        .buffered(PARALLEL)
-        .try_filter_map(|api| async { Ok(api) })
-        .try_collect()
-        .await
+    let mut listed: Vec<Api> = summaries.into_iter().map(entry).collect();
+    details.retain(&listed.iter().map(|api| &api.id).collect::<HashSet<_>>());
+    let is_ours = |api: &&mut Api| {
+        let marker = api.marker.as_ref();
+        marker.is_some_and(|marker| marker.cluster == cluster)
+    };
+    for api in listed.iter_mut().filter(is_ours) {
+        recall(details, api);
+    }
+    Ok(listed)
 }
 
-/// What the list says of an API, and when its draft was last changed.
-fn entry(summary: Summary) -> (Api, String) {
-    let runs = |info: &DeployedInfo| {
+/// Adds the definitions that were read before and did not move since.
+fn recall(details: &Details, api: &mut Api) {
+    let Ok(draft) = details.get(&api.id, None, &api.modified) else {
+        return;
+    };
+    api.spec = Some(api_parse::draft(&draft));
+    for (environment, deployment) in &mut api.deployments {
+        let place = Some(*environment);
+        if let Ok(answer) = details.get(&api.id, place, &deployment.version) {
+            deployment.spec = Some(api_parse::deployed(&answer, &draft));
+        }
+    }
+}
+
+/// Reads an API whole; none if it is gone.
+pub(super) async fn read(
+    client: &Client,
+    details: &Details,
+    api: &Api,
+) -> Result<Option<Api>, CloudError> {
+    let Api { id, group, .. } = api;
+    let generation = details.generation(id);
+    let Some(draft) = definition(client, group, id, None).await? else {
+        return Ok(None);
+    };
+    if draft.unreadable.is_some() {
+        let spec = Some(api_parse::draft(&draft));
+        return Ok(Some(Api {
+            spec,
+            ..api.clone()
+        }));
+    }
+    let modified = draft.modified_time.clone();
+    details.keep(id, None, &modified, generation, &draft);
+    let spec = api_parse::draft(&draft);
+    let mut deployments = BTreeMap::new();
+    for (environment, version) in running(&draft.deployed_infos) {
+        let place = Some(environment);
+        // Gone meanwhile: nothing runs there.
+        if let Some(answer) = definition(client, group, id, place).await? {
+            details.keep(id, place, &version, generation, &answer);
+            let spec = Some(api_parse::deployed(&answer, &draft));
+            deployments.insert(environment, Deployment { version, spec });
+        }
+    }
+    Ok(Some(Api {
+        id: id.clone(),
+        group: group.clone(),
+        name: draft.api_name.clone(),
+        method: spec.method,
+        path: spec.path.clone(),
+        modified,
+        spec: Some(spec),
+        deployments,
+        marker: draft.tag_list.marker(),
+    }))
+}
+
+/// Where a definition runs, and which version of it.
+fn running(infos: &DeployedInfos) -> Vec<(Environment, String)> {
+    let runs = |info: &&DeployedInfo| {
         info.deployed_status.is_empty() || info.deployed_status.eq_ignore_ascii_case("DEPLOYED")
     };
-    let deployments = summary
-        .deployed_infos
-        .deployed_info
-        .into_iter()
-        .filter(runs)
+    let infos = infos.deployed_info.iter().filter(runs);
+    infos
         .filter_map(|info| {
-            let version = info.effective_version;
             Some((
                 environment(&info.stage_name)?,
-                Deployment {
-                    version,
-                    spec: None,
-                },
+                info.effective_version.clone(),
             ))
         })
-        .collect();
-    let api = Api {
+        .collect()
+}
+
+/// What the list says of an API.
+fn entry(summary: Summary) -> Api {
+    let spec = None;
+    let running = running(&summary.deployed_infos).into_iter();
+    Api {
         id: ApiId(summary.api_id),
         group: GroupId(summary.group_id),
         name: summary.api_name,
         // A method that the model has no word for may meet any request as well.
         method: api_parse::parse_method(&summary.api_method).unwrap_or(Method::Any),
         path: api_parse::parse_path(&summary.api_path),
+        modified: summary.modified_time,
         spec: None,
-        deployments,
+        deployments: running
+            .map(|(environment, version)| {
+                let spec = spec.clone();
+                (environment, Deployment { version, spec })
+            })
+            .collect(),
         marker: summary.tag_list.marker(),
-    };
-    (api, summary.modified_time)
-}
-
-/// Adds the definitions to an API of `cluster`; none if it went away since it was listed.
-async fn complete(
-    client: &Client,
-    details: &Details,
-    cluster: &str,
-    mut api: Api,
-    modified: String,
-) -> Result<Option<Api>, CloudError> {
-    if api
-        .marker
-        .as_ref()
-        .is_none_or(|marker| marker.cluster != cluster)
-    {
-        return Ok(Some(api));
     }
-    let Some(draft) = definition(client, details, &api, None, &modified).await? else {
-        return Ok(None);
-    };
-    let mut deployments = BTreeMap::new();
-    for (environment, deployment) in &api.deployments {
-        let version = &deployment.version;
-        // Gone meanwhile: nothing runs there.
-        let place = Some(*environment);
-        if let Some(answer) = definition(client, details, &api, place, version).await? {
-            let spec = Some(api_parse::deployed(&answer, &draft));
-            deployments.insert(
-                *environment,
-                Deployment {
-                    version: version.clone(),
-                    spec,
-                },
-            );
-        }
-    }
-    api.spec = Some(api_parse::draft(&draft));
-    api.deployments = deployments;
-    Ok(Some(api))
 }
 
 async fn definition(
     client: &Client,
-    details: &Details,
-    api: &Api,
+    group: &GroupId,
+    id: &ApiId,
     place: Place,
-    stamp: &str,
 ) -> Result<Option<Arc<ApiAnswer>>, CloudError> {
-    let generation = match details.get(&api.id, place, stamp) {
-        Ok(known) => return Ok(Some(known)),
-        Err(generation) => generation,
-    };
     let operation = if place.is_none() {
         DESCRIBE_API
     } else {
         DESCRIBE_DEPLOYED_API
     };
-    let call =
-        on(RpcCall::new(operation), &api.group, &api.id).query_opt("StageName", place.map(stage));
+    let call = on(RpcCall::new(operation), group, id).query_opt("StageName", place.map(stage));
     match client.call_as::<ApiAnswer>(call).await {
-        Ok(answer) => {
-            let answer = Arc::new(answer);
-            details.keep(&api.id, place, stamp, generation, &answer);
-            Ok(Some(answer))
-        }
+        Ok(answer) => Ok(Some(Arc::new(answer))),
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),
         // One odd definition must not hide all others: it shows as drift, and is read again.
         Err(error) if error.code == UNEXPECTED_SHAPE => {
-            tracing::warn!(api = %api.id, %error, "a definition cannot be read");
+            tracing::warn!(api = %id, %error, "a definition cannot be read");
             let unreadable = Some(error.message);
             Ok(Some(Arc::new(ApiAnswer {
                 unreadable,

@@ -161,6 +161,9 @@ impl ApiGateway for ClassicGateway {
         backends::delete(&self.client, spec).await
     }
 
+    async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError> {
+        apis::read(&self.client, &self.details, api).await
+    }
     async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {
         apis::list(&self.lists, &self.details, cluster).await
     }

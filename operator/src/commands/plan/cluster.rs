@@ -21,6 +21,7 @@ use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
+use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::stores::{self, Writers, knative_route};
 use crate::events::Events;
@@ -40,7 +41,7 @@ pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Vec<Pla
         .map_err(|error| PlanError::Cluster(error.into()))?;
     let peers = Peers::new(stores.clone());
     peers.rebuild();
-    let context = Context::new(runtime(client, args), stores, peers);
+    let context = Context::new(runtime(client, args), stores, peers, Latest::default());
     let mut plans = Vec::new();
     for manifest in &manifests.bindings {
         let key = kube::runtime::reflector::ObjectRef::from_obj(manifest);

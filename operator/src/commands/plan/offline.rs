@@ -130,6 +130,7 @@ fn steps(validated: &Validated, items: &[Item], world: &mut World, account: &Acc
         inventory: Some(&inventory),
         services: &world.services,
         in_use: &|_| true,
+        is_live: &|_| false,
     };
     plan::plan(items, &Ledger::default(), &world)
 }

@@ -186,6 +186,7 @@ fn apply(inventory: &mut Inventory, step: &Step, marker: Marker) {
                 name: spec.name.clone(),
                 method: spec.method,
                 path: spec.path.clone(),
+                modified: String::new(),
                 spec: Some(spec.clone()),
                 deployments: BTreeMap::new(),
                 marker,

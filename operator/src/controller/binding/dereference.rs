@@ -74,8 +74,10 @@ pub(super) fn find_service(
     name: &str,
 ) -> Option<std::sync::Arc<Service>> {
     let reference = ObjectRef::new(name).within(namespace);
-    let stored = context.stores.services.get(&reference)?;
-    Some(context.services.newest(stored))
+    match context.stores.services.get(&reference) {
+        Some(stored) => Some(context.services.newest(stored)),
+        None => context.services.written(namespace, name),
+    }
 }
 
 /// Services by namespace and name, as far as they exist, for a plan.

@@ -25,6 +25,7 @@ use crate::core::ledger::Ledger;
 use crate::core::plan::{self, Plan, World};
 use crate::core::problem::{Problem, Severity};
 use crate::core::validate::{class_owner, owner};
+use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::Marker;
 
 /// Plans that follow each other in one pass at the most.
@@ -123,7 +124,7 @@ async fn remove(
         context,
     };
     // First what is the binding's own: it waits for nobody.
-    let mut plan = removal.plan(ledger).await?;
+    let mut plan = removal.informed_plan(ledger).await?;
     plan.steps.retain(|step| !step.key.is_shared());
     removal.execute(plan, ledger).await?;
     // Then, alone among the bindings of the class, what it shared: of several that go together
@@ -133,7 +134,7 @@ async fn remove(
         None => None,
     };
     for _ in 0..ROUNDS {
-        let plan = removal.plan(ledger).await?;
+        let plan = removal.informed_plan(ledger).await?;
         for key in &plan.released {
             ledger.entries.remove(key);
         }
@@ -168,6 +169,19 @@ impl Removal<'_> {
             .map_or("", |cloud| cloud.cluster_id.as_str())
     }
 
+    /// The plan, once all it depends on has been read.
+    async fn informed_plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
+        let plan = self.plan(ledger).await?;
+        let Some(account) = self.account.filter(|_| !plan.unread.is_empty()) else {
+            return Ok(plan);
+        };
+        let inventory = account.gateway.snapshots.peek();
+        for api in plan.unread.iter().filter_map(|id| inventory.apis.get(id)) {
+            account.gateway.gateway.read_api(api).await?;
+        }
+        self.plan(ledger).await
+    }
+
     async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
         let inventory = match self.account {
             None => None,
@@ -193,6 +207,7 @@ impl Removal<'_> {
             inventory: inventory.as_deref(),
             services: &services,
             in_use: &|key| self.context.peers.in_use(key, &binding),
+            is_live: &|owner| self.context.peers.is_live(owner),
         };
         Ok(plan::plan(&[], ledger, &world))
     }

@@ -144,7 +144,7 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
                 refresh: false,
             };
             work.look(&mut report).await;
-            plan = work.plan(&report);
+            plan = work.informed_plan(&mut report).await;
             report.problems.append(&mut plan.problems);
             report.validated = Some(validated);
         }
@@ -179,8 +179,8 @@ async fn decide_and_act(
         refresh,
     };
     work.look(report).await;
-    let plan = work.plan(report);
     if validated.mode == Mode::Plan {
+        let plan = work.informed_plan(report).await;
         let problem = Problem::blocked(
             Reason::PlanOnly,
             format!(
@@ -199,7 +199,7 @@ async fn decide_and_act(
 }
 
 /// Problems of a plan, and of holding back what drifted.
-fn held_back(plan: &mut Plan, report: &Report, validated: &Validated) -> Option<Problem> {
+fn held_back(plan: &mut Plan, report: &mut Report, validated: &Validated) -> Option<Problem> {
     use crds::v1alpha1::DriftPolicy;
     if validated.drift_policy != DriftPolicy::Report {
         return None;
@@ -213,6 +213,7 @@ fn held_back(plan: &mut Plan, report: &Report, validated: &Validated) -> Option<
         .into_iter()
         .partition(|step| applied_before(&step.key));
     plan.steps = rest;
+    report.drifted = drifted.iter().map(|step| step.key.clone()).collect();
     let objects: Vec<String> = drifted
         .iter()
         .map(|step| {

@@ -22,7 +22,7 @@ use crate::core::desire::Wanted;
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
-use crate::core::observed::ServiceState;
+use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::project::{View, status};
@@ -55,6 +55,8 @@ pub(super) struct Report {
     pub ids: BTreeMap<ObjectKey, String>,
     /// Steps that were not done.
     pub remaining: Vec<Step>,
+    /// What somebody else changed and the policy says to leave.
+    pub drifted: BTreeSet<ObjectKey>,
     /// Whether they are published.
     pub publish_plan: bool,
     /// Fields that other bindings hold.
@@ -80,6 +82,7 @@ impl Report {
             service: None,
             ids: BTreeMap::new(),
             remaining: Vec::new(),
+            drifted: BTreeSet::new(),
             publish_plan: false,
             conflicts: Vec::new(),
             holds: BTreeMap::new(),
@@ -143,10 +146,15 @@ impl Report {
     /// Nothing is left to do: what is wanted is what was applied.
     pub(super) fn settle(&mut self, plan: &Plan) {
         self.release(&plan.released);
+        let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
             let there = self.ids.contains_key(key) || !needs_id(key);
-            if let (Some(entry), true) = (self.ledger.entries.get_mut(key), there) {
+            if !there || self.drifted.contains(key) {
+                continue;
+            }
+            if let Some(entry) = self.ledger.entries.get_mut(key) {
                 entry.applied = Some(digest.clone());
+                entry.version = version(key, &inventory);
             }
         }
         for (key, entry) in &mut self.ledger.entries {
@@ -285,6 +293,19 @@ impl Report {
             }
         }
     }
+}
+
+/// The cloud's mark of an object's version, for the kinds that are not read whole with every list.
+fn version(key: &ObjectKey, inventory: &Inventory) -> Option<String> {
+    let version = match key {
+        ObjectKey::Api(api) => &inventory.api(&api.group, &api.name)?.modified,
+        ObjectKey::Deployment { api, environment } => {
+            let api = inventory.api(&api.group, &api.name)?;
+            &api.deployments.get(environment)?.version
+        }
+        _ => return None,
+    };
+    (!version.is_empty()).then(|| version.clone())
 }
 
 /// Whether an object is only there once its id is known.

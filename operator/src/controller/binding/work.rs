@@ -1,10 +1,11 @@
 //! The middle of a pass: look, decide, plan, act, look again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloud_adapter::gateway::model::Inventory;
+use cloud_adapter::gateway::ApiGateway;
+use cloud_adapter::gateway::model::{ApiId, Inventory};
 use tokio::sync::MutexGuard;
 
 use super::dereference::{self, dereference};
@@ -20,9 +21,9 @@ use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{self, Operation, Plan, World};
 use crate::core::validate::{Validated, class_owner, owner};
 
-/// Plans that follow each other in one pass at the most. Two are usual: the second finds nothing
-/// left to do.
-const ROUNDS: usize = 4;
+/// Plans that follow each other in one pass at the most. Three are usual after a change: one that
+/// is carried out, one that finds nothing left to do, and one after reading what was written.
+const ROUNDS: usize = 5;
 
 /// The middle of one pass.
 pub(super) struct Work<'a> {
@@ -92,7 +93,7 @@ impl Work<'_> {
     /// The plan for what was last looked at.
     pub(super) fn plan(&self, report: &Report) -> Plan {
         let binding = &self.validated.binding;
-        let in_use = |key: &ObjectKey| self.context.peers.in_use(key, binding);
+        let peers = &self.context.peers;
         let services = self.services(&report.wanted, &report.ledger);
         let class_owner = class_owner(&self.validated.class);
         let world = World {
@@ -101,7 +102,8 @@ impl Work<'_> {
             class_owner: Some(&class_owner),
             inventory: report.inventory.as_deref(),
             services: &services,
-            in_use: &in_use,
+            in_use: &|key| peers.in_use(key, binding),
+            is_live: &|owner| peers.is_live(owner),
         };
         plan::plan(&report.wanted.items, &report.ledger, &world)
     }
@@ -123,17 +125,44 @@ impl Work<'_> {
         dereference::services(self.context, &self.validated.cluster, places)
     }
 
+    /// The plan for what was last looked at, once all it depends on has been read.
+    pub(super) async fn informed_plan(&mut self, report: &mut Report) -> Plan {
+        let plan = self.plan(report);
+        if plan.unread.is_empty() {
+            return plan;
+        }
+        if let Err(trouble) = self.read(&plan.unread, report).await {
+            report.trouble(trouble);
+            // What could not be read is neither as wanted nor otherwise.
+            report.inventory = None;
+            return self.plan(report);
+        }
+        self.look(report).await;
+        self.plan(report)
+    }
+
+    async fn read(&self, apis: &BTreeSet<ApiId>, report: &Report) -> Result<(), Trouble> {
+        let (Some(account), Some(inventory)) = (self.account, &report.inventory) else {
+            return Ok(());
+        };
+        for api in apis.iter().filter_map(|id| inventory.apis.get(id)) {
+            account.gateway.gateway.read_api(api).await?;
+        }
+        Ok(())
+    }
+
     /// Plans and executes until nothing is left to do or something stands in the way. A plan that
     /// touches what the class's bindings share is made anew alone, and executed alone as far as
     /// it does.
     pub(super) async fn carry_out(&mut self, report: &mut Report) {
+        let mut stamped = false;
         for _ in 0..ROUNDS {
-            let mut plan = self.plan(report);
+            let mut plan = self.informed_plan(report).await;
             let mut alone = None;
             if let (true, Some(account)) = (plan.touches_shared(), self.account) {
                 alone = Some(account.shared.lock().await);
                 self.look(report).await;
-                plan = self.plan(report);
+                plan = self.informed_plan(report).await;
             }
             let drift = super::held_back(&mut plan, report, self.validated);
             report.problems.extend(drift);
@@ -143,6 +172,17 @@ impl Work<'_> {
                 report.open(plan);
                 report.trouble(trouble);
                 return;
+            }
+            if plan.is_empty() && !plan.unstamped.is_empty() && !stamped {
+                stamped = true;
+                // What we wrote is read once: it proves that it is there, and its versions tell
+                // from now on whether somebody changed it.
+                if let Err(trouble) = self.read(&plan.unstamped, report).await {
+                    report.trouble(trouble);
+                    return;
+                }
+                self.look(report).await;
+                continue;
             }
             if plan.is_empty() {
                 report.settle(&plan);

@@ -13,6 +13,7 @@ use super::{Operation, Plan, Step, World};
 use crate::core::desired::{BackendDesired, Desired, Item, ServiceDesired};
 use crate::core::diff;
 use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
+use crate::core::ledger::Ledger;
 use crate::core::names;
 use crate::core::observed::{Lookup, ServiceState, is_ours};
 use crate::core::problem::Problem;
@@ -20,11 +21,13 @@ use crate::core::slb;
 
 pub(super) fn plan(
     items: &[Item],
+    ledger: &Ledger,
     renamed: &BTreeMap<ApiKey, ApiKey>,
     world: &World<'_>,
     plan: &mut Plan,
 ) {
     let mut forward = Forward {
+        ledger,
         world,
         renamed,
         plan,
@@ -35,6 +38,7 @@ pub(super) fn plan(
 }
 
 struct Forward<'a, 'w> {
+    ledger: &'a Ledger,
     world: &'a World<'w>,
     renamed: &'a BTreeMap<ApiKey, ApiKey>,
     plan: &'a mut Plan,
@@ -282,10 +286,19 @@ impl Forward<'_, '_> {
             return;
         }
         self.id(key, found.id.as_str());
-        if let Some(seen) = &found.spec {
-            let changes = diff::fields(seen, spec);
-            if !changes.is_empty() {
-                self.step(key, Operation::UpdateApi(spec.clone()), changes);
+        if found.modified.is_empty() {
+            self.plan.unstamped.insert(found.id.clone());
+        }
+        match &found.spec {
+            Some(seen) => {
+                let changes = diff::fields(seen, spec);
+                if !changes.is_empty() {
+                    self.step(key, Operation::UpdateApi(spec.clone()), changes);
+                }
+            }
+            None if self.trusted(key, &Desired::Api(spec.clone()), &found.modified) => {}
+            None => {
+                self.plan.unread.insert(found.id.clone());
             }
         }
     }
@@ -314,6 +327,19 @@ impl Forward<'_, '_> {
         }
     }
 
+    /// Whether an object that was not read is as wanted all the same: the same was wanted when it
+    /// was last compared, and the cloud's mark of its version has not moved since.
+    fn trusted(&self, key: &ObjectKey, desired: &Desired, version: &str) -> bool {
+        let entry = self.ledger.entries.get(key);
+        entry.is_some_and(|entry| {
+            entry
+                .version
+                .as_deref()
+                .is_some_and(|known| known == version)
+                && entry.applied.as_deref() == Some(&desired.digest())
+        })
+    }
+
     /// Whether an object of ours is there or an earlier step makes it.
     fn coming(&self, key: &ObjectKey) -> bool {
         self.plan.ids.contains_key(key) || self.plan.steps.iter().any(|step| step.key == *key)
@@ -337,13 +363,17 @@ impl Forward<'_, '_> {
         let note = format!("{} {}", spec.description, names::digest(spec));
         let note: String = note.chars().take(200).collect();
         let present = self.present(api);
-        let deployment = inventory
-            .api(&present.group, &present.name)
-            .and_then(|found| found.deployments.get(&environment));
-        match deployment {
-            None => self.step(key, Operation::Deploy { note }, Vec::new()),
-            Some(deployment) => {
-                let Some(seen) = &deployment.spec else { return };
+        let found = inventory.api(&present.group, &present.name);
+        let running = found.and_then(|found| Some((found, found.deployments.get(&environment)?)));
+        let Some((found, deployment)) = running else {
+            self.step(key, Operation::Deploy { note }, Vec::new());
+            return;
+        };
+        if deployment.version.is_empty() {
+            self.plan.unstamped.insert(found.id.clone());
+        }
+        match &deployment.spec {
+            Some(seen) => {
                 // The deployed definition does not carry name and description of its own.
                 let comparable = ApiSpec {
                     name: spec.name.clone(),
@@ -354,6 +384,10 @@ impl Forward<'_, '_> {
                 if !changes.is_empty() {
                     self.step(key, Operation::Redeploy { note }, changes);
                 }
+            }
+            None if self.trusted(key, &Desired::Deployment(spec.clone()), &deployment.version) => {}
+            None => {
+                self.plan.unread.insert(found.id.clone());
             }
         }
     }

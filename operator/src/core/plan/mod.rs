@@ -8,7 +8,7 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloud_adapter::gateway::model::{Inventory, Marker};
+use cloud_adapter::gateway::model::{ApiId, Inventory, Marker};
 
 use super::desired::{Desired, Item};
 use super::key::{ApiKey, ObjectKey};
@@ -32,6 +32,8 @@ pub struct World<'a> {
     pub services: &'a BTreeMap<(String, String), ServiceState>,
     /// Whether another binding uses a shared object.
     pub in_use: &'a dyn Fn(&ObjectKey) -> bool,
+    /// Whether the owner in a marker is a binding that exists and is not on its way out.
+    pub is_live: &'a dyn Fn(&str) -> bool,
 }
 
 impl World<'_> {
@@ -54,6 +56,10 @@ pub struct Plan {
     pub ids: BTreeMap<ObjectKey, String>,
     /// What is claimed: all that is wanted.
     pub claims: BTreeSet<ObjectKey>,
+    /// APIs of ours that have to be read before it can be told whether they are as wanted.
+    pub unread: BTreeSet<ApiId>,
+    /// APIs of ours that were written and whose new versions are not known yet.
+    pub unstamped: BTreeSet<ApiId>,
     /// Claims that end without a step: the object is gone, or others use it, or it is not ours.
     pub released: BTreeSet<ObjectKey>,
 }
@@ -80,7 +86,7 @@ pub fn plan(items: &[Item], ledger: &Ledger, world: &World<'_>) -> Plan {
     let mut claimed: BTreeSet<ObjectKey> = ledger.entries.keys().cloned().collect();
     claimed.extend(marked(world));
     let renamed = renamed(items, &claimed, world);
-    forward::plan(items, &renamed, world, &mut plan);
+    forward::plan(items, ledger, &renamed, world, &mut plan);
     let wanted = &plan.claims;
     let obsolete: BTreeSet<ObjectKey> = claimed
         .into_iter()

@@ -7,7 +7,7 @@ use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, Inventory};
 use super::{Operation, Plan, Step, World, after_rename};
 use crate::core::key::{ApiKey, ObjectKey};
 use crate::core::ledger::Ledger;
-use crate::core::observed::{Lookup, is_ours};
+use crate::core::observed::{Lookup, ServiceState, is_ours};
 use crate::core::slb;
 
 /// What removals are judged by.
@@ -76,7 +76,13 @@ fn removal(
         obsolete, world, ..
     } = *context;
     if let ObjectKey::Service { namespace, name } = key {
-        return service(key, &(namespace.clone(), name.clone()), ledger, world);
+        return service(
+            key,
+            &(namespace.clone(), name.clone()),
+            ledger,
+            context,
+            plan,
+        );
     }
     let Some(inventory) = world.inventory else {
         return Removal::Unknown;
@@ -91,7 +97,7 @@ fn removal(
         ObjectKey::Backend { name } => inventory
             .backend(name)
             .filter(|backend| world.shared_is_ours(backend.marker.as_ref()))
-            .filter(|backend| !serves_others(backend.spec.name.as_str(), obsolete, inventory))
+            .filter(|backend| !serves_others(backend.spec.name.as_str(), context, inventory, plan))
             .map(|backend| {
                 (
                     backend.id.clone(),
@@ -145,14 +151,17 @@ fn service(
     key: &ObjectKey,
     place: &(String, String),
     ledger: &Ledger,
-    world: &World<'_>,
+    context: &Context<'_, '_>,
+    plan: &mut Plan,
 ) -> Removal {
-    let Some(state) = world.services.get(place) else {
+    let Some(state) = context.world.services.get(place) else {
         return Removal::Nothing;
     };
     if state.created_by_us {
         return if state.deleting {
             Removal::Unknown
+        } else if carries_others(state, context, plan) {
+            Removal::Nothing
         } else {
             Removal::Do(Box::new(Operation::DeleteService {
                 uid: state.uid.clone(),
@@ -178,6 +187,21 @@ fn service(
     }
 }
 
+/// Whether APIs that bindings left in place (`deletionPolicy: Retain`) are reached through a
+/// Service's load balancer.
+fn carries_others(state: &ServiceState, context: &Context<'_, '_>, plan: &mut Plan) -> bool {
+    let (Some(inventory), Some(id)) = (context.world.inventory, &state.load_balancer_id) else {
+        return false;
+    };
+    let backends = inventory.backends.values();
+    let here: Vec<&str> = backends
+        .filter(|backend| backend.spec.load_balancer_id == *id)
+        .map(|backend| backend.spec.name.as_str())
+        .collect();
+    here.into_iter()
+        .any(|name| serves_others(name, context, inventory, plan))
+}
+
 /// Whether a group holds nothing but APIs that this plan removes. One that holds more, an API made
 /// in the console for example, is left.
 fn empties(id: &str, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
@@ -200,11 +224,32 @@ fn goes(api: &Api, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> boo
 
 /// Whether an API that stays for now, of a binding that is on its way out as well, sends requests
 /// to a backend. The last one to go takes the backend along.
-fn serves_others(name: &str, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
-    inventory.apis.values().any(|api| {
-        let target = api.spec.as_ref().map(|spec| spec.backend.name.as_str());
-        target == Some(name) && !goes(api, obsolete, inventory)
-    })
+fn serves_others(
+    name: &str,
+    context: &Context<'_, '_>,
+    inventory: &Inventory,
+    plan: &mut Plan,
+) -> bool {
+    let world = context.world;
+    let staying = inventory.apis.values().filter(|api| {
+        let marker = api.marker.as_ref();
+        // What a live binding uses is known without its APIs.
+        let stray = marker.is_some_and(|marker| {
+            marker.cluster == world.cluster && !(world.is_live)(&marker.owner)
+        });
+        stray && !goes(api, context.obsolete, inventory)
+    });
+    let mut serves = false;
+    for api in staying {
+        match &api.spec {
+            Some(spec) => serves |= spec.backend.name.as_str() == name,
+            None => {
+                plan.unread.insert(api.id.clone());
+                serves = true;
+            }
+        }
+    }
+    serves
 }
 
 /// Whether a policy still acts on an API once this plan is done.

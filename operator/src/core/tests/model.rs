@@ -235,6 +235,7 @@ impl Model {
                     name: spec.name.clone(),
                     method: spec.method,
                     path: spec.path.clone(),
+                    modified: "1".into(),
                     spec: Some(spec.clone()),
                     deployments: BTreeMap::new(),
                     marker: Self::marker(owner),

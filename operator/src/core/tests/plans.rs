@@ -64,6 +64,7 @@ fn remove(
         inventory: Some(&inventory),
         services: &services,
         in_use: &|key| peers.iter().any(|peer| peer.shared.contains(key)),
+        is_live: &|_| false,
     };
     let plan = plan::plan(&[], ledger, &world);
     model.execute(&plan, ledger, &owner)
@@ -243,6 +244,7 @@ fn what_cannot_be_read_is_neither_made_nor_removed() {
         inventory: None,
         services: &model.services,
         in_use: &|_| true,
+        is_live: &|_| false,
     };
     let plan = crate::core::plan::plan(&[], &ledger, &world);
     assert_eq!(plan.steps, []);

@@ -163,6 +163,7 @@ pub(super) fn pass(
         inventory: Some(&model.inventory),
         services: &model.services,
         in_use: &|key| others.iter().any(|peer| peer.shared.contains(key)),
+        is_live: &|_| false,
     };
     let plan = plan(&wanted.items, ledger, &world);
     (wanted, plan)
