@@ -2,8 +2,9 @@
 //!
 //! [`world`] puts a whole world together: the real control plane, the emulated cloud, the
 //! stand-ins for what runs in a cluster but not in this repository ([`knative`], [`gateway`]), and
-//! the operator. [`play`] is that world for people, with `cargo play`.
+//! the operator. [`play`] is that world for people, with `cargo play`. [`bench`](mod@bench) measures.
 
+pub mod bench;
 pub mod binaries;
 pub mod gateway;
 pub mod knative;

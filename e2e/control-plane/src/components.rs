@@ -123,16 +123,18 @@ fn etcd_url(sockets: &Path) -> String {
     format!("unix://{}", etcd_socket(sockets).display())
 }
 
-/// Starts the API server on a loopback port that the caller holds with `SO_REUSEPORT`.
+/// Starts the API server on a loopback port that the caller holds with `SO_REUSEPORT`, with `more`
+/// flags after ours.
 pub(crate) fn apiserver(
     program: &Path,
     folder: &Path,
     sockets: &Path,
     pki: &Pki,
     port: u16,
+    more: Vec<String>,
 ) -> Result<Component, SpawnError> {
     let file = |flag: &str, path: PathBuf| format!("--{flag}={}", path.display());
-    let args = vec![
+    let mut args = vec![
         format!("--etcd-servers={}", etcd_url(sockets)),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
@@ -158,6 +160,7 @@ pub(crate) fn apiserver(
         "--enable-priority-and-fairness=false".to_owned(),
         "--profiling=false".to_owned(),
     ];
+    args.extend(more);
     Component::spawn(Tool::KubeApiserver, program, folder, args)
 }
 

@@ -68,6 +68,7 @@ pub struct ControlPlaneBuilder {
     data_dir: Option<PathBuf>,
     port: u16,
     start_timeout: Duration,
+    apiserver_flags: Vec<String>,
 }
 
 impl ControlPlaneBuilder {
@@ -102,6 +103,13 @@ impl ControlPlaneBuilder {
         self
     }
 
+    /// Further flags of the API server, such as `--audit-policy-file=…` (default: none).
+    #[must_use]
+    pub fn apiserver_flags(mut self, flags: impl IntoIterator<Item = String>) -> Self {
+        self.apiserver_flags.extend(flags);
+        self
+    }
+
     /// Builds what is missing, starts everything and waits until the API server is ready. The
     /// controllers start with it and are at work a second or two later.
     ///
@@ -133,7 +141,14 @@ impl ControlPlaneBuilder {
         let (folder, sockets) = (workdir.path(), workdir.sockets());
         let mut etcd = components::etcd(&etcd, folder, sockets)?;
         readiness::etcd(&mut etcd, &components::etcd_socket(sockets), deadline).await?;
-        let mut apiserver = components::apiserver(&apiserver, folder, sockets, &pki, port)?;
+        let mut apiserver = components::apiserver(
+            &apiserver,
+            folder,
+            sockets,
+            &pki,
+            port,
+            self.apiserver_flags,
+        )?;
         readiness::apiserver(&mut apiserver, &client, deadline).await?;
         // Killed in this order.
         let mut processes = Vec::new();
@@ -190,6 +205,7 @@ impl ControlPlane {
             data_dir: None,
             port: 0,
             start_timeout: Duration::from_secs(60),
+            apiserver_flags: Vec::new(),
         }
     }
 

@@ -64,9 +64,7 @@ fn problem(error: &CloudError) -> Problem {
         ),
         ErrorClass::Unavailable => Problem::retry(
             Reason::CloudUnreachable,
-            message(
-                "It is tried again by itself. If it lasts, check the network and cloud.endpoints of the class.",
-            ),
+            message("It is tried again by itself."),
         ),
         ErrorClass::NotFound
         | ErrorClass::AlreadyExists
