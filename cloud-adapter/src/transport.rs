@@ -193,7 +193,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .or_else(|| number("retry-after").map(Duration::from_secs))
 }
 
-/// The URL is left out: its query may hold a secret.
+/// Of the URL only scheme and host are told: its query may hold a secret.
 fn transport_error(operation: Operation, error: reqwest::Error) -> CloudError {
     let (code, effect) = if error.is_builder() || error.is_connect() {
         ("Transport", Effect::None)
@@ -202,9 +202,14 @@ fn transport_error(operation: Operation, error: reqwest::Error) -> CloudError {
     } else {
         ("Transport", Effect::Unknown)
     };
+    let place = error.url().map(|url| url.origin().ascii_serialization());
     let error = error.without_url();
     let cause = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
     let message = cause.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    let message = match place {
+        Some(place) => format!("{place} cannot be reached: {message}"),
+        None => message,
+    };
     failure(operation, ErrorClass::Unavailable, code, message, effect)
 }
 

@@ -162,7 +162,7 @@ async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
     match patch_finalizers(class, &finalizers, context).await {
         Ok(()) => {
             if class.metadata.deletion_timestamp.is_some() {
-                context.clouds.forget(&class.name_any()).await;
+                context.clouds.forget(&class.name_any());
                 context.runtime.metrics.class_gone(&class.name_any());
                 context
                     .runtime

@@ -3,11 +3,13 @@
 
 mod account;
 mod credentials;
+mod health;
 mod trouble;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cloud_adapter::budget::{Budget, Budgets};
 use cloud_adapter::client::{Client, ClientConfig};
@@ -24,19 +26,67 @@ use kube::ResourceExt;
 use crate::core::problem::Problem;
 use crate::runtime::Runtime;
 pub use account::Account;
+use health::Health;
 pub use trouble::{Trouble, kube_message};
+
+/// How long a pass waits for another one that opens the same account.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Door {
+    fn refused(&self, trouble: &Trouble) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusal = Some(trouble.problem.clone());
+    }
+
+    /// What is said while no attempt is made: what the last one met, so that a status does not
+    /// go back and forth between the two.
+    fn silent(&self, class: &str, again: Duration) -> Trouble {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let problem = refusal.clone().unwrap_or_else(|| {
+            Problem::retry(
+                Reason::CloudUnreachable,
+                format!("the account of GatewayBindingClass \"{class}\" does not answer; the class's own status says more. It is tried again by itself."),
+            )
+        });
+        Trouble {
+            retry_after: Some(again),
+            problem,
+        }
+    }
+
+    fn open_with(&self, with: &str) -> Option<Arc<Account>> {
+        let open = self.lock();
+        let open = open.as_ref().filter(|open| open.with == with)?;
+        Some(open.account.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Every class's account. Clones share it.
 #[derive(Clone)]
 pub struct Clouds {
     runtime: Runtime,
     budgets: Budgets,
-    accounts: Arc<tokio::sync::Mutex<HashMap<String, Known>>>,
-    ready: Arc<std::sync::Mutex<HashMap<String, Arc<Account>>>>,
+    doors: Arc<Mutex<HashMap<String, Arc<Door>>>>,
 }
 
-struct Known {
-    of: String,
+/// One class's way in. Each has a lock of its own, so that nobody waits for another class.
+#[derive(Default)]
+struct Door {
+    open: Mutex<Option<Open>>,
+    opening: tokio::sync::Mutex<()>,
+    /// Why it could not be opened last time.
+    refusal: Mutex<Option<Problem>>,
+    health: Arc<Health>,
+}
+
+#[derive(Clone)]
+struct Open {
+    /// The class's `cloud` block and the version of its Secret.
+    with: String,
     account: Arc<Account>,
 }
 
@@ -46,13 +96,12 @@ impl Clouds {
         Self {
             runtime,
             budgets: Budgets::new(),
-            accounts: Arc::default(),
-            ready: Arc::default(),
+            doors: Arc::default(),
         }
     }
 
     /// The account of a class. Made when it is first asked for, and again when the class's way in
-    /// changes.
+    /// changes. While the account does not answer, this fails at once most of the time.
     pub async fn of(&self, class: &GatewayBindingClass) -> Result<Arc<Account>, Trouble> {
         let name = class.name_any();
         let Some(cloud) = &class.spec.cloud else {
@@ -62,40 +111,52 @@ impl Clouds {
             )));
         };
         let (source, secret_version) = self.source(cloud).await?;
-        let of = format!("{cloud:?}/{secret_version}");
-        let mut accounts = self.accounts.lock().await;
-        if let Some(known) = accounts.get(&name).filter(|known| known.of == of) {
-            return Ok(known.account.clone());
+        let with = format!("{cloud:?}/{secret_version}");
+        let door = self.door(&name);
+        if let Some(pause) = door.health.pause(Instant::now()) {
+            return Err(door.silent(&name, pause));
         }
-        let account = Arc::new(self.connect(cloud, source).await?);
-        let known = Known {
-            of,
-            account: account.clone(),
+        if let Some(account) = door.open_with(&with) {
+            return Ok(account);
+        }
+        let Ok(_opening) = tokio::time::timeout(PATIENCE, door.opening.lock()).await else {
+            return Err(door.silent(&name, PATIENCE));
         };
-        accounts.insert(name.clone(), known);
-        self.remember(name, account.clone());
+        if let Some(account) = door.open_with(&with) {
+            return Ok(account);
+        }
+        let connected = self.connect(cloud, source, &door.health).await;
+        let account = Arc::new(connected.inspect_err(|trouble| door.refused(trouble))?);
+        *door.lock() = Some(Open {
+            with,
+            account: account.clone(),
+        });
         Ok(account)
     }
 
     /// The account of a class if it is known already.
     pub fn known(&self, class: &str) -> Option<Arc<Account>> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.get(class).cloned()
+        let open = self.door(class).lock().clone();
+        open.map(|open| open.account)
     }
 
-    fn remember(&self, class: String, account: Arc<Account>) {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.insert(class, account);
+    fn door(&self, class: &str) -> Arc<Door> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        doors.entry(class.to_owned()).or_default().clone()
     }
 
     /// Forgets a class that is gone.
-    pub async fn forget(&self, class: &str) {
-        self.accounts.lock().await.remove(class);
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.remove(class);
+    pub fn forget(&self, class: &str) {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        doors.remove(class);
     }
 
-    async fn connect(&self, cloud: &Cloud, source: CredentialsSource) -> Result<Account, Trouble> {
+    async fn connect(
+        &self,
+        cloud: &Cloud,
+        source: CredentialsSource,
+        health: &Arc<Health>,
+    ) -> Result<Account, Trouble> {
         let credentials = Arc::new(CredentialsProvider::new(source));
         let rate = u32::try_from(cloud.requests_per_second())
             .ok()
@@ -103,7 +164,7 @@ impl Clouds {
         let rate = rate.unwrap_or(NonZeroU32::MIN);
         let config = |budget: Budget| ClientConfig {
             endpoints: self.endpoints(cloud),
-            observer: self.observer(cloud),
+            observer: self.observer(cloud, health),
             ..ClientConfig::new(cloud.region_id.clone(), credentials.clone(), budget)
         };
         let stranger = Client::new(config(Budget::alone(rate)))?;
@@ -146,7 +207,8 @@ impl Clouds {
     }
 
     /// A lost lease stops every mutating call before it is sent; every call is measured.
-    fn observer(&self, cloud: &Cloud) -> Observer {
+    fn observer(&self, cloud: &Cloud, health: &Arc<Health>) -> Observer {
+        let health = health.clone();
         let leadership = self.runtime.leadership.clone();
         let metrics = self.runtime.metrics.clone();
         let account = cloud.account_id.clone().unwrap_or_default();
@@ -166,6 +228,7 @@ impl Clouds {
                 Ok(())
             })),
             after: Some(Arc::new(move |record| {
+                health.note(record.outcome, Instant::now());
                 let operation = record.operation;
                 let outcome = record.outcome.map_or_else(ErrorClass::as_str, |()| "ok");
                 let product = operation.product().code();

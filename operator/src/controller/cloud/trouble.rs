@@ -64,7 +64,9 @@ fn problem(error: &CloudError) -> Problem {
         ),
         ErrorClass::Unavailable => Problem::retry(
             Reason::CloudUnreachable,
-            message("It is tried again by itself."),
+            message(
+                "It is tried again by itself. If it lasts, check the network and cloud.endpoints of the class.",
+            ),
         ),
         ErrorClass::NotFound
         | ErrorClass::AlreadyExists
