@@ -58,8 +58,8 @@ pub enum TestDomain {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiGroup {
-    /// Name by which bindings refer to it, and its name in the cloud, where it is unique in the
-    /// account and region: 4 to 50 characters.
+    /// Name by which bindings refer to it, and its name in the cloud (there with underscores for
+    /// dashes), where it is unique in the account and region: 4 to 50 characters.
     #[schemars(
         length(min = 4, max = 50),
         regex(pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$")

@@ -23,7 +23,9 @@ use super::{class, names};
 pub struct Exposure {
     /// Name of the API gateway in the class.
     pub gateway: String,
-    /// The group, as the class describes it.
+    /// Name of the group in the class.
+    pub group_name: String,
+    /// The group, as the class describes it and the cloud spells it.
     pub group: GroupSpec,
     /// Where the APIs run.
     pub environments: BTreeSet<Environment>,
@@ -95,8 +97,9 @@ pub fn validate(wish: &BindingApiGateway, context: &Context<'_>) -> Result<Expos
     };
     Ok(Exposure {
         gateway: gateway.name.clone(),
+        group_name: group.name.clone(),
         group: GroupSpec {
-            name: group.name.clone(),
+            name: names::group_name(&group.name),
             description: group.description.clone().unwrap_or_default(),
             instance,
             test_domain: group.test_domain() == TestDomain::Enabled,

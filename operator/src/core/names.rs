@@ -38,6 +38,13 @@ pub fn cloud_name(parts: &[&str], max: usize) -> String {
     format!("{prefix}{readable}_{hash}")
 }
 
+/// Name of a group in the cloud, which takes letters, digits and underscores (CloudAPI
+/// CreateApiGroup): a class's group names have dashes and no underscores, so each keeps a name of
+/// its own.
+pub fn group_name(name: &str) -> String {
+    name.replace('-', "_")
+}
+
 /// Name of the API for one route and method of a binding: 4 to 50 characters (CloudAPI CreateApi).
 pub fn api_name(namespace: &str, binding: &str, route: &str, method: &str) -> String {
     if method == "ANY" {

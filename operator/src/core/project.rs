@@ -156,7 +156,7 @@ fn api_gateway(exposure: &Exposure, ids: &BTreeMap<ObjectKey, String>) -> ApiGat
     ApiGatewayStatus {
         type_: ApiGatewayType::Classic,
         gateway: exposure.gateway.clone(),
-        group: exposure.group.name.clone(),
+        group: exposure.group_name.clone(),
         group_id: ids.get(&group).cloned(),
         routes,
     }
