@@ -21,6 +21,9 @@ pub const CREATED_FOR: &str = "gatewaybinding.dev/created-for";
 /// Label on Kubernetes objects the operator created; the value is [`FIELD_MANAGER`].
 pub const MANAGED_BY: &str = "gatewaybinding.dev/managed-by";
 
+/// Label on classes and consumers: the shard that serves them, see the operator's `--shard`.
+pub const SHARD: &str = "gatewaybinding.dev/shard";
+
 /// Label on Kubernetes objects the operator created: the name of the class.
 pub const CLASS: &str = "gatewaybinding.dev/class";
 

@@ -48,7 +48,7 @@ pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) 
         let problem = Problem::waiting(
             Reason::DeletionBlocked,
             format!(
-                "still in use by {}. Delete them first, or give them deletionPolicy: Retain.",
+                "still in use by {}. Delete them first; one with deletionPolicy: Retain leaves what it has in place.",
                 named(&users)
             ),
         );

@@ -11,6 +11,7 @@ use super::cloud::Clouds;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::stores::Stores;
+use super::tries::Tries;
 use crate::runtime::Runtime;
 
 /// What the controllers share.
@@ -31,6 +32,8 @@ pub struct Context {
     pub services: Latest<Service>,
     /// What bindings contribute to what they share.
     pub peers: Peers,
+    /// Changes that do not last.
+    pub tries: Tries,
     checked: Mutex<HashMap<String, String>>,
 }
 
@@ -46,6 +49,7 @@ impl Context {
             classes: Latest::default(),
             services,
             peers,
+            tries: Tries::default(),
             checked: Mutex::default(),
         }
     }
@@ -54,7 +58,7 @@ impl Context {
     pub fn serves(&self, class: &GatewayBindingClass) -> bool {
         let shard = class
             .labels()
-            .get("gatewaybinding.dev/shard")
+            .get(crds::keys::SHARD)
             .map_or("", String::as_str);
         shard == self.runtime.args.shard
     }
@@ -75,6 +79,7 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.bindings.forget(uid);
         self.peers.remove(uid);
+        self.tries.forget(uid);
         self.checked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -10,6 +10,7 @@ pub mod peers;
 pub mod queue;
 pub mod service;
 pub mod stores;
+pub mod tries;
 pub mod triggers;
 
 use std::convert::Infallible;

@@ -17,7 +17,7 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::observed::ServiceState;
 use super::plan::{Action, Step};
-use super::problem::Problem;
+use super::problem::{Problem, Severity};
 use super::validate::Validated;
 
 /// At most this many steps are published by `mode: Plan`.
@@ -207,6 +207,7 @@ pub fn plan_status(steps: &[Step], problems: &[Problem]) -> PlanStatus {
     plan.steps_omitted = omitted(steps.len(), plan.steps.len());
     plan.blockers = problems
         .iter()
+        .filter(|problem| problem.severity != Severity::Held)
         .take(16)
         .map(|problem| problem.message.chars().take(1024).collect())
         .collect();

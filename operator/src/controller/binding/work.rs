@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::{ApiId, Inventory};
+use crds::v1alpha1::Reason;
+use kube::ResourceExt;
 use tokio::sync::MutexGuard;
 
 use super::dereference::{self, dereference};
@@ -18,12 +20,15 @@ use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::{Ledger, Place};
 use crate::core::observed::{Lookup, ServiceState};
-use crate::core::plan::{self, Operation, Plan, World};
+use crate::core::plan::{self, Operation, Plan, Step, World};
+use crate::core::problem::Problem;
 use crate::core::validate::{Validated, class_owner, owner};
 
 /// Plans that follow each other in one pass at the most. Three are usual after a change: one that
 /// is carried out, one that finds nothing left to do, and one after reading what was written.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 12;
+/// Readings of what was written in one pass at the most.
+const PROOFS: usize = 4;
 
 /// The middle of one pass.
 pub(super) struct Work<'a> {
@@ -155,7 +160,7 @@ impl Work<'_> {
     /// touches what the class's bindings share is made anew alone, and executed alone as far as
     /// it does.
     pub(super) async fn carry_out(&mut self, report: &mut Report) {
-        let mut stamped = false;
+        let mut proofs = 0;
         for _ in 0..ROUNDS {
             let mut plan = self.informed_plan(report).await;
             let mut alone = None;
@@ -166,6 +171,8 @@ impl Work<'_> {
             }
             let drift = super::held_back(&mut plan, report, self.validated);
             report.problems.extend(drift);
+            let hopeless = self.hopeless(&mut plan, report);
+            report.problems.extend(hopeless);
             report.problems.append(&mut plan.problems);
             report.ids.extend(std::mem::take(&mut plan.ids));
             if let Err(trouble) = self.claim(&plan, report).await {
@@ -173,8 +180,8 @@ impl Work<'_> {
                 report.trouble(trouble);
                 return;
             }
-            if plan.is_empty() && !plan.unstamped.is_empty() && !stamped {
-                stamped = true;
+            if plan.is_empty() && !plan.unstamped.is_empty() && proofs < PROOFS {
+                proofs += 1;
                 // What we wrote is read once: it proves that it is there, and its versions tell
                 // from now on whether somebody changed it.
                 if let Err(trouble) = self.read(&plan.unstamped, report).await {
@@ -186,6 +193,13 @@ impl Work<'_> {
             }
             if plan.is_empty() {
                 report.settle(&plan);
+                let fresh = self.context.runtime.args.drift_interval;
+                let keys = report
+                    .digests
+                    .keys()
+                    .filter(|key| !report.drifted.contains(key));
+                let now = Instant::now();
+                self.context.tries.kept(&self.uid(report), keys, fresh, now);
                 return;
             }
             if let Err(trouble) = self.execute(plan, report, alone).await {
@@ -194,6 +208,23 @@ impl Work<'_> {
             }
             self.look(report).await;
         }
+    }
+
+    fn uid(&self, report: &Report) -> String {
+        report.binding.uid().unwrap_or_default()
+    }
+
+    /// Takes changes out of a plan that were made several times and did not last.
+    fn hopeless(&self, plan: &mut Plan, report: &mut Report) -> Option<Problem> {
+        let uid = self.uid(report);
+        let (given_up, rest): (Vec<Step>, Vec<Step>) = std::mem::take(&mut plan.steps)
+            .into_iter()
+            .partition(|step| self.context.tries.exhausted(&uid, step));
+        plan.steps = rest;
+        report
+            .drifted
+            .extend(given_up.iter().map(|step| step.key.clone()));
+        problem_of_lasting(&given_up)
     }
 
     /// Writes all names into the ledger before the first of them is created.
@@ -234,6 +265,8 @@ impl Work<'_> {
         while let Some(step) = steps.next() {
             match executor.execute(step).await {
                 Ok(()) => {
+                    let now = Instant::now();
+                    self.context.tries.made(&self.uid(report), step, now);
                     report.done(step, &plan.claims);
                     if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
                         alone = None;
@@ -255,15 +288,39 @@ impl Work<'_> {
     }
 }
 
-fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> crate::core::problem::Problem {
-    use crate::core::problem::Problem;
+fn problem_of_lasting(given_up: &[Step]) -> Option<Problem> {
+    let text = |value: &Option<serde_json::Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), ToString::to_string)
+    };
+    let fields: Vec<String> = given_up
+        .iter()
+        .flat_map(|step| step.changes.iter().map(move |change| (&step.key, change)))
+        .map(|(key, change)| {
+            let (wanted, seen) = (text(&change.to), text(&change.from));
+            format!("{} of {key}: wanted {wanted}, seen {seen}", change.path)
+        })
+        .collect();
+    (!fields.is_empty()).then(|| {
+        Problem::blocked(
+            Reason::NonConvergent,
+            format!(
+                "written several times, and not kept: {}. Somebody or something sets it back: find out who, or change the spec. It is tried again once either side changes.",
+                fields.join("; ")
+            ),
+        )
+    })
+}
+
+fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> Problem {
     let by = conflict
         .held_by
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
     Problem::blocked(
-        crds::v1alpha1::Reason::Conflict,
+        Reason::Conflict,
         format!(
             "{} of {}: wanted \"{}\", held at \"{}\" by GatewayBinding {by}. Remove the field, use the same value, or let the class set it.",
             conflict.field,

@@ -70,7 +70,7 @@ async fn reconcile(
 fn serves(consumer: &GatewayConsumer, context: &Context) -> bool {
     let shard = consumer
         .labels()
-        .get("gatewaybinding.dev/shard")
+        .get(crds::keys::SHARD)
         .map_or("", String::as_str);
     shard == context.runtime.args.shard
 }

@@ -1,0 +1,149 @@
+//! Fields that do not keep what is written to them. Writing one again and again helps nobody: after
+//! a few tries it is left as it is and told.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::core::key::ObjectKey;
+use crate::core::names;
+use crate::core::plan::{Action, Step};
+
+/// The same change of the same object is made so often.
+const MOST: u32 = 3;
+
+/// Changes that were made, by object.
+#[derive(Debug, Default)]
+pub struct Tries(Mutex<HashMap<(String, ObjectKey), Try>>);
+
+#[derive(Debug)]
+struct Try {
+    /// Fields, what they were and what was written.
+    change: String,
+    count: u32,
+    at: Instant,
+}
+
+impl Tries {
+    /// Whether a change was made so often that it is not made again.
+    pub fn exhausted(&self, uid: &str, step: &Step) -> bool {
+        let tries = self.lock();
+        tries
+            .get(&(uid.to_owned(), step.key.clone()))
+            .is_some_and(|made| made.count >= MOST && made.change == change(step))
+    }
+
+    /// A change was made.
+    pub fn made(&self, uid: &str, step: &Step, now: Instant) {
+        if step.operation.action() != Action::Update {
+            return;
+        }
+        let change = change(step);
+        let mut tries = self.lock();
+        let key = (uid.to_owned(), step.key.clone());
+        let count = match tries.get(&key) {
+            Some(made) if made.change == change => made.count.saturating_add(1),
+            _ => 1,
+        };
+        let at = now;
+        tries.insert(key, Try { change, count, at });
+    }
+
+    /// Nothing is to be changed about these objects of `uid`. What was written longer ago than
+    /// `fresh` has kept its value since, as far as lists tell.
+    pub fn kept<'a>(
+        &self,
+        uid: &str,
+        keys: impl Iterator<Item = &'a ObjectKey>,
+        fresh: Duration,
+        now: Instant,
+    ) {
+        let mut tries = self.lock();
+        if tries.is_empty() {
+            return;
+        }
+        for key in keys {
+            let key = (uid.to_owned(), key.clone());
+            let old = |made: &Try| now.saturating_duration_since(made.at) >= fresh;
+            if tries.get(&key).is_some_and(old) {
+                tries.remove(&key);
+            }
+        }
+    }
+
+    /// Forgets a binding that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().retain(|(of, _), _| of != uid);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, ObjectKey), Try>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn change(step: &Step) -> String {
+    names::digest(&step.changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::diff::FieldChange;
+    use crate::core::plan::Operation;
+    use cloud_adapter::gateway::model::GroupSpec;
+    use serde_json::json;
+
+    fn step(seen: &str) -> Step {
+        Step {
+            key: ObjectKey::Group { name: "g".into() },
+            operation: Operation::UpdateGroup(GroupSpec {
+                name: "g".into(),
+                description: "d".into(),
+                instance: None,
+                test_domain: false,
+                pass_host: false,
+            }),
+            changes: vec![FieldChange {
+                path: "description".into(),
+                from: Some(json!(seen)),
+                to: Some(json!("d")),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_same_change_is_made_three_times_and_another_one_begins_anew() {
+        let tries = Tries::default();
+        let now = Instant::now();
+        for _ in 0..MOST {
+            assert!(!tries.exhausted("u", &step("x")));
+            tries.made("u", &step("x"), now);
+        }
+        assert!(tries.exhausted("u", &step("x")));
+        assert!(!tries.exhausted("other", &step("x")));
+        assert!(
+            !tries.exhausted("u", &step("y")),
+            "somebody changed it since"
+        );
+        tries.made("u", &step("y"), now);
+        assert!(!tries.exhausted("u", &step("x")));
+    }
+
+    #[test]
+    fn what_keeps_its_value_is_forgotten() {
+        let tries = Tries::default();
+        let now = Instant::now();
+        for _ in 0..MOST {
+            tries.made("u", &step("x"), now);
+        }
+        let fresh = Duration::from_secs(600);
+        let keys = [step("x").key];
+        tries.kept("u", keys.iter(), fresh, now);
+        assert!(
+            tries.exhausted("u", &step("x")),
+            "a list may not show it yet"
+        );
+        tries.kept("u", keys.iter(), fresh, now + fresh);
+        assert!(!tries.exhausted("u", &step("x")));
+    }
+}
