@@ -30,7 +30,7 @@ use health::Health;
 pub use trouble::{Trouble, kube_message};
 
 /// How long a pass waits for another one that opens the same account.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Door {
     fn refused(&self, trouble: &Trouble) {
