@@ -7,6 +7,7 @@ use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
 
+use super::audit::Audits;
 use super::cloud::Clouds;
 use super::latest::Latest;
 use super::peers::Peers;
@@ -32,6 +33,8 @@ pub struct Context {
     pub services: Latest<Service>,
     /// What bindings contribute to what they share.
     pub peers: Peers,
+    /// When what is trusted is read all the same.
+    pub audits: Audits,
     /// Changes that do not last.
     pub tries: Tries,
     checked: Mutex<HashMap<String, String>>,
@@ -49,6 +52,7 @@ impl Context {
             classes: Latest::default(),
             services,
             peers,
+            audits: Audits::default(),
             tries: Tries::default(),
             checked: Mutex::default(),
         }
@@ -80,6 +84,7 @@ impl Context {
         self.bindings.forget(uid);
         self.peers.remove(uid);
         self.tries.forget(uid);
+        self.audits.forget(uid);
         self.checked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

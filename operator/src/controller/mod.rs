@@ -1,5 +1,6 @@
 //! The controllers: watches fill stores, changes fill queues, and each queue has a reconciler.
 
+pub mod audit;
 pub mod binding;
 pub mod class;
 pub mod cloud;

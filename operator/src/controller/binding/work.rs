@@ -161,6 +161,10 @@ impl Work<'_> {
     /// it does.
     pub(super) async fn carry_out(&mut self, report: &mut Report) {
         let mut proofs = 0;
+        if let Err(trouble) = self.audit(report).await {
+            report.trouble(trouble);
+            return;
+        }
         for _ in 0..ROUNDS {
             let mut plan = self.informed_plan(report).await;
             let mut alone = None;
@@ -208,6 +212,25 @@ impl Work<'_> {
             }
             self.look(report).await;
         }
+    }
+
+    /// Reads the binding's APIs, moved or not, if that is due.
+    async fn audit(&mut self, report: &mut Report) -> Result<(), Trouble> {
+        let interval = self.context.runtime.args.drift_interval;
+        let uid = self.uid(report);
+        let due = self.context.audits.due(&uid, interval, Instant::now());
+        let Some(inventory) = report.inventory.clone().filter(|_| due) else {
+            return Ok(());
+        };
+        let keys = report.wanted.items.iter().map(|item| &item.key);
+        let apis = keys.filter_map(|key| match key {
+            ObjectKey::Api(api) => inventory.api(&api.group, &api.name),
+            _ => None,
+        });
+        let ids: BTreeSet<ApiId> = apis.map(|api| api.id.clone()).collect();
+        self.read(&ids, report).await?;
+        self.look(report).await;
+        Ok(())
     }
 
     fn uid(&self, report: &Report) -> String {
