@@ -19,28 +19,26 @@ use crate::core::observed::{Lookup, ServiceState, is_ours};
 use crate::core::problem::Problem;
 use crate::core::slb;
 
-pub(super) fn plan(
-    items: &[Item],
-    ledger: &Ledger,
-    renamed: &BTreeMap<ApiKey, ApiKey>,
-    world: &World<'_>,
-    plan: &mut Plan,
-) {
-    let mut forward = Forward {
-        ledger,
-        world,
-        renamed,
-        plan,
-    };
+/// What is known beside what is there.
+pub(super) struct Known<'a> {
+    /// What was claimed and applied before.
+    pub(super) ledger: &'a Ledger,
+    /// APIs that change their name in this plan, from the wanted key to the present one.
+    pub(super) renamed: &'a BTreeMap<ApiKey, ApiKey>,
+    /// Groups and policies that somebody renamed, and what they are called now.
+    pub(super) seen: &'a BTreeMap<ObjectKey, String>,
+}
+
+pub(super) fn plan(items: &[Item], known: &Known<'_>, world: &World<'_>, plan: &mut Plan) {
+    let mut forward = Forward { known, world, plan };
     for item in items {
         forward.item(item);
     }
 }
 
 struct Forward<'a, 'w> {
-    ledger: &'a Ledger,
+    known: &'a Known<'a>,
     world: &'a World<'w>,
-    renamed: &'a BTreeMap<ApiKey, ApiKey>,
     plan: &'a mut Plan,
 }
 
@@ -97,7 +95,7 @@ impl Forward<'_, '_> {
 
     /// The name an API has now.
     fn present(&self, api: &ApiKey) -> ApiKey {
-        self.renamed.get(api).unwrap_or(api).clone()
+        self.known.renamed.get(api).unwrap_or(api).clone()
     }
 
     fn note_ids(&mut self, key: &ObjectKey, inventory: &Inventory) {
@@ -184,6 +182,16 @@ impl Forward<'_, '_> {
         }
     }
 
+    /// The change back to its name of what somebody renamed.
+    fn renaming(&self, key: &ObjectKey, name: &str) -> Option<diff::FieldChange> {
+        let seen = self.known.seen.get(key)?;
+        Some(diff::FieldChange {
+            path: "name".to_owned(),
+            from: Some(seen.as_str().into()),
+            to: Some(name.into()),
+        })
+    }
+
     fn group(&mut self, key: &ObjectKey, spec: &GroupSpec, inventory: &Inventory) {
         let Some(group) = inventory.group(&spec.name) else {
             self.step(key, Operation::CreateGroup(spec.clone()), Vec::new());
@@ -210,7 +218,8 @@ impl Forward<'_, '_> {
             ));
         }
         reachable.instance.clone_from(&group.spec.instance);
-        let changes = diff::fields(&group.spec, &reachable);
+        let mut changes = diff::fields(&group.spec, &reachable);
+        changes.extend(self.renaming(key, &spec.name));
         if !changes.is_empty() {
             self.step(key, Operation::UpdateGroup(reachable), changes);
         }
@@ -330,7 +339,7 @@ impl Forward<'_, '_> {
     /// Whether an object that was not read is as wanted all the same: the same was wanted when it
     /// was last compared, and the cloud's mark of its version has not moved since.
     fn trusted(&self, key: &ObjectKey, desired: &Desired, version: &str) -> bool {
-        let entry = self.ledger.entries.get(key);
+        let entry = self.known.ledger.entries.get(key);
         entry.is_some_and(|entry| {
             entry
                 .version
@@ -406,7 +415,8 @@ impl Forward<'_, '_> {
             return;
         }
         self.id(key, policy.id.as_str());
-        let changes = diff::fields(&policy.spec, spec);
+        let mut changes = diff::fields(&policy.spec, spec);
+        changes.extend(self.renaming(key, &spec.name));
         if !changes.is_empty() {
             self.step(key, Operation::UpdatePolicy(spec.clone()), changes);
         }

@@ -2,6 +2,7 @@
 //! anything is applied, published by `mode: Plan`, and counted in events and metrics.
 
 mod forward;
+mod identity;
 mod remove;
 mod room;
 mod step;
@@ -79,6 +80,27 @@ impl Plan {
 /// Plans. Revocations come first, since taking access away waits for nothing; then creations and
 /// changes in the order of the keys, throttling before permissions; removals last, in reverse.
 pub fn plan(items: &[Item], ledger: &Ledger, world: &World<'_>) -> Plan {
+    let named = world
+        .inventory
+        .and_then(|inventory| identity::restore(inventory, ledger, world.cluster));
+    let Some(named) = named else {
+        return plan_named(items, ledger, world, &BTreeMap::new());
+    };
+    let world = World {
+        inventory: Some(&named.inventory),
+        ..*world
+    };
+    plan_named(items, ledger, &world, &named.seen)
+}
+
+/// The same, where every object has the name the ledger knows it by; `seen` are other names that
+/// groups and policies have in truth.
+fn plan_named(
+    items: &[Item],
+    ledger: &Ledger,
+    world: &World<'_>,
+    seen: &BTreeMap<ObjectKey, String>,
+) -> Plan {
     let mut plan = Plan {
         claims: items.iter().map(|item| item.key.clone()).collect(),
         ..Plan::default()
@@ -86,7 +108,12 @@ pub fn plan(items: &[Item], ledger: &Ledger, world: &World<'_>) -> Plan {
     let mut claimed: BTreeSet<ObjectKey> = ledger.entries.keys().cloned().collect();
     claimed.extend(marked(world));
     let renamed = renamed(items, &claimed, world);
-    forward::plan(items, ledger, &renamed, world, &mut plan);
+    let known = forward::Known {
+        ledger,
+        renamed: &renamed,
+        seen,
+    };
+    forward::plan(items, &known, world, &mut plan);
     let wanted = &plan.claims;
     let obsolete: BTreeSet<ObjectKey> = claimed
         .into_iter()

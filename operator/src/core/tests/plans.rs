@@ -363,3 +363,34 @@ fn an_environment_that_is_left_is_undeployed() {
         [&Environment::Release]
     );
 }
+
+#[test]
+fn what_somebody_renamed_gets_its_name_back() {
+    let hello = binding("default", "helloworld", spec());
+    let mut model = Model::default();
+    let ledger = converge(&hello, &[&hello], Ledger::default(), &mut model);
+    let ledger = pass_ids(&hello, &ledger, &model);
+    let renamed = |name: &str| format!("{name}_by_hand");
+    let groups = model.inventory.groups.iter().map(|(id, group)| {
+        let mut group = group.clone();
+        group.spec.name = renamed(&group.spec.name);
+        (id.clone(), group)
+    });
+    model.inventory.groups = groups.collect();
+    let (_, plan) = pass(&hello, &[&hello], &ledger, &model);
+    let steps: Vec<(Action, &str)> = actions(&plan);
+    assert_eq!(steps, [(Action::Update, "Group")]);
+    assert_eq!(plan.steps[0].changes[0].path, "name");
+}
+
+/// The ledger with the ids of what is there, as a settled pass leaves it.
+fn pass_ids(subject: &GatewayBinding, ledger: &Ledger, model: &Model) -> Ledger {
+    let (_, plan) = pass(subject, &[subject], ledger, model);
+    let mut ledger = ledger.clone();
+    for (key, id) in &plan.ids {
+        if let Some(entry) = ledger.entries.get_mut(key) {
+            entry.id = Some(id.clone());
+        }
+    }
+    ledger
+}
