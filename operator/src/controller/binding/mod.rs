@@ -149,13 +149,13 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
             report.validated = Some(validated);
         }
     }
+    let obstacles = report.obstacles();
     Preview {
         class: report.class,
         validated: report.validated,
         plan,
         // They are told as conflicts, so not as problems once more.
-        problems: report
-            .problems
+        problems: obstacles
             .into_iter()
             .filter(|problem| problem.reason != Reason::Conflict)
             .collect(),

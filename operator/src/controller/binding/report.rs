@@ -38,8 +38,10 @@ pub(super) struct Report {
     pub class: Option<String>,
     /// The binding as it is meant.
     pub validated: Option<Validated>,
-    /// What stands in the way.
+    /// What stands in the way, as the last look found it.
     pub problems: Vec<Problem>,
+    /// What cluster and cloud answered with in this pass.
+    troubles: Vec<Problem>,
     retry_after: Option<Duration>,
     /// What is claimed.
     pub ledger: Ledger,
@@ -75,6 +77,7 @@ impl Report {
             class: None,
             validated: None,
             problems: Vec::new(),
+            troubles: Vec::new(),
             retry_after: None,
             wanted: Wanted::default(),
             digests: BTreeMap::new(),
@@ -100,17 +103,23 @@ impl Report {
     pub(super) fn trouble(&mut self, trouble: Trouble) {
         tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
         self.retry_after = self.retry_after.max(trouble.retry_after);
-        if !self.problems.contains(&trouble.problem) {
-            self.problems.push(trouble.problem);
+        if !self.troubles.contains(&trouble.problem) {
+            self.troubles.push(trouble.problem);
         }
     }
 
-    /// Forgets what an earlier look in the same pass found, but not that the account is out of
-    /// reach.
+    /// All that stands in the way.
+    pub(super) fn obstacles(&self) -> Vec<Problem> {
+        self.troubles
+            .iter()
+            .chain(&self.problems)
+            .cloned()
+            .collect()
+    }
+
+    /// Forgets what an earlier look in the same pass found.
     pub(super) fn restart(&mut self) {
-        if self.inventory.is_some() {
-            self.problems.clear();
-        }
+        self.problems.clear();
         self.remaining.clear();
     }
 
@@ -201,13 +210,14 @@ impl Report {
             _ => None,
         };
         let missing = self.missing();
+        let obstacles = self.obstacles();
         let view = View {
             generation: self.binding.metadata.generation,
             now: Timestamp::now(),
             previous: self.binding.status.as_ref(),
             class: self.class.as_deref(),
             validated: self.validated.as_ref(),
-            problems: &self.problems,
+            problems: &obstacles,
             open: &self.remaining,
             missing: &missing,
             publish_plan: self.publish_plan,
@@ -225,7 +235,7 @@ impl Report {
                 Err(trouble) => self.trouble(trouble),
             }
         }
-        ended(&self.problems, self.retry_after, self.wanted.next_check)
+        ended(&self.obstacles(), self.retry_after, self.wanted.next_check)
     }
 
     /// What is wanted and not there although no step is left that could bring it.
