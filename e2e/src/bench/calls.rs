@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn every_list_is_an_action_that_the_adapter_sends() {
         for action in LISTS {
-            let known = cloud_adapter::operations::Operation::ALL
+            let known = cloud_adapter::operations::ALL
                 .iter()
                 .any(|operation| operation.action() == action);
             assert!(known, "{action}");

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use alicloud_emulator::calls::Call;
 use anyhow::{Context as _, bail};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{Instant, sleep};
@@ -212,7 +213,7 @@ impl Bench<'_> {
         let before = operator.numbers().await?;
         let cpu_before = operator.usage()?.cpu;
         let patience = interval.mul_f64(1.2) + self.plan.patience;
-        self.first_call(patience).await?;
+        self.sweep_begins(patience).await?;
         let started = Instant::now();
         let swept = before.passes + self.plan.scale.bindings as u64;
         let what = format!("{swept} passes, which are those of a sweep");
@@ -230,10 +231,12 @@ impl Bench<'_> {
         })
     }
 
-    /// Waits until the operator calls the cloud, as it does when a sweep begins.
-    async fn first_call(&self, patience: Duration) -> anyhow::Result<()> {
+    /// Waits until the operator lists the APIs, as it does when a sweep of bindings begins; that of
+    /// consumers may have begun before.
+    async fn sweep_begins(&self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
-        while self.stage.calls().await?.is_empty() {
+        let listed = |calls: &[Call]| calls.iter().any(|call| call.action == "DescribeApis");
+        while !listed(&self.stage.calls().await?) {
             if Instant::now() >= deadline {
                 bail!("no sweep began within {} s", patience.as_secs());
             }
@@ -250,7 +253,7 @@ impl Bench<'_> {
     ) -> anyhow::Result<Vec<Edit>> {
         self.count_anew().await?;
         let before = operator.numbers().await?.passes;
-        self.first_call(interval.mul_f64(1.2) + self.plan.patience)
+        self.sweep_begins(interval.mul_f64(1.2) + self.plan.patience)
             .await?;
         let count = self.plan.scale.bindings;
         let mut edits = Vec::new();

@@ -77,7 +77,7 @@ const ROWS: [Row; 30] = [
     ("CPU", |s| seconds(s.cold_start.cost.cpu_seconds)),
     ("peak memory", |s| mib(&s.cold_start.cost)),
     ("ONE SWEEP", |_| String::new()),
-    ("from first call to last pass", |s| seconds(s.sweep.seconds)),
+    ("from first list to last pass", |s| seconds(s.sweep.seconds)),
     ("list calls + reads of one", |s| {
         format!("{} + {}", s.sweep.cost.lists(), s.sweep.cost.details())
     }),

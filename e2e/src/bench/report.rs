@@ -143,7 +143,7 @@ pub(super) struct ColdStart {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sweep {
     pub interval_seconds: f64,
-    /// From its first call to its last pass.
+    /// From its first list of APIs to its last pass.
     pub seconds: f64,
     /// Passes over bindings.
     pub passes: u64,
