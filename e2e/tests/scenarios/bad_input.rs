@@ -1,15 +1,19 @@
 //! Bad input: each kind gives a condition with a reason of the closed set and a message that a
 //! person can act on, and leaves the neighbours alone. The cases are in [`super::bad_input_cases`].
 
-use crds::v1alpha1::Reason;
+use crds::{keys::IS_DEFAULT_CLASS, v1alpha1::Reason};
 use e2e::world::{Expect, World};
 use kube::{ResourceExt as _, api::DynamicObject};
+use serde_json::{Value, json};
 
 use super::{
     PATIENCE,
     bad_input_cases::{Case, NAMESPACE, cases, refused_by_the_api_server},
     bad_input_classes::{by_hand, class_cases, classes, prepared},
-    exposed::{Caller, binding, condition, exposed, gone, helloworld, now, ready},
+    exposed::{
+        Caller, binding, class, cloud_is, cluster_is, condition, exposed, gone, helloworld, now,
+        ready,
+    },
     namespace,
 };
 
@@ -61,14 +65,50 @@ async fn each_bad_input_says_what_to_do_and_leaves_the_neighbours_alone() {
     let caller = Caller::of(&world, &helloworld()).await;
     caller.get_until("/", 200).await;
 
+    let (cluster, cloud) = (
+        world.objects().await.unwrap(),
+        world.cloud_objects().await.unwrap(),
+    );
     let before = version(&world).await;
     for case in cases().iter().chain(&class_cases()) {
-        let began = std::time::Instant::now();
         check(&world, case).await;
-        println!("{} {:?}", case.name, began.elapsed());
         assert_eq!(version(&world).await, before, "after case {}", case.name);
     }
     assert_eq!(caller.get("/").await.unwrap().status, 200);
+    cluster_is(&world, &cluster).await;
+    cloud_is(&world, &cloud).await;
+    which_class(&world, &before).await;
+}
+
+/// Bindings that name no class, where none or several are the default.
+async fn which_class(world: &World, before: &Option<String>) {
+    let default = |value: Value| json!({"metadata": {"annotations": {IS_DEFAULT_CLASS: value}}});
+    let mark = async |name, value| {
+        let patch = default(value);
+        world.patch(&class(name), &patch).await.unwrap();
+    };
+    mark("production", Value::Null).await;
+    let none = Case::new(
+        "no-default-class",
+        "",
+        ("Accepted", "NoDefaultClass"),
+        &[
+            "spec.className",
+            "no GatewayBindingClass is the default",
+            "is-default-class: \"true\"",
+        ],
+    );
+    check(world, &none).await;
+    mark("production", json!("true")).await;
+    mark("choosy", json!("true")).await;
+    let two = Case::new(
+        "two-default-classes",
+        "",
+        ("Accepted", "AmbiguousDefaultClass"),
+        &["spec.className", "choosy, production", "on one of them"],
+    );
+    check(world, &two).await;
+    assert_eq!(version(world).await, *before, "it keeps the class it has");
 }
 
 #[tokio::test]

@@ -119,10 +119,10 @@ pub(super) async fn prepared(world: &World) {
         .unwrap();
 }
 
-/// A group that somebody made at the console.
+/// A group that somebody made at the console, where names have no dashes.
 pub(super) async fn by_hand(world: &World) {
     let keys = &world.options().console_keys;
-    let name = [("GroupName", "somebody-elses")];
+    let name = [("GroupName", "somebody_elses")];
     let made = world.cloud.call(keys, CloudApi, "CreateApiGroup", &name);
     made.await.unwrap();
 }
@@ -206,7 +206,7 @@ fn gateways() -> Vec<Case> {
             format!("className: choosy\napiGateway: {{group: somebody-elses, {AUTH}}}"),
             ("Programmed", "NotOwned"),
             &[
-                "API group \"somebody-elses\"",
+                "API group \"somebody_elses\"",
                 "carries no mark",
                 "left alone",
                 "Choose another name",
@@ -273,7 +273,11 @@ fn accounts() -> Vec<Case> {
             "unreachable",
             "className: unreachable",
             ("Programmed", "CloudUnreachable"),
-            &["GetCallerIdentity", "Connection refused", "tried again by itself"],
+            &[
+                "GetCallerIdentity",
+                "Connection refused",
+                "tried again by itself",
+            ],
         ),
     ]
 }

@@ -201,11 +201,17 @@ pub(super) async fn cloud_is(world: &World, before: &BTreeMap<String, Value>) {
     waited.await.unwrap();
 }
 
-/// Waits until the cluster has these objects again, and no others.
+/// Waits until the cluster has these objects again, and no others. Addresses and endpoints of
+/// Services come and go with these, in the time of others.
 pub(super) async fn cluster_is(world: &World, before: &BTreeMap<String, String>) {
+    let lasting = |mut objects: BTreeMap<String, String>| {
+        objects.retain(|name, _| !name.starts_with("Endpoint") && !name.starts_with("IPAddress"));
+        objects
+    };
+    let before = lasting(before.clone());
     let look = async || {
         let now = world.objects().await.map_err(|e| e.to_string())?;
-        same_names(before, &now)
+        same_names(&before, &lasting(now))
     };
     let waited = world.wait_until("the cluster", "as it was before", PATIENCE, look);
     waited.await.unwrap();

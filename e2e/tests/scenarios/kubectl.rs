@@ -87,6 +87,7 @@ async fn description(world: &World) {
         &["Normal", "Applied", "gatewaybinding.dev/operator"],
     );
     has(events, &["Ready is True."]);
+    assert!(!events.contains("Warning"), "nothing went wrong:\n{events}");
     let key = super::exposed::api_key(world, "default", "knative-caller").await;
     for kind in ["gwb", "gwc", "gwbc", "events"] {
         let all = world.kubectl(&["get", kind, "-A", "-o", "yaml"]).await;

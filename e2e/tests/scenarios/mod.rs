@@ -1,20 +1,26 @@
+mod absence;
 mod api_gateway_intranet_slb;
 mod bad_input;
 mod bad_input_cases;
 mod bad_input_classes;
 mod by_hand;
 mod changes;
+mod class_changes;
 mod consumers;
 mod deletion;
+mod existing_service;
 mod exposed;
 mod gateway;
 mod idle;
 mod knative;
 mod kubectl;
 mod modes;
+mod neighbours;
 mod plan_command;
+mod repairs;
 mod sharing;
 mod traffic;
+mod weather;
 
 use std::time::Duration;
 

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use e2e::world::{World, WorldOptions};
-use serde_json::Value;
+use e2e::world::{Expect, Target, World, WorldOptions};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
 
 use super::{
+    PATIENCE,
     exposed::{
-        api_key, binding, cloud_is, cluster_is, consumer, example_file, gone, host,
-        intranet_service, mutations, now, ready,
+        Caller, api_key, binding, cloud_is, cluster_is, consumer, example_file,
+        exposed_without_limits, gone, helloworld, host, intranet_service, mutations, now, ready,
     },
     namespace,
 };
@@ -47,7 +50,7 @@ async fn status(world: &World, host: &str, team: &str) -> u16 {
     answer.status
 }
 
-async fn number_of(world: &World) -> BTreeMap<&'static str, usize> {
+pub(super) async fn number_of(world: &World) -> BTreeMap<&'static str, usize> {
     let state = world.cloud.state().await.unwrap();
     let size = |kind| match &state["cloudapi"][kind] {
         Value::Object(all) => all.len(),
@@ -75,6 +78,9 @@ async fn two_namespaces_share_and_part_in_any_order() {
 
     for leaving in [&TEAMS[..1], &TEAMS[1..], &TEAMS[..]] {
         let host = share(&world).await;
+        if leaving.len() == 1 {
+            differ(&world, leaving[0]).await;
+        }
         part(&world, &host, leaving).await;
         cloud_is(&world, &cloud).await;
         cluster_is(&world, &cluster).await;
@@ -112,6 +118,26 @@ async fn share(world: &World) -> String {
     hosts.remove(0)
 }
 
+/// One team changes its limits and changes them back: it leaves the shared plugin and returns, and
+/// the other one notices nothing.
+async fn differ(world: &World, team: &str) {
+    let other = TEAMS.into_iter().find(|other| *other != team).unwrap();
+    let before = now(world, &binding(other, "hello"))
+        .await
+        .resource_version();
+    for (requests, plugins) in [(500, 2), (1000, 1)] {
+        let limit = json!({"name": "total", "scope": "API", "requests": requests, "per": "Minute"});
+        let patch = json!({"spec": {"apiGateway": {"throttling": {"limits": [limit]}}}});
+        world.patch(&binding(team, "hello"), &patch).await.unwrap();
+        ready(world, &binding(team, "hello")).await;
+        assert_eq!(number_of(world).await["plugins"], plugins, "{requests}");
+    }
+    let after = now(world, &binding(other, "hello"))
+        .await
+        .resource_version();
+    assert_eq!(before, after);
+}
+
 /// Some of the teams delete their bindings; the others are as before until they go too.
 async fn part(world: &World, host: &str, leaving: &[&str]) {
     let staying: Vec<&str> = TEAMS
@@ -133,4 +159,39 @@ async fn part(world: &World, host: &str, leaving: &[&str]) {
         gone(world, &binding(team, "hello")).await;
     }
     gone(world, &intranet_service()).await;
+}
+
+/// A caller of another namespace may be named where its owner consents, and only as long.
+#[tokio::test]
+async fn a_caller_is_shared_with_the_namespaces_that_its_owner_names() {
+    let world = exposed_without_limits().await;
+    namespace(&world, "green").await;
+    super::helloworld(&world, "green", "hello", "").await;
+    let binding_of_green = exposes("green").replace(
+        "allow: [{name: caller}]",
+        "allow: [{name: caller, consumerRef: {namespace: default, name: knative}}]",
+    );
+    world.apply(&binding_of_green).await.unwrap();
+    let green = binding("green", "hello");
+    let caller = Caller::of(&world, &helloworld()).await;
+    let refused = Expect::condition_with_reason("ResolvedRefs", "False", "ConsumerNotAllowed");
+    world.wait_for(&green, &refused, PATIENCE).await.unwrap();
+    caller.get_until("/green/hello", 403).await;
+
+    let label = json!({"metadata": {"labels": {"tenant": "green"}}});
+    let namespace = Target::of::<Namespace>(None, "green");
+    world.patch(&namespace, &label).await.unwrap();
+    let consent = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "green"}}});
+    let consent = json!({"spec": {"allowedNamespaces": consent}});
+    let knative = consumer("default", "knative");
+    world.patch(&knative, &consent).await.unwrap();
+    ready(&world, &green).await;
+    caller.get_until("/green/hello", 200).await;
+
+    // Either side can end it: here the namespace loses its label.
+    let label = json!({"metadata": {"labels": {"tenant": null}}});
+    world.patch(&namespace, &label).await.unwrap();
+    world.wait_for(&green, &refused, PATIENCE).await.unwrap();
+    caller.get_until("/green/hello", 403).await;
+    assert_eq!(caller.get("/").await.unwrap().status, 200, "at home it may");
 }
