@@ -28,7 +28,7 @@ use context::Context;
 use latest::Latest;
 use peers::Peers;
 use queue::Ended;
-use stores::{Seen, Writers, all, keep, keep_with, knative_route};
+use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
 use triggers::{Queues, Triggers};
 
 /// Starts all watches and controllers as supervised tasks.
@@ -91,15 +91,15 @@ fn control<K, F>(
 fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &mut Supervisor) {
     let client = &runtime.client;
     macro_rules! watch {
-        ($name:literal, $writer:ident, $api:expr, $see:ident) => {
+        ($name:literal, $writer:ident, $see:ident, $lighten:expr) => {
             let gate = runtime.readiness.gate(concat!("watch of ", $name));
             let triggers = triggers.clone();
-            let api = $api;
+            let api = all(client);
             let writer = writers.$writer;
             let listed = writers.listed.clone();
             let stop = runtime.shutdown.clone();
             supervisor.spawn(Stage::Work, concat!("watch of ", $name), async move {
-                let watching = keep(api, writer, Some(gate), move |seen| {
+                let watching = keep(api, writer, Some(gate), $lighten, move |seen| {
                     if matches!(seen, Seen::Listed) {
                         listed.done($name);
                     }
@@ -110,11 +110,12 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             });
         };
     }
-    watch!("GatewayBindings", bindings, all(client), binding);
-    watch!("GatewayBindingClasses", classes, all(client), class);
-    watch!("GatewayConsumers", consumers, all(client), consumer);
-    watch!("Services", services, all(client), service);
-    watch!("Namespaces", namespaces, all(client), namespace);
+    watch!("GatewayBindings", bindings, binding, lighten);
+    watch!("GatewayBindingClasses", classes, class, lighten);
+    watch!("GatewayConsumers", consumers, consumer, lighten);
+    // Which annotations of a Service are ours is read off its managed fields.
+    watch!("Services", services, service, |_| {});
+    watch!("Namespaces", namespaces, namespace, lighten);
 
     // Knative may come later or never: nothing waits for its Routes if the kind is not there.
     let routes = Api::all_with(client.clone(), &knative_route());
@@ -127,7 +128,7 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             }
             triggers.route(seen);
         };
-        let watching = keep_with(routes, writers.routes, None, &mut tell);
+        let watching = keep_with(routes, writers.routes, None, lighten_route, &mut tell);
         stop.run_until_cancelled(watching).await;
         Ok::<_, Infallible>(())
     });

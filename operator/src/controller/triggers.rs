@@ -1,6 +1,7 @@
 //! Which objects a change concerns, and the queues they are put into.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
@@ -33,6 +34,7 @@ pub struct Triggers {
     services: Latest<Service>,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
+    uses: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl Triggers {
@@ -44,6 +46,7 @@ impl Triggers {
             services,
             queues,
             seen: Arc::default(),
+            uses: Arc::default(),
         }
     }
 
@@ -63,8 +66,9 @@ impl Triggers {
                     self.request_binding(binding);
                     self.losers_of(binding);
                 }
-                // Whether consumers and classes are in use follows from status as well.
-                self.related_to(binding);
+                if self.is_used_otherwise(binding) {
+                    self.related_to(binding);
+                }
             }
             Seen::Gone(binding) => {
                 self.forget(binding);
@@ -259,6 +263,30 @@ impl Triggers {
         }
     }
 
+    /// Whether what a binding uses of consumers and class has changed: what it names, what it
+    /// claims, and whether it is on its way out. The rest of its status concerns neither.
+    fn is_used_otherwise(&self, binding: &GatewayBinding) -> bool {
+        let Some(uid) = binding.uid() else {
+            return true;
+        };
+        let mut hasher = DefaultHasher::new();
+        binding.metadata.generation.hash(&mut hasher);
+        binding
+            .metadata
+            .deletion_timestamp
+            .is_some()
+            .hash(&mut hasher);
+        class_of(binding).hash(&mut hasher);
+        let ledger = binding.status.iter().flat_map(|status| &status.ledger);
+        for entry in ledger {
+            let used = entry.kind == "Grant";
+            (used.then_some(&entry.key), entry.id.is_some()).hash(&mut hasher);
+        }
+        let use_of = hasher.finish();
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.insert(uid, use_of) != Some(use_of)
+    }
+
     fn is_news<K: ResourceExt>(&self, object: &K) -> bool {
         let Some(uid) = object.uid() else { return true };
         let fingerprint = fingerprint(object);
@@ -270,6 +298,8 @@ impl Triggers {
         if let Some(uid) = object.uid() {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.remove(&uid);
+            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            uses.remove(&uid);
         }
     }
 }
