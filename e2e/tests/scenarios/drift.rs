@@ -77,7 +77,9 @@ async fn checks(world: &World, more: usize) -> Result<(), String> {
 
 /// Cloud and cluster as they are now, without what differs between two makings of the same.
 async fn footprint(world: &World) -> Result<Footprint, String> {
-    Footprint::of(world).await.map_err(|error| error.to_string())
+    Footprint::of(world)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn same_calls(world: &World, when: &str, expected: &[&str]) -> Result<(), String> {
@@ -105,6 +107,7 @@ async fn enforced(world: &World, case: &Case) -> Result<(), String> {
 
 /// Under `Report`: it is told and left, until a person undoes it.
 async fn reported(world: &World, case: &Case) -> Result<(), String> {
+    let before = footprint(world).await?;
     let person = Person::of(world).await;
     world.cloud.reset_calls().await.unwrap();
     person.make(case.drift).await;
@@ -125,6 +128,7 @@ async fn reported(world: &World, case: &Case) -> Result<(), String> {
     same_calls(world, "while it is drifted", &[]).await?;
     person.undo(case.drift).await;
     settled(world).await?;
+    footprint(world).await?.compare(&before)?;
     same_calls(world, "after it was undone", case.after_undo).await
 }
 

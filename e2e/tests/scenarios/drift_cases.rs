@@ -1,15 +1,22 @@
 //! Kinds of drift: what somebody does at the console or with kubectl, and how they undo it.
 
+use std::collections::BTreeMap;
+
 use alicloud_emulator::api::Product::CloudApi;
 use e2e::world::World;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::exposed::{intranet_service, now};
 
 const ADDRESS_TYPE: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type";
 
 /// Settings of an API besides its main parts.
-const KEPT: [&str; 3] = ["AllowSignatureMethod", "WebSocketApiType", "ResultType"];
+const KEPT: [&str; 4] = [
+    "AllowSignatureMethod",
+    "WebSocketApiType",
+    "ResultType",
+    "ResultSample",
+];
 
 /// What is changed behind the operator's back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +39,6 @@ pub(super) enum Drift {
     GroupName,
     Annotation,
     Service,
-    App,
 }
 
 /// One kind of drift, and what is expected of the operator.
@@ -47,7 +53,7 @@ pub(super) struct Case {
     pub(super) after_undo: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 12] = [
     Case {
         drift: Drift::Draft,
         repair: &["ModifyApi"],
@@ -57,7 +63,11 @@ pub(super) const CASES: [Case; 13] = [
     Case {
         drift: Drift::Definition,
         repair: &["ModifyApi", "DeployApi"],
-        told: &["classic/API/knative/", "classic/Deployment/knative/", "timeout"],
+        told: &[
+            "classic/API/knative/",
+            "classic/Deployment/knative/",
+            "timeout",
+        ],
         after_undo: &[],
     },
     Case {
@@ -123,12 +133,6 @@ pub(super) const CASES: [Case; 13] = [
         told: &["kubernetes/Service/istio-system/istio-ingressgateway-intranet is gone"],
         after_undo: &["ModifyVpcAccessAndUpdateApis"],
     },
-    Case {
-        drift: Drift::App,
-        repair: &["CreateApp", "SetAppsAuthorities"],
-        told: &["classic/Grant/knative/", "default/knative is gone"],
-        after_undo: &[],
-    },
 ];
 
 /// A person at the console and with kubectl, who remembers how everything was.
@@ -155,6 +159,8 @@ impl<'a> Person<'a> {
         };
         let service = now(world, &intranet_service()).await;
         let meta = &service.metadata;
+        let labels = without_ccm(meta.labels.as_ref());
+        let annotations = without_ccm(meta.annotations.as_ref());
         let mut spec = service.data["spec"].clone();
         for assigned in ["clusterIP", "clusterIPs"] {
             spec.as_object_mut().unwrap().remove(assigned);
@@ -174,7 +180,7 @@ impl<'a> Person<'a> {
                 "apiVersion": "v1", "kind": "Service", "spec": spec,
                 "metadata": {
                     "name": meta.name, "namespace": meta.namespace,
-                    "labels": meta.labels, "annotations": meta.annotations,
+                    "labels": labels, "annotations": annotations,
                 },
             }),
         }
@@ -228,7 +234,6 @@ impl<'a> Person<'a> {
             }
             Drift::Annotation => self.annotate("internet").await,
             Drift::Service => self.world.delete(&intranet_service()).await.unwrap(),
-            Drift::App => drop(self.call("DeleteApp", &[("AppId", &app)]).await),
         }
     }
 
@@ -253,7 +258,10 @@ impl<'a> Person<'a> {
                 self.call("ModifyPlugin", &params).await;
             }
             Drift::Backend | Drift::BackendHost => {
-                let (port, host) = (text(&self.backend, "port"), text(&self.backend, "targetHost"));
+                let (port, host) = (
+                    text(&self.backend, "port"),
+                    text(&self.backend, "targetHost"),
+                );
                 self.point(&port, &host).await;
             }
             Drift::PassthroughHeaders | Drift::GroupName => {
@@ -273,7 +281,6 @@ impl<'a> Person<'a> {
                 self.kubectl(&["create", "-f", manifest.to_str().unwrap()])
                     .await;
             }
-            Drift::App => self.create_app().await,
         }
     }
 
@@ -324,7 +331,11 @@ impl<'a> Person<'a> {
 
     async fn permit(&self, action: &str, app: &str) {
         let api = text(&self.api, "id");
-        let params = [("ApiId", api.as_str()), ("AppIds", app), ("StageName", "RELEASE")];
+        let params = [
+            ("ApiId", api.as_str()),
+            ("AppIds", app),
+            ("StageName", "RELEASE"),
+        ];
         self.call(action, &params).await;
     }
 
@@ -358,31 +369,18 @@ impl<'a> Person<'a> {
         self.kubectl(&[&args[..], &[name.name(), &annotation]].concat())
             .await;
     }
+}
 
-    /// The same app, with the same credentials, tags and permission; its id is another one.
-    async fn create_app(&self) {
-        let of = |name: &str| text(&self.app, name);
-        let (name, description) = (of("name"), of("description"));
-        let code = text(&self.app["codes"][0], "code");
-        let key = &self.app["keys"][0];
-        let (key, secret) = (text(key, "key"), text(key, "secret"));
-        let mut params = vec![
-            ("AppName".to_owned(), name),
-            ("Description".to_owned(), description),
-            ("AppCode".to_owned(), code),
-            ("AppKey".to_owned(), key),
-            ("AppSecret".to_owned(), secret),
-        ];
-        let tags = self.app["tags"].as_object().unwrap();
-        for (index, (key, value)) in (1..).zip(tags) {
-            params.push((format!("Tag.{index}.Key"), key.clone()));
-            let value = value.as_str().unwrap().to_owned();
-            params.push((format!("Tag.{index}.Value"), value));
-        }
-        let params: Vec<_> = params.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let made = self.call("CreateApp", &params).await;
-        self.permit("SetAppsAuthorities", &text(&made, "AppId")).await;
-    }
+/// Labels or annotations but for those by which the cloud controller manager remembers the load
+/// balancer of that very Service.
+fn without_ccm(all: Option<&BTreeMap<String, String>>) -> Map<String, Value> {
+    let all = all.into_iter().flatten();
+    let lasting = all.filter(|(name, _)| {
+        !name.starts_with("service.k8s.alibaba/") && *name != "service.beta.kubernetes.io/hash"
+    });
+    lasting
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect()
 }
 
 /// A member as text, as parameters are.

@@ -8,6 +8,8 @@ mod changes;
 mod class_changes;
 mod consumers;
 mod deletion;
+mod drift;
+mod drift_cases;
 mod existing_service;
 mod exposed;
 mod gateway;
