@@ -29,9 +29,9 @@ async fn bad_weather_costs_time_and_nothing_else() {
     );
     let operator = world.options().operator_keys.id.clone();
     let bad = rules(json!([
-        {"accessKeyId": operator, "probability": 0.15, "effect": {"type": "throttle", "retryAfterMs": 100}},
-        {"accessKeyId": operator, "probability": 0.15, "effect": {"type": "serverError"}},
-        {"accessKeyId": operator, "probability": 0.3, "mutatingOnly": true, "effect": {"type": "appliedButUnanswered"}},
+        {"accessKeyId": operator, "probability": 0.3, "times": 4, "effect": {"type": "throttle", "retryAfterMs": 100}},
+        {"accessKeyId": operator, "probability": 0.3, "times": 4, "effect": {"type": "serverError"}},
+        {"accessKeyId": operator, "probability": 0.5, "times": 5, "mutatingOnly": true, "effect": {"type": "appliedButUnanswered"}},
     ]));
     world.cloud.faults(&bad).await.unwrap();
     world.apply(&example()).await.unwrap();
@@ -48,6 +48,8 @@ async fn bad_weather_costs_time_and_nothing_else() {
         .get_until("/", 200)
         .await;
 
+    // Once more for the way back.
+    world.cloud.faults(&bad).await.unwrap();
     world.delete_all(&example()).await.unwrap();
     for target in [
         helloworld(),
