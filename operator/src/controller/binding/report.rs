@@ -275,6 +275,10 @@ impl Report {
             .map(|status| status.conditions.clone());
         events.transitions(&regarding, &before.unwrap_or_default(), &new.conditions);
         let key = BackoffKey::of(KIND, &*self.binding);
+        if !self.executed.is_empty() {
+            // What got further is not failing in a row.
+            context.runtime.backoff.reset(&key);
+        }
         let conditions = new.conditions.iter().map(|condition| ConditionState {
             condition: condition.type_.clone(),
             status: condition.status.clone(),

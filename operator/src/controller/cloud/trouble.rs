@@ -36,7 +36,8 @@ impl From<CloudError> for Trouble {
 
 /// What a cloud error means for a binding. The request id stays out: it changes with every call.
 fn problem(error: &CloudError) -> Problem {
-    let message = |advice: &str| format!("{error}. {advice}");
+    let words = error.to_string();
+    let message = |advice: &str| format!("{}. {advice}", words.trim_end_matches('.'));
     match error.class {
         ErrorClass::Credentials => Problem::retry(
             Reason::CredentialsInvalid,
