@@ -172,7 +172,7 @@ mod tests {
             .is_ok()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn calls_stand_still_from_the_armed_one_on() {
         for (side, reaching) in [(Side::Before, vec!["/a"]), (Side::After, vec!["/a", "/b"])] {
             let (gate, sent) = (Gate::default(), Arc::default());
