@@ -88,7 +88,7 @@ pub(super) async fn measure(plan: &Plan<'_>, tell: &mut impl FnMut(&str)) -> any
 
 /// Long enough for a cold start that reads every API one by one to be over before the first sweep.
 fn interval(scale: Scale) -> Duration {
-    Duration::from_secs(20 + scale.bindings as u64 / 20)
+    Duration::from_secs(20 + scale.bindings as u64 / 50)
 }
 
 impl Bench<'_> {

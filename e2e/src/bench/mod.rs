@@ -62,7 +62,7 @@ struct Settings {
     /// Calls per second and operation that the class allows the operator.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
     call_budget: u32,
-    /// Seconds between two sweeps; by default 20 and one for each 20 bindings.
+    /// Seconds between two sweeps; by default 20 and one for each 50 bindings.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     drift_interval: Option<u64>,
     /// The longest that each part of a measurement may take, in seconds.
