@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use crds::keys;
 use crds::v1alpha1::{
     ConditionStatus, ConditionType, ConditionUpdate, GatewayBinding, GatewayBindingClass,
     GatewayBindingClassStatus, Reason, remove_condition, set_condition,
 };
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
 
-use super::cloud::{Trouble, kube_message};
+use super::cloud::Trouble;
 use super::context::Context;
 use super::queue::Ended;
 use super::triggers::class_of;
+use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::core::problem::{Problem, Severity};
 use crate::metrics::ConditionState;
@@ -34,10 +32,7 @@ pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) 
         return Ended::Done;
     }
     let users = users(&class, &context);
-    let held = class
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER);
+    let held = writes::is_held(&*class);
     if users.is_empty() && held {
         return let_go(&class, &context).await;
     }
@@ -141,38 +136,23 @@ fn named(users: &[String]) -> String {
 /// Holds a class, before the first claim that needs it.
 pub async fn hold(class: &GatewayBindingClass, context: &Context) -> Result<(), Trouble> {
     let newest = context.classes.newest(Arc::new(class.clone()));
-    if newest
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER)
-    {
+    if writes::is_held(&*newest) {
         return Ok(());
     }
-    let ours = keys::FINALIZER.to_owned();
-    let finalizers: Vec<&String> = newest.finalizers().iter().chain([&ours]).collect();
-    patch_finalizers(&newest, &finalizers, context).await
+    if let Some(written) = writes::hold(&api(context), &*newest, context).await? {
+        context.classes.wrote(written);
+    }
+    Ok(())
 }
 
 async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
-    let finalizers: Vec<&String> = class
-        .finalizers()
-        .iter()
-        .filter(|finalizer| *finalizer != keys::FINALIZER)
-        .collect();
-    match patch_finalizers(class, &finalizers, context).await {
-        Ok(()) => {
-            if class.metadata.deletion_timestamp.is_some() {
-                context.clouds.forget(&class.name_any());
-                context.runtime.metrics.class_gone(&class.name_any());
-                context
-                    .runtime
-                    .metrics
-                    .object_gone(&BackoffKey::of(KIND, class));
-                if let Some(uid) = class.uid() {
-                    context.classes.forget(&uid);
-                    context.runtime.events.forget(&uid);
-                }
-            }
+    match writes::let_go(&api(context), class, context).await {
+        Ok(Some(written)) if class.metadata.deletion_timestamp.is_none() => {
+            context.classes.wrote(written);
+            Ended::Done
+        }
+        Ok(_) => {
+            forget(class, context);
             Ended::Done
         }
         Err(trouble) => Ended::Retry {
@@ -181,37 +161,20 @@ async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
     }
 }
 
-async fn patch_finalizers(
-    class: &GatewayBindingClass,
-    finalizers: &[&String],
-    context: &Context,
-) -> Result<(), Trouble> {
-    let api: Api<GatewayBindingClass> = Api::all(context.runtime.client.clone());
-    let patch = json!({
-        "metadata": {"finalizers": finalizers, "resourceVersion": class.resource_version()},
-    });
-    match api
-        .patch(
-            &class.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await
-    {
-        Ok(written) => {
-            context.classes.wrote(written);
-            Ok(())
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(Trouble::from(Problem::retry(
-            Reason::InternalError,
-            format!(
-                "finalizer of GatewayBindingClass {}: {}",
-                class.name_any(),
-                kube_message(&error)
-            ),
-        ))),
+fn forget(class: &GatewayBindingClass, context: &Context) {
+    let name = class.name_any();
+    context.clouds.forget(&name);
+    let metrics = &context.runtime.metrics;
+    metrics.class_gone(&name);
+    metrics.object_gone(&BackoffKey::of(KIND, class));
+    if let Some(uid) = class.uid() {
+        context.classes.forget(&uid);
+        context.runtime.events.forget(&uid);
     }
+}
+
+fn api(context: &Context) -> Api<GatewayBindingClass> {
+    Api::all(context.runtime.client.clone())
 }
 
 async fn publish(
@@ -245,15 +208,14 @@ async fn publish(
         .runtime
         .metrics
         .object(&BackoffKey::of(KIND, class), states);
-    if class.status.as_ref() != Some(&status)
-        && let Err(error) = write(class, &status, context).await
-    {
-        tracing::warn!(
-            class = class.name_any(),
-            error = kube_message(&error),
-            "status not written"
-        );
-        return Ended::Retry { after: None };
+    if class.status.as_ref() != Some(&status) {
+        match writes::status(&api(context), class, &status, context).await {
+            Ok(written) => drop(context.classes.wrote(written)),
+            Err(trouble) => {
+                tracing::warn!(message = trouble.problem.message, "status not written");
+                return Ended::Retry { after: None };
+            }
+        }
     }
     match trouble {
         None => Ended::Converged { within: None },
@@ -320,24 +282,4 @@ fn conditions(
     if problem.is_none() || stalled.is_some() {
         remove_condition(&mut status.conditions, ConditionType::Reconciling);
     }
-}
-
-async fn write(
-    class: &GatewayBindingClass,
-    status: &GatewayBindingClassStatus,
-    context: &Context,
-) -> Result<(), kube::Error> {
-    let api: Api<GatewayBindingClass> = Api::all(context.runtime.client.clone());
-    let body = json!({
-        "apiVersion": GatewayBindingClass::api_version(&()),
-        "kind": GatewayBindingClass::kind(&()),
-        "metadata": {"name": class.name_any(), "uid": class.uid()},
-        "status": status,
-    });
-    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
-    let written = api
-        .patch_status(&class.name_any(), &params, &Patch::Apply(body))
-        .await?;
-    context.classes.wrote(written);
-    Ok(())
 }

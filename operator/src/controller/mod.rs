@@ -13,6 +13,7 @@ pub mod service;
 pub mod stores;
 pub mod tries;
 pub mod triggers;
+pub mod writes;
 
 use std::convert::Infallible;
 use std::fmt::Debug;

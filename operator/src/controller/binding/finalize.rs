@@ -9,17 +9,16 @@ use crds::v1alpha1::{
     GatewayBindingClass, Mode, NamespacedName, Reason, set_condition,
 };
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
-use serde_json::json;
+use kube::ResourceExt;
 
 use super::execute::Executor;
-use super::report::write_status;
+use super::report::{api, write_status};
 use super::{KIND, dereference, retry};
 use crate::backoff::ObjectKey as BackoffKey;
-use crate::controller::cloud::{Account, Trouble, kube_message};
+use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
+use crate::controller::writes;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::plan::{self, Plan, World};
@@ -37,11 +36,7 @@ pub(super) async fn finalize(
     class: Option<GatewayBindingClass>,
     context: &Context,
 ) -> Ended {
-    if !binding
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER)
-    {
+    if !writes::is_held(&*binding) {
         return Ended::Done;
     }
     let spec = class.as_ref().map(|class| &class.spec);
@@ -276,23 +271,16 @@ async fn show(binding: &GatewayBinding, ledger: &Ledger, problem: &Problem, cont
 }
 
 async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
-    let finalizers: Vec<&String> = binding
-        .finalizers()
-        .iter()
-        .filter(|finalizer| *finalizer != keys::FINALIZER)
-        .collect();
-    match patch_finalizers(binding, &finalizers, context).await {
-        Ok(()) => {
-            if let Some(uid) = binding.uid() {
-                context.forget(&uid);
-                context.runtime.events.forget(&uid);
-            }
-            let key = BackoffKey::of(KIND, binding);
-            context.runtime.metrics.object_gone(&key);
-            Ended::Done
-        }
-        Err(trouble) => retry(&trouble),
+    if let Err(trouble) = writes::let_go(&api(binding, context), binding, context).await {
+        return retry(&trouble);
     }
+    if let Some(uid) = binding.uid() {
+        context.forget(&uid);
+        context.runtime.events.forget(&uid);
+    }
+    let key = BackoffKey::of(KIND, binding);
+    context.runtime.metrics.object_gone(&key);
+    Ended::Done
 }
 
 /// Adds our finalizer, before anything is claimed.
@@ -300,44 +288,9 @@ pub(super) async fn add_finalizer(
     binding: &GatewayBinding,
     context: &Context,
 ) -> Result<(), Trouble> {
-    let ours = keys::FINALIZER.to_owned();
-    let finalizers: Vec<&String> = binding.finalizers().iter().chain([&ours]).collect();
-    patch_finalizers(binding, &finalizers, context).await
-}
-
-/// Writes the finalizers. The resource version makes it fail rather than undo what somebody else
-/// wrote meanwhile.
-async fn patch_finalizers(
-    binding: &GatewayBinding,
-    finalizers: &[&String],
-    context: &Context,
-) -> Result<(), Trouble> {
-    let namespace = binding.namespace().unwrap_or_default();
-    let api: Api<GatewayBinding> = Api::namespaced(context.runtime.client.clone(), &namespace);
-    let patch = json!({
-        "metadata": {"finalizers": finalizers, "resourceVersion": binding.resource_version()},
-    });
-    match api
-        .patch(
-            &binding.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await
-    {
-        Ok(written) => {
-            context.peers.update(&written);
-            context.bindings.wrote(written);
-            Ok(())
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(Trouble::from(Problem::retry(
-            Reason::InternalError,
-            format!(
-                "finalizer of GatewayBinding {namespace}/{}: {}",
-                binding.name_any(),
-                kube_message(&error)
-            ),
-        ))),
+    if let Some(written) = writes::hold(&api(binding, context), binding, context).await? {
+        context.peers.update(&written);
+        context.bindings.wrote(written);
     }
+    Ok(())
 }

@@ -9,7 +9,6 @@ mod work;
 
 use std::sync::Arc;
 
-use crds::keys;
 use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,6 +16,7 @@ use kube::ResourceExt;
 use super::cloud::{Account, Trouble};
 use super::context::Context;
 use super::queue::Ended;
+use super::writes;
 use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Plan;
@@ -41,11 +41,7 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if binding.metadata.deletion_timestamp.is_some() {
         return finalize::finalize(binding, class.ok(), &context).await;
     }
-    if !binding
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER)
-    {
+    if !writes::is_held(&*binding) {
         return match finalize::add_finalizer(&binding, &context).await {
             Ok(()) => Ended::Done,
             Err(trouble) => retry(&trouble),

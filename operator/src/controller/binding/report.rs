@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::Inventory;
-use crds::keys;
-use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingStatus, Reason};
+use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingStatus};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
 
 use super::work::{digests, overwritten, sub_domain};
 use super::{KIND, ended};
 use crate::backoff::ObjectKey as BackoffKey;
-use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
+use crate::controller::writes;
 use crate::core::desire::Wanted;
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
@@ -333,35 +331,19 @@ fn needs_id(key: &ObjectKey) -> bool {
     )
 }
 
-/// Server-side apply of the whole status.
+/// The bindings of a binding's namespace.
+pub(super) fn api(binding: &GatewayBinding, context: &Context) -> Api<GatewayBinding> {
+    let namespace = binding.namespace().unwrap_or_default();
+    Api::namespaced(context.runtime.client.clone(), &namespace)
+}
+
+/// Writes the whole status.
 pub(super) async fn write_status(
     binding: &GatewayBinding,
     status: &GatewayBindingStatus,
     context: &Context,
 ) -> Result<Arc<GatewayBinding>, Trouble> {
-    let namespace = binding.namespace().unwrap_or_default();
-    let name = binding.name_any();
-    let api: Api<GatewayBinding> = Api::namespaced(context.runtime.client.clone(), &namespace);
-    let body = json!({
-        "apiVersion": GatewayBinding::api_version(&()),
-        "kind": GatewayBinding::kind(&()),
-        // With the UID, an object of the same name that came later is not written to.
-        "metadata": {"name": name, "uid": binding.uid()},
-        "status": status,
-    });
-    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
-    let written = api
-        .patch_status(&name, &params, &Patch::Apply(body))
-        .await
-        .map_err(|error| {
-            Trouble::from(Problem::retry(
-                Reason::InternalError,
-                format!(
-                    "status of GatewayBinding {namespace}/{name}: {}",
-                    kube_message(&error)
-                ),
-            ))
-        })?;
+    let written = writes::status(&api(binding, context), binding, status, context).await?;
     context.peers.update(&written);
     Ok(context.bindings.wrote(written))
 }

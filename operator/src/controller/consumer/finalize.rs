@@ -8,20 +8,19 @@ use crds::v1alpha1::{
     set_condition,
 };
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
+use kube::{Resource, ResourceExt};
 
 use super::audits::Audits;
-use super::report::write_status;
+use super::report::{api, write_status};
 use super::secrets::Secrets;
 use super::site::Site;
 use super::{KIND, reach};
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::binding::retry;
-use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
+use crate::controller::writes;
 use crate::core::consumer::claims::{Claim, Claims};
 use crate::core::consumer::places::Intent;
 use crate::core::problem::{Problem, Severity};
@@ -34,10 +33,7 @@ pub(super) async fn finalize(
     context: &Context,
     audits: &Audits,
 ) -> Ended {
-    let has_finalizer = consumer
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER);
+    let has_finalizer = writes::is_held(&*consumer);
     if !has_finalizer {
         return Ended::Done;
     }
@@ -191,24 +187,17 @@ async fn show(consumer: &GatewayConsumer, claims: &Claims, problem: &Problem, co
 }
 
 async fn let_go(consumer: &GatewayConsumer, context: &Context, audits: &Audits) -> Ended {
-    let finalizers: Vec<&String> = consumer
-        .finalizers()
-        .iter()
-        .filter(|finalizer| *finalizer != keys::FINALIZER)
-        .collect();
-    match patch_finalizers(consumer, &finalizers, context).await {
-        Ok(()) => {
-            if let Some(uid) = consumer.uid() {
-                context.consumers.forget(&uid);
-                context.runtime.events.forget(&uid);
-                audits.forget_all(&uid);
-            }
-            let key = BackoffKey::of(KIND, consumer);
-            context.runtime.metrics.object_gone(&key);
-            Ended::Done
-        }
-        Err(trouble) => retry(&trouble),
+    if let Err(trouble) = writes::let_go(&api(consumer, context), consumer, context).await {
+        return retry(&trouble);
     }
+    if let Some(uid) = consumer.uid() {
+        context.consumers.forget(&uid);
+        context.runtime.events.forget(&uid);
+        audits.forget_all(&uid);
+    }
+    let key = BackoffKey::of(KIND, consumer);
+    context.runtime.metrics.object_gone(&key);
+    Ended::Done
 }
 
 /// Adds our finalizer, before anything is claimed.
@@ -216,41 +205,8 @@ pub(super) async fn add_finalizer(
     consumer: &GatewayConsumer,
     context: &Context,
 ) -> Result<(), Trouble> {
-    let ours = keys::FINALIZER.to_owned();
-    let finalizers: Vec<&String> = consumer.finalizers().iter().chain([&ours]).collect();
-    patch_finalizers(consumer, &finalizers, context).await
-}
-
-/// Writes the finalizers. The resource version makes it fail rather than undo what somebody else
-/// wrote meanwhile.
-async fn patch_finalizers(
-    consumer: &GatewayConsumer,
-    finalizers: &[&String],
-    context: &Context,
-) -> Result<(), Trouble> {
-    let namespace = consumer.namespace().unwrap_or_default();
-    let name = consumer.name_any();
-    let failed = |why: String| {
-        Trouble::from(Problem::retry(
-            Reason::InternalError,
-            format!("finalizer of GatewayConsumer {namespace}/{name}: {why}"),
-        ))
-    };
-    let leading = context.runtime.leadership.ensure_leading();
-    leading.map_err(|error| failed(error.to_string()))?;
-    let api: Api<GatewayConsumer> = Api::namespaced(context.runtime.client.clone(), &namespace);
-    let patch = json!({
-        "metadata": {"finalizers": finalizers, "resourceVersion": consumer.resource_version()},
-    });
-    match api
-        .patch(&name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-    {
-        Ok(written) => {
-            context.consumers.wrote(written);
-            Ok(())
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(failed(kube_message(&error))),
+    if let Some(written) = writes::hold(&api(consumer, context), consumer, context).await? {
+        context.consumers.wrote(written);
     }
+    Ok(())
 }

@@ -15,7 +15,6 @@ mod work;
 
 use std::sync::Arc;
 
-use crds::keys;
 use crds::v1alpha1::GatewayConsumer;
 use futures::future::BoxFuture;
 use kube::ResourceExt;
@@ -23,6 +22,7 @@ use kube::ResourceExt;
 use super::binding::retry;
 use super::context::Context;
 use super::queue::Ended;
+use super::writes;
 use crate::core::consumer;
 use audits::Audits;
 use report::Report;
@@ -53,11 +53,7 @@ async fn reconcile(
     if consumer.metadata.deletion_timestamp.is_some() {
         return finalize::finalize(consumer, &context, &audits).await;
     }
-    let has_finalizer = consumer
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == keys::FINALIZER);
-    if !has_finalizer {
+    if !writes::is_held(&*consumer) {
         return match finalize::add_finalizer(&consumer, &context).await {
             Ok(()) => Ended::Done,
             Err(trouble) => retry(&trouble),

@@ -4,20 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::keys;
-use crds::v1alpha1::{GatewayConsumer, GatewayConsumerStatus, Reason};
+use crds::v1alpha1::{GatewayConsumer, GatewayConsumerStatus};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
 
 use super::KIND;
 use super::site::Site;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::binding::ended;
-use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
+use crate::controller::writes;
 use crate::core::consumer::claims::{Claim, Claims};
 use crate::core::consumer::credentials::Slot;
 use crate::core::consumer::status::{View, status};
@@ -142,34 +140,18 @@ impl Report {
     }
 }
 
-/// Server-side apply of the whole status.
+/// The consumers of a consumer's namespace.
+pub(super) fn api(consumer: &GatewayConsumer, context: &Context) -> Api<GatewayConsumer> {
+    let namespace = consumer.namespace().unwrap_or_default();
+    Api::namespaced(context.runtime.client.clone(), &namespace)
+}
+
+/// Writes the whole status.
 pub(super) async fn write_status(
     consumer: &GatewayConsumer,
     status: &GatewayConsumerStatus,
     context: &Context,
 ) -> Result<Arc<GatewayConsumer>, Trouble> {
-    let namespace = consumer.namespace().unwrap_or_default();
-    let name = consumer.name_any();
-    let failed = |why: String| {
-        Trouble::from(Problem::retry(
-            Reason::InternalError,
-            format!("status of GatewayConsumer {namespace}/{name}: {why}"),
-        ))
-    };
-    let leading = context.runtime.leadership.ensure_leading();
-    leading.map_err(|error| failed(error.to_string()))?;
-    let api: Api<GatewayConsumer> = Api::namespaced(context.runtime.client.clone(), &namespace);
-    let body = json!({
-        "apiVersion": GatewayConsumer::api_version(&()),
-        "kind": GatewayConsumer::kind(&()),
-        // With the UID, an object of the same name that came later is not written to.
-        "metadata": {"name": name, "uid": consumer.uid()},
-        "status": status,
-    });
-    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
-    let written = api
-        .patch_status(&name, &params, &Patch::Apply(body))
-        .await
-        .map_err(|error| failed(kube_message(&error)))?;
+    let written = writes::status(&api(consumer, context), consumer, status, context).await?;
     Ok(context.consumers.wrote(written))
 }
