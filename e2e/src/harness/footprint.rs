@@ -195,6 +195,16 @@ fn shown(object: &DynamicObject) -> Value {
             }
         }
     }
+    // The version of what was last compared comes with the first comparison, which may be one drift
+    // interval later where reads lag behind writes.
+    let ledger = value
+        .pointer_mut("/status/ledger")
+        .and_then(Value::as_array_mut);
+    for entry in ledger.into_iter().flatten() {
+        if let Value::Object(entry) = entry {
+            entry.remove("version");
+        }
+    }
     if let Value::Object(members) = &mut value {
         members.insert(
             "metadata".to_owned(),

@@ -256,7 +256,10 @@ impl Rehearsal {
     }
 
     /// Nothing if nothing is left, else what is.
-    pub(super) async fn is_gone(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// What is left.
+    pub async fn is_gone(&self) -> Result<(), String> {
         for target in &self.targets {
             Expect::gone()
                 .check(self.get(target).await?.as_ref())

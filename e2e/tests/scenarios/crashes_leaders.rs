@@ -149,7 +149,10 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
     world.cloud.faults(&json!({"rules": []})).await.unwrap();
     ready(world, PATIENCE).await;
     let before = attempts(world, &stage.first_keys).await;
-    assert!(mutations(world, &stage.second_keys).await > 0, "no takeover");
+    assert!(
+        mutations(world, &stage.second_keys).await > 0,
+        "no takeover"
+    );
 
     // The second one cannot help it: whatever is done now, the first one does.
     stage.second.pause().await.unwrap();

@@ -64,13 +64,22 @@ async fn gone_or_blocked(rehearsal: &Rehearsal, target: &Target) {
     let api = target.api(rehearsal.world.client());
     let blocked = Expect::condition("Ready", "False");
     let look = async || {
-        let object = api.get_opt(target.name()).await.map_err(|e| e.to_string())?;
+        let object = api
+            .get_opt(target.name())
+            .await
+            .map_err(|e| e.to_string())?;
         let gone = Expect::gone().check(object.as_ref());
-        gone.or_else(|there| blocked.check(object.as_ref()).map_err(|why| format!("{there}; {why}")))
+        gone.or_else(|there| {
+            blocked
+                .check(object.as_ref())
+                .map_err(|why| format!("{there}; {why}"))
+        })
     };
     let subject = target.to_string();
     let expected = "gone, or not Ready for a reason";
-    let waited = rehearsal.world.wait_until(&subject, expected, PATIENCE, look);
+    let waited = rehearsal
+        .world
+        .wait_until(&subject, expected, PATIENCE, look);
     waited.await.unwrap_or_else(|error| panic!("{error}"));
 }
 
