@@ -49,7 +49,12 @@ impl Ledger {
 
     /// Adds an entry for a key that has none; returns whether there was none.
     pub fn claim(&mut self, key: &ObjectKey, place: &Place) -> bool {
-        if self.entries.contains_key(key) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            // It was claimed while the account did not answer.
+            if !matches!(key, ObjectKey::Service { .. }) && entry.account.is_none() {
+                entry.account.clone_from(&place.account);
+                entry.region.clone_from(&place.region);
+            }
             return false;
         }
         let mut entry = LedgerEntry {
@@ -97,6 +102,13 @@ mod tests {
         let key = ObjectKey::Group { name: "g".into() };
         assert!(ledger.claim(&key, &Place::default()));
         assert!(!ledger.claim(&key, &Place::default()));
+        assert_eq!(ledger.entries[&key].account, None);
+        let place = Place {
+            account: Some("1".into()),
+            region: Some("r".into()),
+        };
+        ledger.claim(&key, &place);
+        assert_eq!(ledger.entries[&key].account.as_deref(), Some("1"));
         let written = ledger.write();
         assert!(written.contains(&newer));
         assert_eq!(Ledger::read(written.iter()), ledger);
