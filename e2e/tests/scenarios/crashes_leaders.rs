@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use e2e::{
-    harness::{Meter, Replica, ReplicaOptions, Scenario},
+    harness::{Meter, Replica, ReplicaOptions, Scenario, UsedSecrets},
     world::{Expect, Keys, Target, World, WorldOptions},
 };
 use serde_json::json;
@@ -89,6 +89,12 @@ impl Stage {
     }
 }
 
+async fn no_secret_leaked(world: &World) {
+    let mut used = UsedSecrets::default();
+    used.gather(world).await.unwrap();
+    used.assert_nowhere(world).await.unwrap();
+}
+
 async fn ready(world: &World, patience: Duration) {
     let ready = Expect::condition("Ready", "True");
     let waited = world.wait_for(&binding(), &ready, patience).await;
@@ -110,6 +116,7 @@ async fn when_the_leader_is_killed_another_goes_on_within_twenty_seconds() {
     edit(&stage.world, "/killed").await;
     ready(&stage.world, AFTER_SIGKILL.saturating_sub(killed.elapsed())).await;
     assert!(mutations(&stage.world, &stage.second_keys).await > 0);
+    no_secret_leaked(&stage.world).await;
 }
 
 #[tokio::test]
@@ -121,6 +128,7 @@ async fn when_the_leader_is_told_to_end_another_goes_on_within_three_seconds() {
     edit(&stage.world, "/terminated").await;
     ready(&stage.world, AFTER_SIGTERM.saturating_sub(told.elapsed())).await;
     assert!(mutations(&stage.world, &stage.second_keys).await > 0);
+    no_secret_leaked(&stage.world).await;
 }
 
 #[tokio::test]
@@ -174,4 +182,5 @@ async fn a_leader_that_slept_through_its_lease_writes_nothing_when_it_wakes() {
     let _third = Replica::start(world, &replacement).await.unwrap();
     ready(world, PATIENCE).await;
     assert_eq!(attempts(world, &stage.first_keys).await, before);
+    no_secret_leaked(world).await;
 }

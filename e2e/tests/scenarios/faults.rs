@@ -26,7 +26,12 @@ const RECOVERY: Duration = Duration::from_secs(60);
 async fn rehearsals() -> Vec<Rehearsal> {
     let mut rehearsals = Vec::new();
     for scenario in Scenario::all().unwrap() {
-        let how = How::Process(OperatorOptions::default());
+        // The more it logs, the more could be shown that must not be.
+        let talkative = OperatorOptions {
+            env: vec![("RUST_LOG".to_owned(), "debug".to_owned())],
+            ..OperatorOptions::default()
+        };
+        let how = How::Process(talkative);
         rehearsals.push(Rehearsal::start(&scenario, how).await.unwrap());
     }
     rehearsals
@@ -134,6 +139,7 @@ async fn within_a_minute_of_the_end_of_an_outage_all_is_done() {
         calls_reach(&rehearsal, OUTAGE / 4).await;
         rehearsal.world.cloud.faults(&fine()).await.unwrap();
         rehearsal.gone(RECOVERY, "after an outage").await.unwrap();
+        rehearsal.assert_no_secret_leaked().await.unwrap();
     }
 }
 
@@ -182,6 +188,7 @@ async fn lists_that_are_empty_truncated_or_fail_change_nothing() {
             let context = format!("deleting under {kind} lists");
             rehearsal.gone(PATIENCE, &context).await.unwrap();
         }
+        rehearsal.assert_no_secret_leaked().await.unwrap();
     }
 }
 
