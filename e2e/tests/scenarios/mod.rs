@@ -21,6 +21,7 @@ mod knative;
 mod kubectl;
 mod modes;
 mod neighbours;
+mod orphans;
 mod plan_command;
 mod repairs;
 mod reverse;
