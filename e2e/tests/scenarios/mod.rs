@@ -10,6 +10,7 @@ mod consumers;
 mod crashes;
 mod crashes_leaders;
 mod deletion;
+mod documents;
 mod drift;
 mod drift_cases;
 mod existing_service;
