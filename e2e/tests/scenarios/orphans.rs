@@ -27,6 +27,8 @@ const LISTS: [&str; 5] = [
     "DescribePlugin*",
     "DescribeVpcAccesses",
 ];
+/// For some sweeps, and for what is tried again with backoff after the cloud failed.
+const LONG: Duration = Duration::from_secs(120);
 /// Sweeps after which everything that is going to happen has happened.
 const MANY: usize = 6;
 
@@ -106,8 +108,7 @@ async fn sweeps(world: &World, more: usize) {
         number if number >= enough => Ok(()),
         number => Err(format!("{number} of {enough} calls of {SWEEP}")),
     };
-    let patience = Duration::from_secs(60);
-    let waited = world.wait_until("the sweep", "done again", patience, look);
+    let waited = world.wait_until("the sweep", "done again", LONG, look);
     waited.await.unwrap();
 }
 
@@ -322,8 +323,7 @@ async fn lists_that_show_less_than_there_is_make_no_orphan_and_forget_none() {
                 .then_some(())
                 .ok_or_else(|| format!("only {number} looks at the cloud"))
         };
-        let patience = Duration::from_secs(120);
-        let waited = world.wait_until("the sweep", "tried some times", patience, looked);
+        let waited = world.wait_until("the sweep", "tried some times", LONG, looked);
         waited.await.unwrap();
         assert_eq!(mutations(&world).await, Vec::<String>::new(), "{effect}");
         let status = now(&world, &class("production")).await.data["status"].clone();
@@ -333,5 +333,82 @@ async fn lists_that_show_less_than_there_is_make_no_orphan_and_forget_none() {
     }
     policy(&world, "Collect").await;
     shown(&world, &[], "OwnerLost").await;
+    let (service, is_gone) = (intranet_service(), Expect::gone());
+    world.wait_for(&service, &is_gone, LONG).await.unwrap();
+}
+
+/// Another class of the same cluster and account, with a gateway and a group of its own, and a
+/// binding of it.
+const NEIGHBOUR: &str = "
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBindingClass
+metadata: {name: another}
+spec:
+  cloud: {accountId: \"1234567890123456\", regionId: cn-beijing, clusterId: c1f0, credentials: {type: Environment}}
+  orphans: {policy: Collect}
+  defaults: {gateway: second, apiGateway: {gateway: main, group: another}}
+  gateways:
+  - name: second
+    slb:
+      service: {namespace: istio-system, name: second, createFrom: {name: istio-ingressgateway}}
+      settings: {addressType: Intranet}
+  apiGateways:
+  - {name: main, type: Classic, groups: [{name: another}]}
+---
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBinding
+metadata: {name: neighbour, namespace: default}
+spec:
+  className: another
+  serviceRef: {kind: KnativeService, name: helloworld}
+  apiGateway: {protocols: [HTTP], auth: {anonymous: {}}}
+";
+
+/// Each class answers for its own things, and does with them as it says itself.
+#[tokio::test]
+async fn classes_of_one_cluster_and_account_leave_each_others_things_alone() {
+    let world = exposed_with(options()).await;
+    world.apply(NEIGHBOUR).await.unwrap();
+    let neighbour = super::exposed::binding("default", "neighbour");
+    ready(&world, &neighbour).await;
+    stays_still(&world, "side by side").await;
+    lose(&world).await;
+    shown(&world, &LEFT, "OwnerLost").await;
+    stays_still(&world, "while the other class would collect").await;
+    let another = now(&world, &class("another")).await;
+    assert_eq!(another.data["status"].get("orphans"), None);
+
+    policy(&world, "Collect").await;
+    shown(&world, &[], "OwnerLost").await;
     gone(&world, &intranet_service()).await;
+    ready(&world, &neighbour).await;
+    let state = world.cloud.state().await.unwrap();
+    for kind in ["groups", "vpcAccesses", "apis"] {
+        let left = state["cloudapi"][kind].as_object().unwrap().len();
+        assert_eq!(left, 1, "{kind} of the neighbour");
+    }
+}
+
+/// The app of a consumer that lost its finalizer goes, once it may call nothing any more.
+#[tokio::test]
+async fn the_app_of_a_lost_consumer_goes_with_its_last_permission() {
+    let world = exposed_with(options()).await;
+    policy(&world, "Collect").await;
+    let knative = consumer("default", "knative");
+    ready(&world, &knative).await;
+    let refusal = json!({"rules": [{"action": "DeleteApp", "effect":
+        {"type": "error", "status": 403, "code": "Forbidden.RAM", "message": "Not authorized."}}]});
+    world.cloud.faults(&refusal).await.unwrap();
+    world.delete(&knative).await.unwrap();
+    let blocked = Expect::condition_with_reason("Ready", "False", "DeletionBlocked");
+    let waited = world.wait_for(&knative, &blocked, PATIENCE).await;
+    waited.unwrap();
+    let patch = json!({"metadata": {"finalizers": null}});
+    world.patch(&knative, &patch).await.unwrap();
+    gone(&world, &knative).await;
+    shown(&world, &["Consumer"], "OwnerLost").await;
+    world.cloud.faults(&json!({"rules": []})).await.unwrap();
+    shown(&world, &[], "OwnerLost").await;
+    let apps = world.cloud.state().await.unwrap()["cloudapi"]["apps"].clone();
+    assert_eq!(apps, json!({}), "it is gone");
 }

@@ -219,15 +219,15 @@ impl Sweep<'_> {
     ) -> Vec<Id> {
         let fate = self.fate();
         let needs = match self.class.spec.orphan_policy() {
-            OrphanPolicy::Report => BTreeMap::new(),
+            OrphanPolicy::Report => None,
             OrphanPolicy::Collect => {
                 let lost = sweeps.memory.lost(orphans, &fate);
-                Leaving::of(lost, seen.world(&sweeps.users)).needs()
+                Some(Leaving::of(lost, seen.world(&sweeps.users)).needs())
             }
         };
         sweeps.memory.look(&Look {
             found: orphans,
-            needs: &needs,
+            needs: needs.as_ref(),
             is_there: &|id| seen.is_there(self, id),
             fate: &fate,
             sweeps: self.class.spec.orphan_sweeps(),

@@ -39,8 +39,8 @@ struct Sighting {
 pub struct Look<'a> {
     /// The orphans.
     pub found: &'a [Orphan],
-    /// What depends on those that are collected if nothing does.
-    pub needs: &'a BTreeMap<Id, Need>,
+    /// What depends on those that are collected if nothing does; none: it was not looked for.
+    pub needs: Option<&'a BTreeMap<Id, Need>>,
     /// Whether a thing is there, whoever's it is.
     pub is_there: &'a dyn Fn(&Id) -> bool,
     /// What is known of how a thing lost its owner.
@@ -148,7 +148,12 @@ impl Sighting {
         self.missing = 0;
         let counts = u32::from(look.is_sweep);
         self.seen = self.seen.saturating_add(counts);
-        match look.needs.get(&orphan.id) {
+        let Some(needs) = look.needs else {
+            self.needed_by = None;
+            self.free = 0;
+            return;
+        };
+        match needs.get(&orphan.id) {
             None => {
                 self.needed_by = None;
                 self.free = self.free.saturating_add(counts);

@@ -27,22 +27,25 @@ fn one() -> Orphan {
 enum Sees {
     Orphan,
     Needed,
+    /// An orphan, while nobody looks for what depends on it.
+    Unasked,
     Owned,
     Nothing,
 }
 
 fn look_at(memory: &mut Memory, sees: Sees, is_sweep: bool, fate: Option<OrphanCause>) -> bool {
     let found = match sees {
-        Sees::Orphan | Sees::Needed => vec![one()],
+        Sees::Orphan | Sees::Needed | Sees::Unasked => vec![one()],
         Sees::Owned | Sees::Nothing => vec![],
     };
     let needs = match sees {
-        Sees::Needed => BTreeMap::from([(one().id, Need::By("API x".into()))]),
-        _ => BTreeMap::new(),
+        Sees::Needed => Some(BTreeMap::from([(one().id, Need::By("API x".into()))])),
+        Sees::Unasked => None,
+        _ => Some(BTreeMap::new()),
     };
     let news = memory.look(&Look {
         found: &found,
-        needs: &needs,
+        needs: needs.as_ref(),
         is_there: &|_| sees != Sees::Nothing,
         fate: &|_| fate,
         sweeps: 3,
@@ -179,7 +182,7 @@ proptest! {
     #[test]
     fn ripe_is_what_three_sweeps_in_a_row_found(
         looks in prop::collection::vec(
-            (prop::sample::select(vec![Sees::Orphan, Sees::Orphan, Sees::Orphan, Sees::Needed, Sees::Owned, Sees::Nothing]), any::<bool>()),
+            (prop::sample::select(vec![Sees::Orphan, Sees::Orphan, Sees::Orphan, Sees::Needed, Sees::Unasked, Sees::Owned, Sees::Nothing]), any::<bool>()),
             0..24,
         )
     ) {
@@ -190,7 +193,7 @@ proptest! {
             let counts = u32::from(is_sweep);
             (seen, free) = match sees {
                 Sees::Orphan => (seen + counts, free + counts),
-                Sees::Needed => (seen + counts, 0),
+                Sees::Needed | Sees::Unasked => (seen + counts, 0),
                 Sees::Owned | Sees::Nothing => (0, 0),
             };
             prop_assert_eq!(!memory.ripe(3).is_empty(), seen >= 3 && free >= 3);
