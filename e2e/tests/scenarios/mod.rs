@@ -22,6 +22,7 @@ mod kubectl;
 mod modes;
 mod neighbours;
 mod plan_command;
+mod ram_policy;
 mod repairs;
 mod reverse;
 mod sharing;
