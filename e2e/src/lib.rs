@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod binaries;
 pub mod gateway;
+pub mod gitops;
 pub mod harness;
 pub mod knative;
 pub mod play;
