@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod observe;
 pub mod operations;
 mod pages;
+pub mod ram;
 mod retry;
 pub mod sign;
 pub mod slb;

@@ -138,7 +138,8 @@ fn read(operation: Operation, status: u16, retry_after: Option<Duration>, body: 
             let effect = effect(&code, class, status);
             let action = error
                 .access_denied_detail
-                .and_then(|detail| detail.auth_action);
+                .and_then(|detail| detail.auth_action)
+                .or_else(|| missing(operation, &code));
             let message = words(&code, message, action);
             failure(operation, class, &code, message, effect)
         }
@@ -166,6 +167,21 @@ fn read(operation: Operation, status: u16, retry_after: Option<Duration>, body: 
         result: Err(failed),
         request_id,
     }
+}
+
+/// The permission that a refusal without details is about: an action is one permission.
+fn missing(operation: Operation, code: &str) -> Option<String> {
+    let codes = [
+        "Forbidden.RAM",
+        "NoPermission",
+        "Forbidden",
+        "ImplicitDeny",
+        "ExplicitDeny",
+    ];
+    codes
+        .contains(&code)
+        .then(|| operation.ram_action())
+        .flatten()
 }
 
 /// The cloud's message, but for those that repeat the request (parameters, perhaps secret, and what

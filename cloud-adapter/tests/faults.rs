@@ -368,6 +368,21 @@ async fn a_denial_names_the_missing_permission() {
     );
 }
 
+/// Not every product says in its answer which permission it is.
+#[tokio::test]
+async fn a_denial_without_details_is_about_the_action_that_was_called() {
+    let body = json!({"Code": "Forbidden.RAM", "Message": "User not authorized."});
+    let server = server(vec![ResponseTemplate::new(403).set_body_json(body)]).await;
+    let error = client(&server.uri())
+        .call(RpcCall::new(CREATE_API))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.message,
+        "User not authorized. (the permission apigateway:CreateApi is missing)"
+    );
+}
+
 /// One API whose definition has an unknown shape shows as drift; its neighbour is not concerned.
 #[tokio::test]
 async fn one_odd_definition_does_not_hide_the_others() {

@@ -1,7 +1,7 @@
 //! The CustomResourceDefinitions, as they are committed, installed and printed.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 
@@ -39,6 +39,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
             .and_then(|schema| schema.open_api_v3_schema.as_mut())
         {
             tidy(schema);
+            unobserved(schema);
         }
     }
     definitions
@@ -90,6 +91,15 @@ fn tidy(schema: &mut JSONSchemaProps) {
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
         tidy(values);
+    }
+}
+
+/// Lets the API server say of a new object that nobody has looked at it. kstatus takes an object without
+/// a status for done; a generation that is not the object's own tells it to wait.
+fn unobserved(schema: &mut JSONSchemaProps) {
+    let properties = schema.properties.as_mut();
+    if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+        status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod binaries;
 pub mod documents;
 pub mod gateway;
+pub mod gitops;
 pub mod harness;
 pub mod knative;
 pub mod play;

@@ -5,7 +5,9 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cloud_adapter::ram::Feature;
 use jiff::SignedDuration;
 
 use crate::telemetry::LogFormat;
@@ -26,6 +28,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print what would be done for manifests, and do nothing.
     Plan(PlanArgs),
+    /// Print the least permissions that the operator needs in the cloud.
+    RamPolicy(RamPolicyArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version.
@@ -168,6 +172,49 @@ pub enum PlanFormat {
     Json,
 }
 
+/// Flags of `ram-policy`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RAM_POLICY_HELP)]
+pub struct RamPolicyArgs {
+    /// Manifests whose bindings and classes say what is used, and in which account and region: files,
+    /// directories, or `-` for standard input. Without them, everything, anywhere.
+    #[arg(short = 'f', long = "filename", value_name = "FILE", num_args = 1..)]
+    pub files: Vec<PathBuf>,
+
+    /// The features to grant, instead of those that the manifests use.
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',', value_parser = feature())]
+    pub features: Vec<Feature>,
+
+    /// Only what reads: enough for `plan`, not for `run`.
+    #[arg(long)]
+    pub read_only: bool,
+
+    /// How to print the permissions.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: RamPolicyFormat,
+}
+
+const RAM_POLICY_HELP: &str = "\
+A class without bindings in the files gets all that its bindings may come to use. What is no longer used
+has to be removed with the permissions of old: take them away afterwards.";
+
+/// How `ram-policy` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RamPolicyFormat {
+    /// The policy document, as RAM takes it.
+    #[default]
+    Json,
+    /// A table in Markdown: each permission, what needs it, and how well it is known.
+    Table,
+}
+
+fn feature() -> impl TypedValueParser<Value = Feature> {
+    PossibleValuesParser::new(Feature::ALL.map(Feature::name)).try_map(|name| {
+        let known = Feature::ALL.into_iter().find(|known| known.name() == name);
+        known.ok_or("there is no such feature")
+    })
+}
+
 /// `500ms`, `15s`, `10m`, `1h 30m`; above zero.
 fn duration(text: &str) -> Result<Duration, String> {
     let hint = "write a number with its unit, e.g. 500ms, 15s, 10m or 1h";
@@ -266,6 +313,25 @@ mod tests {
             assert!(error.contains(flag), "{flag} {value}: {error}");
             assert!(error.contains(rule), "{flag} {value}: {error}");
         }
+    }
+
+    #[test]
+    fn features_come_in_one_list_and_typos_are_told() {
+        let parse = |features: &str| {
+            let words = [
+                "gatewaybinding-operator",
+                "ram-policy",
+                "--features",
+                features,
+            ];
+            Cli::try_parse_from(words).map_err(|error| error.to_string())
+        };
+        let Command::RamPolicy(args) = parse("consumers,throttling").unwrap().command else {
+            panic!("not parsed as ram-policy");
+        };
+        assert_eq!(args.features, [Feature::Consumers, Feature::Throttling]);
+        let error = parse("consumer").unwrap_err();
+        assert!(error.contains("consumers"), "{error}");
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Tool {
     Kubectl,
     /// The package manager.
     Helm,
+    /// What GitOps tools make of objects; a program of ours around libraries of Argo CD and kstatus.
+    Gitops,
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -52,12 +54,13 @@ pub enum ToolError {
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
         Self::Kubectl,
         Self::Helm,
+        Self::Gitops,
     ];
 
     /// The name of the program.
@@ -69,6 +72,7 @@ impl Tool {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Gitops => "gitops",
         }
     }
 
@@ -79,6 +83,7 @@ impl Tool {
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Gitops => ".",
         }
     }
 
@@ -87,6 +92,7 @@ impl Tool {
             Self::Etcd => &ETCD,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBE,
             Self::Helm => &HELM,
+            Self::Gitops => &GITOPS,
         }
     }
 
@@ -94,6 +100,7 @@ impl Tool {
     fn cost(self) -> &'static str {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
+            Self::Gitops => "about 3 minutes on 2 cores",
             _ => "under a minute on 2 cores",
         }
     }
@@ -170,6 +177,8 @@ pub(crate) struct Module {
     main: &'static str,
     go_mod: &'static str,
     go_sum: &'static str,
+    /// The program, where it is ours.
+    main_go: Option<&'static str>,
     /// Linker flags that tell the binaries their version.
     stamp: fn(&str) -> String,
 }
@@ -181,6 +190,7 @@ macro_rules! module {
             main: $main,
             go_mod: include_str!(concat!("../tools/", $name, "/go.mod")),
             go_sum: include_str!(concat!("../tools/", $name, "/go.sum")),
+            main_go: None,
             stamp: $stamp,
         }
     };
@@ -191,6 +201,12 @@ static ETCD: Module = module!("etcd", "go.etcd.io/etcd/server/v3", |_| String::n
 static HELM: Module = module!("helm", "helm.sh/helm/v4", |version| format!(
     "-X helm.sh/helm/v4/internal/version.version={version}"
 ));
+static GITOPS: Module = Module {
+    main_go: Some(include_str!("../tools/gitops/main.go")),
+    ..module!("gitops", "github.com/argoproj/argo-cd/v3", |_| {
+        String::new()
+    })
+};
 pub(crate) static KNATIVE: Module = module!("knative", "knative.dev/serving", |_| String::new());
 
 /// Without the stamp `/version` says v0.0.0-master, which a chart's `kubeVersion` refuses.
@@ -241,6 +257,7 @@ impl Module {
         let digest = Sha256::new()
             .chain_update(self.go_mod)
             .chain_update(self.go_sum)
+            .chain_update(self.main_go.unwrap_or_default())
             .chain_update(stamp)
             .finalize();
         let digest = hex::encode(digest);
@@ -248,10 +265,12 @@ impl Module {
         Ok(cache::folder()?.join(format!("{}-{}-{short}", self.name, self.version())))
     }
 
-    /// Puts `go.mod` and `go.sum` into the folder, where `go` runs.
+    /// Puts `go.mod`, `go.sum` and a program of ours into the folder, where `go` runs.
     pub(crate) fn write_to(&self, folder: &Path) -> Result<(), FileError> {
         create_dir(folder)?;
-        for (name, content) in [("go.mod", self.go_mod), ("go.sum", self.go_sum)] {
+        let main_go = self.main_go.map(|content| ("main.go", content));
+        let modules = [("go.mod", self.go_mod), ("go.sum", self.go_sum)];
+        for (name, content) in modules.into_iter().chain(main_go) {
             let path = folder.join(name);
             // The folder's name carries the content's digest: a file that is there is right.
             if !path.is_file() {
@@ -268,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_family_names_its_version() {
-        for module in [&KUBE, &ETCD, &HELM, &KNATIVE] {
+        for module in [&KUBE, &ETCD, &HELM, &GITOPS, &KNATIVE] {
             assert!(
                 module.version().starts_with('v'),
                 "{}: {}",

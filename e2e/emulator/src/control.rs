@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::dispatch::json_response;
 use crate::faults::{Injector, Plan};
 use crate::metadata;
+use crate::ram::{Policies, Policy, PolicyError};
 use crate::state::AppState;
 use crate::world::World;
 
@@ -31,13 +32,15 @@ pub(crate) fn respond(state: &AppState, parts: &Parts, path: &str, body: &Bytes)
         }
         (&Method::GET, "faults") => shown(state.faults().plan()),
         (&Method::POST, "faults") => set_faults(state, body),
-        (_, "health" | "credentials" | "state" | "calls" | "faults") => problem(
+        (&Method::GET, "ram") => shown(&*state.ram()),
+        (&Method::PUT, "ram") => set_policies(state, body),
+        (_, "health" | "credentials" | "state" | "calls" | "faults" | "ram") => problem(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{} is not possible here", parts.method),
         ),
         _ => problem(
             StatusCode::NOT_FOUND,
-            "there are health, state, calls, faults, credentials and imds below /_emulator/",
+            "there are health, state, calls, faults, ram, credentials and imds below /_emulator/",
         ),
     }
 }
@@ -93,6 +96,22 @@ fn set_faults(state: &AppState, body: &Bytes) -> Response {
             StatusCode::NO_CONTENT.into_response()
         }
         Err(message) => problem(StatusCode::BAD_REQUEST, &message),
+    }
+}
+
+/// Replaces all policies: an object from the id of a key, or the ARN of a role, to its policy.
+fn set_policies(state: &AppState, body: &Bytes) -> Response {
+    let read = || -> Result<Policies, PolicyError> {
+        let policies: Policies = serde_json::from_slice(body)?;
+        policies.values().try_for_each(Policy::check)?;
+        Ok(policies)
+    };
+    match read() {
+        Ok(policies) => {
+            *state.ram() = policies;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::protocol::{
 };
 use crate::state::AppState;
 use crate::world::World;
-use crate::{cloudapi, slb, sts, vpc};
+use crate::{cloudapi, ram, slb, sts, vpc};
 
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,9 @@ fn prepare(
         .collect();
     schema.check(&params)?;
     let region = region(state, product, &params, &record.call.action)?;
-    Ok(request(state, record, product, params, caller, region))
+    let request = request(state, record, product, params, caller, region);
+    ram::authorize(&state.ram(), &request)?;
+    Ok(request)
 }
 
 fn request(

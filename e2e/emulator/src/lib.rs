@@ -15,6 +15,7 @@ pub mod ids;
 mod metadata;
 pub mod persist;
 pub mod protocol;
+pub mod ram;
 mod server;
 pub mod slb;
 pub mod state;

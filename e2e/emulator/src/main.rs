@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alicloud_emulator::ccm::{BackendMode, Options};
+use alicloud_emulator::ram::Policy;
 use alicloud_emulator::{Builder, Emulator};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -32,6 +33,10 @@ struct Arguments {
     /// A long-lived key, as ID:SECRET; may be given several times.
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     access_keys: Vec<AccessKey>,
+    /// The policy of a key, or of the sessions of a role, as ID=FILE or ROLE-ARN=FILE; may be given
+    /// several times. A key without one may do everything.
+    #[arg(long = "ram-policy", value_name = "ID=FILE", value_parser = ram_policy)]
+    ram_policies: Vec<RamPolicy>,
     /// Load the state from this file if it exists, and keep it there.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -68,6 +73,12 @@ struct AccessKey {
     secret: String,
 }
 
+#[derive(Clone)]
+struct RamPolicy {
+    of: String,
+    file: PathBuf,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Backend {
     Eni,
@@ -81,6 +92,16 @@ fn access_key(text: &str) -> Result<AccessKey, String> {
             secret: secret.to_owned(),
         }),
         _ => Err("give the id and the secret of the key with a colon between them".to_owned()),
+    }
+}
+
+fn ram_policy(text: &str) -> Result<RamPolicy, String> {
+    match text.split_once('=') {
+        Some((of, file)) if !of.is_empty() && !file.is_empty() => Ok(RamPolicy {
+            of: of.to_owned(),
+            file: file.into(),
+        }),
+        _ => Err("give the id of the key, or the ARN of the role, and the file of its policy with an equals sign between them".to_owned()),
     }
 }
 
@@ -115,6 +136,11 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
         .sell_pay_by_spec(arguments.sell_pay_by_spec);
     for key in arguments.access_keys {
         builder = builder.access_key(key.id, key.secret);
+    }
+    for RamPolicy { of, file } in arguments.ram_policies {
+        let problem = || format!("policy {}", file.display());
+        let text = std::fs::read(&file).with_context(problem)?;
+        builder = builder.ram_policy(of, Policy::parse(&text).with_context(problem)?);
     }
     if let Some(path) = arguments.state {
         builder = builder.state_file(path);

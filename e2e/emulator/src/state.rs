@@ -10,6 +10,7 @@ use crate::calls::CallLog;
 use crate::faults::Injector;
 use crate::metadata::MetadataTokens;
 use crate::protocol::Nonces;
+use crate::ram::Policies;
 use crate::traffic;
 use crate::world::World;
 
@@ -31,6 +32,7 @@ struct Shared {
     calls: Mutex<CallLog>,
     nonces: Mutex<Nonces>,
     metadata_tokens: Mutex<MetadataTokens>,
+    ram: Mutex<Policies>,
     changed: Notify,
     stopping: CancellationToken,
     traffic: traffic::Runtime,
@@ -52,6 +54,7 @@ impl AppState {
             calls: Mutex::default(),
             nonces: Mutex::default(),
             metadata_tokens: Mutex::default(),
+            ram: Mutex::default(),
             changed: Notify::new(),
             stopping: CancellationToken::new(),
             traffic: traffic::Runtime::default(),
@@ -72,6 +75,11 @@ impl AppState {
     /// The faults in force.
     pub fn faults(&self) -> MutexGuard<'_, Injector> {
         lock(&self.0.faults)
+    }
+
+    /// The policies of keys and roles.
+    pub fn ram(&self) -> MutexGuard<'_, Policies> {
+        lock(&self.0.ram)
     }
 
     /// The call log.

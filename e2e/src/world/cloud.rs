@@ -200,6 +200,17 @@ impl Cloud {
             .map(drop)
     }
 
+    /// Replaces the policies of all keys: an object from their ids to policy documents. A key without
+    /// one may do everything.
+    ///
+    /// # Errors
+    /// If the emulator refuses one.
+    pub async fn ram_policies(&self, policies: &Value) -> Result<(), WorldError> {
+        self.control(Method::PUT, "ram", Some(policies))
+            .await
+            .map(drop)
+    }
+
     /// All objects of the cloud.
     ///
     /// # Errors

@@ -117,6 +117,14 @@ pub enum WorldError {
         /// What it printed, both ways.
         output: String,
     },
+    /// The libraries of GitOps tools could not be asked.
+    #[error("gitops {command}: {problem}")]
+    Gitops {
+        /// What was asked.
+        command: String,
+        /// What went wrong.
+        problem: String,
+    },
 }
 
 /// An error with its causes: reqwest hides the telling ones.

@@ -1,5 +1,7 @@
 mod absence;
 mod api_gateway_intranet_slb;
+mod argocd;
+mod argocd_diff;
 mod bad_input;
 mod bad_input_cases;
 mod bad_input_classes;
@@ -24,6 +26,7 @@ mod modes;
 mod neighbours;
 mod orphans;
 mod plan_command;
+mod ram_policy;
 mod repairs;
 mod reverse;
 mod sharing;

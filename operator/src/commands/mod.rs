@@ -2,6 +2,7 @@
 
 mod crd;
 mod plan;
+mod ram_policy;
 mod run;
 mod version;
 
@@ -11,6 +12,7 @@ use anyhow::Context;
 
 pub use self::crd::crd;
 pub use self::plan::plan;
+pub use self::ram_policy::ram_policy;
 pub use self::run::run;
 pub use self::version::version;
 

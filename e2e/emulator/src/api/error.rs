@@ -19,6 +19,8 @@ pub struct ApiError {
     pub message: String,
     /// How long the caller should wait; becomes the header `x-acs-retry-after` in milliseconds.
     pub retry_after: Option<Duration>,
+    /// `AccessDeniedDetail` of the error body: which permission is missing, and whose.
+    pub access_denied: Option<Value>,
 }
 
 impl ApiError {
@@ -29,6 +31,7 @@ impl ApiError {
             code: code.into(),
             message: message.into(),
             retry_after: None,
+            access_denied: None,
         }
     }
 

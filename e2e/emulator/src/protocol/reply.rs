@@ -19,13 +19,16 @@ pub fn ok_response(answer: Value, request_id: &str) -> Response {
 
 /// A refusal with the body all products share; `host` is the Host the client called.
 pub fn error_response(error: &ApiError, request_id: &str, host: &str) -> Response {
-    let body = json!({
+    let mut body = json!({
         "RequestId": request_id,
         "HostId": host,
         "Code": error.code,
         "Message": error.message,
         "Recommend": format!("https://api.aliyun.com/troubleshoot?q={}", error.code),
     });
+    if let Some(detail) = &error.access_denied {
+        body["AccessDeniedDetail"] = detail.clone();
+    }
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = response(status, &body, request_id);
     if let Some(wait) = error.retry_after {

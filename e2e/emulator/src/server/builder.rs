@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Running, accept};
 use crate::ccm;
 use crate::persist::{self, PersistError};
+use crate::ram::{Policies, Policy};
 use crate::state::{AppState, Config};
 use crate::traffic::tls;
 use crate::world::World;
@@ -25,6 +26,7 @@ pub struct Builder {
     region: String,
     account_id: String,
     access_keys: Vec<(String, String)>,
+    policies: Policies,
     state_file: Option<PathBuf>,
     sells_pay_by_spec: bool,
     ccm: Option<ccm::Options>,
@@ -65,6 +67,7 @@ impl Default for Builder {
             region: "cn-hangzhou".to_owned(),
             account_id: "1234567890123456".to_owned(),
             access_keys: Vec::new(),
+            policies: Policies::new(),
             state_file: None,
             sells_pay_by_spec: false,
             ccm: None,
@@ -106,6 +109,14 @@ impl Builder {
     #[must_use]
     pub fn access_key(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.access_keys.push((id.into(), secret.into()));
+        self
+    }
+
+    /// The policy of a key, by its id, or of a role's sessions, by its ARN. A key without one is the
+    /// account's own and may do everything.
+    #[must_use]
+    pub fn ram_policy(mut self, of: impl Into<String>, policy: Policy) -> Self {
+        self.policies.insert(of.into(), policy);
         self
     }
 
@@ -217,13 +228,12 @@ impl Builder {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(AppState::with_config(
-            world,
-            http,
-            Config {
-                access_keys: self.access_keys.iter().cloned().collect(),
-            },
-        ))
+        let config = Config {
+            access_keys: self.access_keys.iter().cloned().collect(),
+        };
+        let state = AppState::with_config(world, http, config);
+        state.ram().clone_from(&self.policies);
+        Ok(state)
     }
 }
 

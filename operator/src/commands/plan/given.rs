@@ -45,7 +45,10 @@ pub(super) fn waits_for(id: &str) -> &str {
 }
 
 /// Labels of a namespace. The one with its name is there on every namespace.
-pub(super) fn namespace_labels(manifests: &Manifests, namespace: &str) -> BTreeMap<String, String> {
+pub(in crate::commands) fn namespace_labels(
+    manifests: &Manifests,
+    namespace: &str,
+) -> BTreeMap<String, String> {
     let mut labels = manifests
         .namespaces
         .get(namespace)

@@ -21,10 +21,10 @@ pub(super) type Name = (String, String);
 
 /// What the files hold, as far as a plan can use it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Manifests {
+pub(in crate::commands) struct Manifests {
     /// In the order of the files.
-    pub(super) bindings: Vec<GatewayBinding>,
-    pub(super) classes: Vec<GatewayBindingClass>,
+    pub(in crate::commands) bindings: Vec<GatewayBinding>,
+    pub(in crate::commands) classes: Vec<GatewayBindingClass>,
     pub(super) consumers: BTreeMap<ConsumerKey, GatewayConsumer>,
     pub(super) services: BTreeMap<Name, Service>,
     /// Labels of namespaces.
@@ -40,7 +40,7 @@ pub(super) struct Manifests {
 /// # Errors
 ///
 /// All that is wrong with them, not only the first.
-pub(super) fn load(paths: &[PathBuf]) -> Result<Manifests, Vec<ManifestError>> {
+pub(in crate::commands) fn load(paths: &[PathBuf]) -> Result<Manifests, Vec<ManifestError>> {
     let (documents, errors) = read::documents(paths);
     let mut loader = Loader {
         errors,

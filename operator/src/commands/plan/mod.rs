@@ -3,10 +3,10 @@
 mod cluster;
 mod explain;
 mod fields;
-mod given;
+pub(super) mod given;
 mod json;
 mod keyed;
-mod manifests;
+pub(super) mod manifests;
 mod offline;
 mod planned;
 mod read;

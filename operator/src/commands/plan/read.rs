@@ -19,7 +19,7 @@ pub(super) struct Document {
 
 /// Where an object stands.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(in crate::commands) struct Place {
     file: Arc<str>,
     /// From 1, without empty documents.
     document: usize,
@@ -40,7 +40,7 @@ impl fmt::Display for Place {
 /// What is wrong with a manifest. No text of the file goes into it but names and the values of
 /// fields that are no credentials.
 #[derive(Debug, Error)]
-pub(super) enum ManifestError {
+pub(in crate::commands) enum ManifestError {
     /// A file or directory that cannot be read.
     #[error("{file}: cannot be read")]
     Unreadable {

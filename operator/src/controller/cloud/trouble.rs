@@ -45,7 +45,9 @@ fn problem(error: &CloudError) -> Problem {
         ),
         ErrorClass::Forbidden => Problem::retry(
             Reason::PermissionDenied,
-            message("Grant the permission to the operator's RAM identity."),
+            message(
+                "Grant the permission to the operator's RAM identity; `gatewaybinding-operator ram-policy` prints all that it needs.",
+            ),
         ),
         ErrorClass::Account => Problem::retry(
             Reason::CloudRejected,

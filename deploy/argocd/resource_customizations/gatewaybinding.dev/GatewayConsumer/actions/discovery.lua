@@ -1,0 +1,3 @@
+return {
+  reconcile = { ["displayName"] = "Reconcile now", ["disabled"] = false },
+}

@@ -1,0 +1,116 @@
+//! From manifests to what they use, and where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloud_adapter::ram::{Feature, Place};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass};
+use kube::ResourceExt;
+
+use crate::commands::plan::given::namespace_labels;
+use crate::commands::plan::manifests::Manifests;
+use crate::core::class::resolve;
+use crate::core::validate::{Validated, validate};
+
+/// The features that manifests use in each place.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) places: BTreeMap<Place, BTreeSet<Feature>>,
+    /// What a person should know about how it came about.
+    pub(super) notes: Vec<String>,
+}
+
+impl Uses {
+    fn add(&mut self, place: Place, features: impl IntoIterator<Item = Feature>) {
+        self.places.entry(place).or_default().extend(features);
+    }
+}
+
+/// What the bindings use, and what those classes offer that have no binding in the manifests.
+pub(super) fn of(manifests: &Manifests) -> Uses {
+    let mut uses = Uses::default();
+    let mut bound = BTreeSet::new();
+    for binding in &manifests.bindings {
+        let name = format!(
+            "GatewayBinding {}/{}",
+            binding.namespace().unwrap_or_default(),
+            binding.name_any()
+        );
+        let Ok(class) = resolve(binding, &manifests.classes) else {
+            uses.notes.push(format!(
+                "the class of {name} is not in the files: what it needs is not narrowed to an account and region."
+            ));
+            uses.add(Place::default(), asked_for(binding));
+            continue;
+        };
+        bound.insert(class.name_any());
+        let labels = namespace_labels(manifests, &binding.namespace().unwrap_or_default());
+        match validate(binding, class, &labels) {
+            Ok(validated) => uses.add(place(class), needed(&validated)),
+            Err(problem) => uses.notes.push(format!(
+                "{name} is refused as it is, and counts for nothing: {}",
+                problem.message
+            )),
+        }
+    }
+    for class in &manifests.classes {
+        if !bound.contains(&class.name_any()) {
+            uses.add(place(class), offered(class));
+        }
+    }
+    uses
+}
+
+fn place(class: &GatewayBindingClass) -> Place {
+    let cloud = class.spec.cloud.as_ref();
+    Place {
+        account_id: cloud.and_then(|cloud| cloud.account_id.clone()),
+        region_id: cloud.map(|cloud| cloud.region_id.clone()),
+    }
+}
+
+/// What a valid binding uses.
+fn needed(binding: &Validated) -> BTreeSet<Feature> {
+    let mut features = BTreeSet::new();
+    if binding.gateway.is_some() {
+        features.insert(Feature::LoadBalancers);
+    }
+    if let Some(exposure) = &binding.exposure {
+        features.insert(Feature::ApiGateway);
+        if !exposure.allow.is_empty() {
+            features.insert(Feature::Consumers);
+        }
+        if exposure.limits.is_some() {
+            features.insert(Feature::Throttling);
+        }
+    }
+    features
+}
+
+/// What a binding asks for, whatever its class says of it.
+fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
+    let mut features = BTreeSet::from([Feature::LoadBalancers]);
+    if let Some(wish) = &binding.spec.api_gateway {
+        features.insert(Feature::ApiGateway);
+        let consumers = wish.auth.consumer.as_ref();
+        if consumers.is_some_and(|consumers| !consumers.allow.is_empty()) {
+            features.insert(Feature::Consumers);
+        }
+        if wish.throttling.is_some() {
+            features.insert(Feature::Throttling);
+        }
+    }
+    features
+}
+
+/// All that bindings of a class may use.
+fn offered(class: &GatewayBindingClass) -> BTreeSet<Feature> {
+    let mut features = BTreeSet::new();
+    let mut gateways = class.spec.gateways.iter().flatten();
+    if gateways.any(|gateway| gateway.slb.is_some()) {
+        features.insert(Feature::LoadBalancers);
+    }
+    if class.spec.api_gateways.iter().flatten().next().is_some() {
+        features.extend([Feature::ApiGateway, Feature::Consumers, Feature::Throttling]);
+    }
+    features
+}
