@@ -12,7 +12,7 @@ use crate::core::plan::{Action, Plan};
 
 /// Executes passes until a plan is empty; a plan may need several, since the load balancer is made
 /// between them. Fails if it does not end.
-fn converge(
+pub(super) fn converge(
     subject: &GatewayBinding,
     all: &[&GatewayBinding],
     ledger: Ledger,
@@ -44,6 +44,22 @@ fn remove(
     ledger: &Ledger,
     model: &mut Model,
 ) -> Ledger {
+    let plan = removal(subject, others, ledger, model);
+    let owner = format!(
+        "GatewayBinding/{}/{}",
+        subject.metadata.namespace.clone().unwrap(),
+        subject.metadata.name.clone().unwrap()
+    );
+    model.execute(&plan, ledger, &owner)
+}
+
+/// What removing a binding comes to.
+pub(super) fn removal(
+    subject: &GatewayBinding,
+    others: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+) -> Plan {
     use crate::core::{peers, plan};
     let peers: Vec<peers::Peer> = others
         .iter()
@@ -66,8 +82,7 @@ fn remove(
         in_use: &|key| peers.iter().any(|peer| peer.shared.contains(key)),
         is_live: &|_| false,
     };
-    let plan = plan::plan(&[], ledger, &world);
-    model.execute(&plan, ledger, &owner)
+    plan::plan(&[], ledger, &world)
 }
 
 fn actions(plan: &Plan) -> Vec<(Action, &'static str)> {
@@ -271,7 +286,7 @@ fn a_lost_ledger_is_rebuilt_from_the_marks() {
     );
 }
 
-fn any_spec() -> impl Strategy<Value = Value> {
+pub(super) fn any_spec() -> impl Strategy<Value = Value> {
     let environments = proptest::sample::subsequence(vec!["Test", "Pre", "Release"], 1..=3);
     let routes = proptest::sample::subsequence(vec!["a", "b", "c"], 1..=3);
     let consumers = proptest::sample::subsequence(vec!["k", "l", "m"], 0..=3);
