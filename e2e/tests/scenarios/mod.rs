@@ -1,5 +1,6 @@
 mod absence;
 mod api_gateway_intranet_slb;
+mod approvals;
 mod bad_input;
 mod bad_input_cases;
 mod bad_input_classes;
