@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::model::Model;
 use super::scenario::{binding, pass, spec};
 use crate::core::ledger::Ledger;
-use crate::core::plan::{Action, Plan};
+use crate::core::plan::{Action, Operation, Plan};
 
 /// Executes passes until a plan is empty; a plan may need several, since the load balancer is made
 /// between them. Fails if it does not end.
@@ -201,6 +201,34 @@ fn a_renamed_route_keeps_its_api() {
     assert_eq!(model.inventory.apis.len(), 1);
     remove(&after, &[], &ledger, &mut model);
     assert_eq!(model.inventory, Inventory::default());
+}
+
+/// What a binding only plans is neither written by its neighbours nor kept from them.
+#[test]
+fn what_is_only_planned_is_no_concern_of_others() {
+    let mut planned = with_path(spec(), "/x");
+    planned["mode"] = json!("Plan");
+    planned["slb"] = json!({"name": "planned"});
+    let planned = binding("default", "helloworld", planned);
+    let mut neighbour = binding("shop", "hello", with_path(spec(), "/x"));
+    let created = &mut neighbour.metadata.creation_timestamp.as_mut().unwrap().0;
+    *created += jiff::SignedDuration::from_secs(60);
+    let all = [&planned, &neighbour];
+    let model = Model::default();
+    let names = |subject: &GatewayBinding| {
+        let (wanted, plan) = pass(subject, &all, &Ledger::default(), &model);
+        let conflicts = wanted
+            .problems
+            .iter()
+            .filter(|problem| problem.reason == Reason::PathConflict);
+        let Operation::CreateService { annotations, .. } = &plan.steps[0].operation else {
+            panic!("{:?}", plan.steps[0]);
+        };
+        let named = annotations.values().any(|value| value == "planned");
+        (named, conflicts.count())
+    };
+    assert_eq!(names(&neighbour), (false, 0));
+    assert_eq!(names(&planned), (true, 0), "it is the older one");
 }
 
 #[test]
