@@ -2,7 +2,7 @@
 
 mod approve;
 mod dereference;
-mod execute;
+pub(super) mod execute;
 mod finalize;
 mod kubernetes;
 mod report;

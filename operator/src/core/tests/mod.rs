@@ -3,5 +3,6 @@
 mod approvals;
 mod bad_input;
 mod model;
+mod orphans;
 mod plans;
 mod scenario;
