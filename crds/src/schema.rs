@@ -18,6 +18,9 @@ pub(crate) const URL_PATH: &str = "^/[A-Za-z0-9/._~!$&'()+,;=:@%-]*$";
 /// An Alibaba Cloud region or zone id, such as `cn-beijing` or `cn-beijing-g`.
 pub(crate) const REGION_OR_ZONE: &str = "^[a-z]{2}-[a-z0-9]+(-[a-z0-9]+)*$";
 
+/// A SHA-256 as hashes of plans are written.
+pub(crate) const SHA256: &str = "^sha256:[0-9a-f]{64}$";
+
 /// A time with zone as RFC 3339 has it. The API server's own `date-time` is laxer.
 const RFC_3339: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
 

@@ -151,6 +151,10 @@ pub struct PlanArgs {
     /// How to print the plan.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: PlanFormat,
+
+    /// Exit with 2 if something would be done.
+    #[arg(long = "detailed-exitcode")]
+    pub detailed_exitcode: bool,
 }
 
 const PLAN_HELP: &str = "\
@@ -158,9 +162,10 @@ Without --kubeconfig, the plan is for an empty cluster and cloud account: each b
 if those before it had been applied, and what the files do not show is taken for granted and said.
 
 Exit codes:
-  0  every binding is planned
-  1  at least one binding is refused or blocked until somebody acts; all plans are printed
-  2  nothing is planned: wrong flags, or manifests that cannot be read or are not valid";
+  0  every binding is planned; with --detailed-exitcode, and nothing would be done
+  1  nothing is planned: wrong flags, or manifests that cannot be read or are not valid
+  2  only with --detailed-exitcode: something would be done, and nothing is in the way
+  3  at least one binding is refused or blocked until somebody acts; all plans are printed";
 
 /// How `plan` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -8,7 +8,19 @@ use gatewaybinding_operator::chain::chain;
 use gatewaybinding_operator::commands;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Not clap's own code for wrong flags: to `plan`, 2 means that there are changes.
+            let failed = told.use_stderr();
+            let _ = told.print();
+            return if failed {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
     // Both HTTP clients use this one provider; a second install in one process is harmless.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match execute(cli.command) {

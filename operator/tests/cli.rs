@@ -139,7 +139,7 @@ fn what_the_files_show_is_taken_to_be_there() {
 #[test]
 fn refused_bindings_leave_their_neighbours_alone() {
     let output = run(&["plan", "-f", "helloworld", "rejected.yaml"], "");
-    assert_eq!(code(&output), 1);
+    assert_eq!(code(&output), 3);
     insta::assert_snapshot!("rejected", stdout(&output));
     let alone = stdout(&run(&["plan", "-f", "helloworld"], ""));
     let (plan, _) = alone.split_once("\n1 binding:").unwrap();
@@ -180,7 +180,7 @@ fn standard_input_json_and_files_may_be_mixed() {
         stdout(&run(&["plan", "-f", "helloworld"], ""))
     );
     let twice = run(&["plan", "-f", "-", "-f", "-"], &input);
-    assert_eq!(code(&twice), 2);
+    assert_eq!(code(&twice), 1);
     assert!(stderr(&twice).contains("only once"), "{}", stderr(&twice));
 }
 
@@ -189,7 +189,7 @@ fn a_directory_without_manifests_is_an_error() {
     let empty = tempfile::tempdir().unwrap();
     std::fs::write(empty.path().join("readme.md"), "nothing").unwrap();
     let output = run(&["plan", "-f", empty.path().to_str().unwrap()], "");
-    assert_eq!(code(&output), 2);
+    assert_eq!(code(&output), 1);
     assert!(stderr(&output).contains(".yaml"), "{}", stderr(&output));
 }
 
@@ -208,7 +208,7 @@ fn a_reader_may_stop_early() {
 }
 
 #[test]
-fn bad_usage_exits_with_2() {
+fn bad_usage_exits_with_1() {
     for (arguments, mentions) in [
         (&["plan"][..], "--filename"),
         (&["plan", "-f", "nowhere.yaml"], "nowhere.yaml"),
@@ -219,17 +219,30 @@ fn bad_usage_exits_with_2() {
         ),
     ] {
         let output = run(arguments, "");
-        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert_eq!(code(&output), 1, "{arguments:?}");
         assert_eq!(stdout(&output), "", "{arguments:?}");
         let error = stderr(&output);
         assert!(error.contains(mentions), "{arguments:?}: {error}");
     }
 }
 
+/// As with `kubectl diff` and `terraform plan`, on request only: a pipeline that prints plans must
+/// not fail because there are some.
+#[test]
+fn changes_are_told_by_the_exit_code_on_request() {
+    let detailed = |files: &[&str]| {
+        let arguments = [&["plan", "--detailed-exitcode", "-f"], files].concat();
+        code(&run(&arguments, ""))
+    };
+    assert_eq!(detailed(&["helloworld"]), 2);
+    assert_eq!(detailed(&["helloworld", "rejected.yaml"]), 3);
+    assert_eq!(detailed(&["nowhere.yaml"]), 1);
+}
+
 #[test]
 fn help_tells_the_exit_codes() {
     let help = stdout(&run(&["plan", "--help"], ""));
-    for line in ["Exit codes", "  0  ", "  1  ", "  2  "] {
+    for line in ["Exit codes", "  0  ", "  1  ", "  2  ", "  3  "] {
         assert!(help.contains(line), "{help}");
     }
 }

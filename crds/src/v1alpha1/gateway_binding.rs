@@ -38,6 +38,9 @@ use super::{
 #[x_kube(validation = Rule::new("!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)")
     .message("className cannot be changed or removed once set: delete the binding and make a new one")
     .reason(Reason::FieldValueForbidden).field_path(".className"))]
+#[x_kube(validation = Rule::new("!has(self.approvedPlan) || (has(self.mode) && self.mode == 'Plan')")
+    .message("approvedPlan goes with mode: Plan only: remove it, or set mode: Plan")
+    .reason(Reason::FieldValueForbidden).field_path(".approvedPlan"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.
@@ -64,11 +67,19 @@ pub struct GatewayBindingSpec {
     pub api_gateway: Option<BindingApiGateway>,
 
     /// What the operator does: Apply makes cluster and cloud match this binding, Plan publishes in
-    /// status what would be done and writes nothing else, Suspend leaves everything as it is.
+    /// status what would be done and does it only if approvedPlan says so, Suspend leaves everything
+    /// as it is.
     /// Default: Apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
+
+    /// With mode Plan: hash of the plan, from status.plan.hash, that may be carried out. Exactly that
+    /// plan is: once the spec, the cluster or the cloud have moved, its hash is another one, and
+    /// nothing is done. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), regex(pattern = crate::schema::SHA256))]
+    pub approved_plan: Option<String>,
 
     /// What happens when something the operator wrote was changed by somebody else: Enforce puts it
     /// back, Report only says so. Default: what the class says, else Enforce.
@@ -81,6 +92,27 @@ pub struct GatewayBindingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl GatewayBinding {
+    /// Whether anything may be written for the binding: its mode is Apply, or it is Plan and the
+    /// plan that the spec approves is recorded as being carried out.
+    #[must_use]
+    pub fn is_carried_out(&self) -> bool {
+        let approved = self.spec.approved_plan.as_deref();
+        match self.spec.mode() {
+            Mode::Apply => true,
+            Mode::Plan => approved.is_some() && approved == self.approval_under_way(),
+            Mode::Suspend => false,
+        }
+    }
+
+    fn approval_under_way(&self) -> Option<&str> {
+        let plan = self.status.as_ref()?.plan.as_ref()?;
+        plan.approved
+            .as_ref()
+            .map(|approved| approved.hash.as_str())
+    }
 }
 
 impl GatewayBindingSpec {

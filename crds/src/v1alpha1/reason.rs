@@ -139,6 +139,8 @@ reasons! {
     // As was asked.
     /// The mode is Plan: the plan is in status, nothing is written.
     PlanOnly,
+    /// The approved plan is not the one there is now: nothing is written.
+    ApprovalStale,
     /// The mode is Suspend: nothing is done.
     Suspended,
     /// The consumer is disabled and refused everywhere.

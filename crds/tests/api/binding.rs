@@ -66,6 +66,21 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "must not contain",
     ),
     (
+        "an approval while everything is applied",
+        "spec: {mode: Apply, approvedPlan: \"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}",
+        "mode: Plan only",
+    ),
+    (
+        "an approval without a mode",
+        "spec: {mode: null, approvedPlan: \"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}",
+        "mode: Plan only",
+    ),
+    (
+        "an approval while nothing is done",
+        "spec: {mode: Suspend, approvedPlan: \"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}",
+        "mode: Plan only",
+    ),
+    (
         "a replacement with an empty segment",
         "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a, replaceWith: //b}}]}}",
         "must not contain",
@@ -80,6 +95,16 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "/spec/serviceRef/kind",
     ),
     ("an unknown mode", "spec: {mode: apply}", "/spec/mode"),
+    (
+        "half a hash",
+        "spec: {mode: Plan, approvedPlan: \"sha256:0123\"}",
+        "/spec/approvedPlan",
+    ),
+    (
+        "a hash of another kind",
+        "spec: {mode: Plan, approvedPlan: latest}",
+        "/spec/approvedPlan",
+    ),
     (
         "an unknown drift policy",
         "spec: {driftPolicy: Ignore}",
@@ -374,6 +399,10 @@ fn what_is_legal_is_accepted() {
             (
                 "defaults of the API gateway",
                 "spec: {apiGateway: {gateway: null, group: null, environments: null, protocols: null, routes: null, throttling: null}}",
+            ),
+            (
+                "an approved plan",
+                "spec: {mode: Plan, approvedPlan: \"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"}",
             ),
             (
                 "a timeout",

@@ -9,7 +9,7 @@ use e2e::{
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
 
-use super::exposed::{example, helloworld, mutations, ready};
+use super::exposed::{example, example_file, helloworld, mutations, ready};
 
 const EXAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -17,10 +17,17 @@ const EXAMPLE: &str = concat!(
 );
 
 async fn plan(world: &World, more: &[&str]) -> Output {
+    plan_of(world, Path::new(EXAMPLE), more).await
+}
+
+/// What `plan` says of these manifests.
+pub(super) async fn plan_of(world: &World, manifests: &Path, more: &[&str]) -> Output {
     let program = &binaries::ensure(|_| ()).await.unwrap().operator;
     let keys = &world.options().operator_keys;
     let command = Command::new(program)
-        .args(["plan", "-f", EXAMPLE, "--kubeconfig"])
+        .args(["plan", "-f"])
+        .arg(manifests)
+        .arg("--kubeconfig")
         .arg(kubeconfig(world))
         .args(["--cloud-endpoint", world.cloud.url()])
         .args(more)
@@ -51,6 +58,9 @@ async fn it_prints_what_would_be_done_and_later_that_nothing_is() {
     let mut world = World::start(WorldOptions::default().without_operator())
         .await
         .unwrap();
+    let service = example_file("knative-service.yaml");
+    world.apply(&service).await.unwrap();
+    ready(&world, &super::ksvc("default", "helloworld")).await;
     let before = world.objects().await.unwrap();
     let output = plan(&world, &[]).await;
     let printed = text(&output);
@@ -59,7 +69,9 @@ async fn it_prints_what_would_be_done_and_later_that_nothing_is() {
         "GatewayBinding default/helloworld",
         "istio-ingressgateway-intranet",
         "knative",
-        "create",
+        "8 to create, 0 to change, 0 to remove.",
+        "(known after apply)",
+        "Quota: APIs in group knative: 0 now, 1 after this, 999 of 1000 left",
     ] {
         assert!(printed.contains(word), "no {word:?} in\n{printed}");
     }
@@ -75,7 +87,8 @@ async fn it_prints_what_would_be_done_and_later_that_nothing_is() {
     assert_eq!(output.status.code(), Some(0), "{printed}");
     let nothing = "0 to create, 0 to change, 0 to remove.";
     assert!(printed.contains(nothing), "{printed}");
-    let output = plan(&world, &["-o", "json"]).await;
+    let output = plan(&world, &["-o", "json", "--detailed-exitcode"]).await;
+    assert_eq!(output.status.code(), Some(0));
     let planned: Value = serde_json::from_slice(&output.stdout).unwrap();
     let binding = &planned["items"][0];
     assert_eq!(binding["binding"]["name"], "helloworld", "{planned:#}");

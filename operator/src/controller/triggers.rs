@@ -292,6 +292,7 @@ impl Triggers {
             .deletion_timestamp
             .is_some()
             .hash(&mut hasher);
+        binding.is_carried_out().hash(&mut hasher);
         class_of(binding).hash(&mut hasher);
         let ledger = binding.status.iter().flat_map(|status| &status.ledger);
         for entry in ledger {

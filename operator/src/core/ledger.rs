@@ -79,7 +79,7 @@ impl Ledger {
 }
 
 /// Where cloud objects are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Account id.
     pub account: Option<String>,

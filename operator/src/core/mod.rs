@@ -8,6 +8,7 @@
 //! class::resolve → validate → desire (merging what is shared) → plan (against what is there) → project
 //! ```
 
+pub mod approval;
 pub mod class;
 pub mod conditions;
 pub mod consumer;
@@ -15,6 +16,7 @@ pub mod desire;
 pub mod desired;
 pub mod diff;
 pub mod exposure;
+pub mod foresee;
 pub mod key;
 pub mod ledger;
 pub mod merge;
@@ -25,6 +27,8 @@ pub mod peers;
 pub mod plan;
 pub mod problem;
 pub mod project;
+pub mod published;
+pub mod quota;
 pub mod references;
 pub mod slb;
 pub mod throttling;

@@ -29,8 +29,13 @@ pub struct Peer {
     pub service: Option<(String, String)>,
     /// Whether it is not on its way out.
     pub live: bool,
+    /// Whether what it wants may be written. Of one that only plans, or is suspended, the others
+    /// see what it has.
+    pub applies: bool,
     /// What it wants of the gateway.
     pub settings: SlbSettings,
+    /// What it is recorded to hold of the gateway.
+    pub recorded: SlbSettings,
     /// Fields of the gateway that it is recorded to hold.
     pub holds: BTreeSet<String>,
     /// Paths it wants: group, method, path, and whether it has an API there already.
@@ -59,7 +64,9 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .unwrap_or_default(),
         service: None,
         live: binding.metadata.deletion_timestamp.is_none(),
+        applies: binding.is_carried_out(),
         settings: SlbSettings::default(),
+        recorded: SlbSettings::default(),
         holds: BTreeSet::new(),
         paths: Vec::new(),
         shared: ledger
@@ -72,10 +79,12 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
     if let Some((ObjectKey::Service { namespace, name }, entry)) = service_entry {
         peer.service = Some((namespace.clone(), name.clone()));
         peer.holds = entry.fields.keys().cloned().collect();
-        peer.settings = recorded(&entry.fields);
+        peer.recorded = recorded(&entry.fields);
+        peer.settings = peer.recorded.clone();
     }
     if binding.metadata.deletion_timestamp.is_some() {
         peer.settings = SlbSettings::default();
+        peer.recorded = SlbSettings::default();
         let policy = validated.map_or_else(
             |_| binding.spec.deletion_policy(None),
             |v| v.deletion_policy,
@@ -88,6 +97,7 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
     let Ok(validated) = validated else {
         return peer;
     };
+    let claimed = peer.shared.clone();
     if let Some(gateway) = &validated.gateway {
         let service = &gateway.service;
         peer.service = Some((service.namespace.clone(), service.name.clone()));
@@ -122,6 +132,9 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             peer.paths
                 .push((group.clone(), api.method, api.path.clone(), holds));
         }
+    }
+    if !peer.applies {
+        peer.shared = claimed;
     }
     peer
 }
@@ -175,6 +188,9 @@ pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> 
                 let claim = peer.paths.iter().find(|(group, m, p, _)| {
                     *group == exposure.group.name && *m == method && *p == path
                 })?;
+                if !claim.3 && !wants(peer, binding) {
+                    return None;
+                }
                 Some((!claim.3, peer.created, &peer.binding))
             })
         };
@@ -189,6 +205,11 @@ pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> 
         }
     }
     outcome
+}
+
+/// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.
+fn wants(peer: &Peer, binding: &Validated) -> bool {
+    peer.applies || peer.binding == binding.binding
 }
 
 fn settings(
@@ -208,7 +229,10 @@ fn settings(
         .map(|peer| Contribution {
             binding: peer.binding.clone(),
             created: peer.created,
-            settings: peer.settings.clone(),
+            settings: match wants(peer, binding) {
+                true => peer.settings.clone(),
+                false => peer.recorded.clone(),
+            },
             holds: peer.holds.clone(),
         })
         .collect();

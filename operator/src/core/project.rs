@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use crds::v1alpha1::{
     ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
-    FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanAction,
-    PlanStatus, PlanStep, PublishedApi, Reason, RouteStatus,
+    FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanStatus,
+    PublishedApi, Reason, RouteStatus,
 };
 use jiff::Timestamp;
 
@@ -16,12 +16,10 @@ use super::exposure::{Exposure, method_str};
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::observed::ServiceState;
-use super::plan::{Action, Step};
-use super::problem::{Problem, Severity};
+use super::plan::Step;
+use super::problem::Problem;
+use super::published::omitted;
 use super::validate::Validated;
-
-/// At most this many steps are published by `mode: Plan`.
-const MAX_PLAN_STEPS: usize = 64;
 
 /// What a pass over a binding has come to.
 pub struct View<'a> {
@@ -41,8 +39,8 @@ pub struct View<'a> {
     pub open: &'a [Step],
     /// What is wanted and not there, without a step that could bring it yet.
     pub missing: &'a [ObjectKey],
-    /// Whether `open` is published (`mode: Plan`).
-    pub publish_plan: bool,
+    /// What is published as the plan (`mode: Plan`).
+    pub plan: Option<PlanStatus>,
     /// Ids of what is there.
     pub ids: &'a BTreeMap<ObjectKey, String>,
     /// The gateway's Service.
@@ -84,16 +82,9 @@ pub fn status(view: &View<'_>) -> GatewayBindingStatus {
         .min(GatewayBindingStatus::MAX_CONFLICTS);
     status.conflicts = view.conflicts.iter().take(shown).cloned().collect();
     status.conflicts_omitted = omitted(view.conflicts.len(), shown);
-    if view.publish_plan {
-        status.plan = Some(plan_status(view.open, view.problems));
-    }
+    status.plan.clone_from(&view.plan);
     conditions(&mut status, view);
     status
-}
-
-fn omitted(all: usize, shown: usize) -> Option<i32> {
-    let omitted = all.saturating_sub(shown);
-    (omitted > 0).then(|| i32::try_from(omitted).unwrap_or(i32::MAX))
 }
 
 fn describe(status: &mut GatewayBindingStatus, validated: &Validated, view: &View<'_>) {
@@ -190,46 +181,6 @@ fn urls(exposure: &Exposure, view: &View<'_>) -> Vec<String> {
     }
     urls.truncate(16);
     urls
-}
-
-/// A plan as status publishes it.
-pub fn plan_status(steps: &[Step], problems: &[Problem]) -> PlanStatus {
-    let mut plan = PlanStatus::default();
-    for step in steps {
-        let count = match step.operation.action() {
-            Action::Create => &mut plan.summary.create,
-            Action::Update => &mut plan.summary.update,
-            Action::Delete => &mut plan.summary.delete,
-        };
-        *count = count.saturating_add(1);
-    }
-    plan.steps = steps.iter().take(MAX_PLAN_STEPS).map(plan_step).collect();
-    plan.steps_omitted = omitted(steps.len(), plan.steps.len());
-    plan.blockers = problems
-        .iter()
-        .filter(|problem| problem.severity != Severity::Held)
-        .take(16)
-        .map(|problem| problem.message.chars().take(1024).collect())
-        .collect();
-    plan
-}
-
-fn plan_step(step: &Step) -> PlanStep {
-    PlanStep {
-        action: match step.operation.action() {
-            Action::Create => PlanAction::Create,
-            Action::Update => PlanAction::Update,
-            Action::Delete => PlanAction::Delete,
-        },
-        object: step.key.to_string(),
-        fields: step
-            .changes
-            .iter()
-            .take(16)
-            .map(|change| change.path.clone())
-            .collect(),
-        risk: step.operation.risk().map(str::to_owned),
-    }
 }
 
 fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {

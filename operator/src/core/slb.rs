@@ -85,6 +85,12 @@ pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
     annotations
 }
 
+/// Whether annotations that we write ask for a load balancer that the Internet reaches.
+pub fn is_public(annotations: &BTreeMap<String, String>) -> bool {
+    let type_ = annotations.get(&format!("{PREFIX}address-type"));
+    type_.is_some_and(|type_| type_ == address_type(AddressType::Internet))
+}
+
 /// What an annotation of ours that nobody wants any more goes back to. The cloud controller
 /// manager does not revert what an annotation merely stops saying, so the former value is
 /// written; none: the load balancer keeps it for life, so it stays as it is.

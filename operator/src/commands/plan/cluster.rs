@@ -2,8 +2,10 @@
 //! filled from one list of each kind, with the manifests laid over them, and the process never
 //! leads, so no write can leave it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::NamespacedName;
 use futures::TryFutureExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -16,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::PlanError;
 use super::manifests::Manifests;
-use super::planned::Planned;
+use super::planned::{Planned, Plans};
 use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
@@ -24,6 +26,9 @@ use crate::controller::context::Context;
 use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::stores::{self, Writers, knative_route};
+use crate::core::ledger::Place;
+use crate::core::plan::Step;
+use crate::core::quota;
 use crate::events::Events;
 use crate::health::Readiness;
 use crate::leader::Leadership;
@@ -31,7 +36,7 @@ use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 
 /// Plans every binding of the manifests as if they had just been applied.
-pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Vec<Planned>, PlanError> {
+pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Plans, PlanError> {
     let client = crate::commands::run::client(&args)
         .await
         .map_err(PlanError::Cluster)?;
@@ -42,12 +47,25 @@ pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Vec<Pla
     let peers = Peers::new(stores.clone());
     peers.rebuild();
     let context = Context::new(runtime(client, args), stores, peers, Latest::default());
-    let mut plans = Vec::new();
+    let mut plans = Plans::default();
+    let mut accounts: BTreeMap<Place, (Arc<Inventory>, Vec<Step>)> = BTreeMap::new();
     for manifest in &manifests.bindings {
         let key = kube::runtime::reflector::ObjectRef::from_obj(manifest);
         if let Some(binding) = context.stores.bindings.get(&key) {
-            plans.push(planned(preview(binding, &context).await, manifest));
+            let preview = preview(binding, &context).await;
+            if let Some((place, inventory)) = &preview.compared {
+                let of_account = || (inventory.clone(), Vec::new());
+                let (_, steps) = accounts.entry(place.clone()).or_insert_with(of_account);
+                steps.extend(preview.plan.steps.iter().cloned());
+            }
+            plans.items.push(planned(preview, manifest));
         }
+    }
+    for (place, (inventory, steps)) in accounts {
+        let quotas = quota::quotas(&steps, &inventory).into_iter();
+        plans
+            .quotas
+            .extend(quotas.map(|quota| (place.clone(), quota)));
     }
     Ok(plans)
 }
@@ -64,6 +82,8 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
         planned.gateway = Some(gateway.name);
     }
     planned.steps = preview.plan.steps;
+    planned.hash = preview.hash;
+    planned.verdict = Some(preview.verdict);
     planned.conflicts = preview.conflicts;
     planned.problems = preview.problems;
     planned

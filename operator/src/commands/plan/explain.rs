@@ -9,11 +9,11 @@ use cloud_adapter::gateway::model::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::given::{LATER, known_later, waits_for};
 use super::planned::Planned;
 use crate::core::desired::ServiceShape;
 use crate::core::diff::FieldChange;
 use crate::core::exposure::method_str;
+use crate::core::foresee::{LATER, known_later, waits_for};
 use crate::core::key::{ApiKey, ObjectKey};
 use crate::core::plan::{Operation, Step};
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use cloud_adapter::gateway::model::ConsumerId;
 use crds::v1alpha1::{
     ConsumerNamespacesFrom, GatewayConsumer, NamespacedName, ServiceKind, SlbSettings,
 };
@@ -13,36 +12,10 @@ use super::manifests::{Manifests, Name};
 use super::world::World;
 use crate::core::class;
 use crate::core::desired::ServiceShape;
+use crate::core::foresee::{self, LATER};
 use crate::core::key::ConsumerKey;
-use crate::core::observed::LoadBalancerState;
 use crate::core::references::{ConsumerState, References, Target};
 use crate::core::validate::{Gateway, Validated};
-
-/// Stands for what only the cluster or the cloud can tell.
-pub(super) const LATER: &str = "(known after apply)";
-
-const LATER_BEFORE: &str = "(known after apply: ";
-const LATER_AFTER: &str = ")";
-
-/// A placeholder for an id. It names its object, since two ids that are not known yet are not one.
-fn later(what: &str) -> String {
-    format!("{LATER_BEFORE}{what}{LATER_AFTER}")
-}
-
-/// An id as it is shown: without what its placeholder stands for.
-pub(super) fn known_later(id: &str) -> &str {
-    match waits_for(id) {
-        what if what.len() < id.len() => LATER,
-        _ => id,
-    }
-}
-
-/// What an id's placeholder stands for, or the id itself.
-pub(super) fn waits_for(id: &str) -> &str {
-    id.strip_prefix(LATER_BEFORE)
-        .and_then(|rest| rest.strip_suffix(LATER_AFTER))
-        .unwrap_or(id)
-}
 
 /// Labels of a namespace. The one with its name is there on every namespace.
 pub(in crate::commands) fn namespace_labels(
@@ -83,7 +56,7 @@ pub(super) fn references(
         let place = place(gateway);
         references.service = world.service(&place);
         references.source = world.sources.get(&place).map(|source| source.shape.clone());
-        references.load_balancer = Some(load_balancer(gateway, settings));
+        references.load_balancer = Some(foresee::load_balancer(gateway, settings));
         if world.assumed.contains(&place) {
             assumptions.push(format!(
                 "Service {}/{} of gateway \"{}\" is not in the files and is taken to exist, without annotations.",
@@ -132,21 +105,6 @@ fn target(binding: &Validated, manifests: &Manifests, assumptions: &mut Vec<Stri
     }
 }
 
-/// The load balancer as it will be: what a gateway's settings ask for.
-fn load_balancer(gateway: &Gateway, settings: &SlbSettings) -> LoadBalancerState {
-    let of = format!(
-        "of Service {}/{}",
-        gateway.service.namespace, gateway.service.name
-    );
-    LoadBalancerState {
-        id: later(&format!("load balancer {of}")),
-        vpc_id: later(&format!("VPC of the load balancer {of}")),
-        name: settings.name.clone().unwrap_or_default(),
-        status: "active".to_owned(),
-        ..LoadBalancerState::default()
-    }
-}
-
 fn consumers(
     binding: &Validated,
     manifests: &Manifests,
@@ -155,7 +113,7 @@ fn consumers(
     let mut states = BTreeMap::new();
     for allowed in binding.exposure.iter().flat_map(|exposure| &exposure.allow) {
         let key = &allowed.consumer;
-        let ready = ConsumerState::Ready(ConsumerId(later(&format!("consumer {key}"))));
+        let ready = ConsumerState::Ready(foresee::consumer(key));
         let state = match manifests.consumers.get(key) {
             None => {
                 assumptions.push(format!(

@@ -1,51 +1,36 @@
-//! A plan for programs.
-//!
-//! ```json
-//! {
-//!   "apiVersion": "gatewaybinding.dev/v1alpha1",
-//!   "kind": "PlanList",
-//!   "items": [{
-//!     "binding": {"namespace": "default", "name": "helloworld"},
-//!     "class": "production",
-//!     "gateway": "intranet",
-//!     "mode": "Apply",
-//!     "summary": {"create": 1, "update": 0, "delete": 0},
-//!     "steps": [{
-//!       "action": "Create",
-//!       "kind": "Group",
-//!       "object": "classic/Group/knative",
-//!       "fields": [{"path": "name", "to": "knative"}],
-//!       "risk": "what to know before it is done; often absent",
-//!       "detail": "what it is for"
-//!     }],
-//!     "assumptions": ["what was taken for granted"],
-//!     "conflicts": [{"object": "…", "field": "slb.name", "wanted": "a", "held": "b", "heldBy": {"namespace": "…", "name": "…"}}],
-//!     "problems": [{"condition": "Accepted", "reason": "InvalidSpec", "message": "…", "stops": true}]
-//!   }]
-//! }
-//! ```
-//!
-//! `class` and `gateway` are absent where they could not be told. `action` is Create, Update or
-//! Delete; `object` is the key that the ledger in the binding's status uses. In `fields`, `from` is
-//! absent where nothing was and `to` where nothing will be. `stops` says whether the problem stays
-//! until somebody acts. Fields may be added; none will change its meaning.
+//! A plan for programs. Its shape is documented in `docs/plan.md`: fields may be added; none changes
+//! its meaning.
 
 use crds::v1alpha1::{FieldConflict, Mode, NamespacedName, PlanAction};
 use serde::Serialize;
 
 use super::explain::explain;
-use super::fields::fields;
-use super::planned::Planned;
+use super::planned::{Planned, Plans, Summary};
+use crate::core::approval::Verdict;
 use crate::core::diff::FieldChange;
-use crate::core::plan::Action;
+use crate::core::ledger::Place;
+use crate::core::plan::{Action, fields};
 use crate::core::problem::Problem;
+use crate::core::quota::Quota;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PlanList<'a> {
     api_version: String,
     kind: &'static str,
+    summary: Summary,
     items: Vec<Plan<'a>>,
+    quotas: Vec<PlacedQuota<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlacedQuota<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a str>,
+    #[serde(flatten)]
+    quota: &'a Quota,
 }
 
 #[derive(Serialize)]
@@ -57,18 +42,15 @@ struct Plan<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway: Option<&'a str>,
     mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<&'static str>,
     summary: Summary,
     steps: Vec<Step>,
     assumptions: &'a [String],
     conflicts: &'a [FieldConflict],
     problems: Vec<Stated>,
-}
-
-#[derive(Serialize)]
-struct Summary {
-    create: usize,
-    update: usize,
-    delete: usize,
 }
 
 #[derive(Serialize)]
@@ -95,27 +77,46 @@ struct Stated {
 /// # Errors
 ///
 /// None that can be met: all of it can be written as JSON.
-pub(super) fn render(plans: &[Planned]) -> Result<String, serde_json::Error> {
+pub(super) fn render(plans: &Plans) -> Result<String, serde_json::Error> {
     let list = PlanList {
         api_version: format!("{}/{}", crds::GROUP, crds::VERSION),
         kind: "PlanList",
-        items: plans.iter().map(plan).collect(),
+        summary: plans.total(),
+        items: plans.items.iter().map(plan).collect(),
+        quotas: plans.quotas.iter().map(placed).collect(),
     };
     serde_json::to_string_pretty(&list).map(|text| text + "\n")
 }
 
+fn placed((place, quota): &(Place, Quota)) -> PlacedQuota<'_> {
+    PlacedQuota {
+        account: place.account.as_deref(),
+        region: place.region.as_deref(),
+        quota,
+    }
+}
+
+/// What `spec.approvedPlan` comes to, in one word.
+fn approval(planned: &Planned) -> Option<&'static str> {
+    let verdict = planned.verdict.as_ref();
+    verdict
+        .filter(|_| planned.mode == Mode::Plan)
+        .map(|verdict| match verdict {
+            Verdict::Unapproved => "Unapproved",
+            Verdict::Stale => "Stale",
+            Verdict::Approved(_) => "Approved",
+        })
+}
+
 fn plan(planned: &Planned) -> Plan<'_> {
-    let summary = planned.summary();
     Plan {
         binding: &planned.binding,
         class: planned.class.as_deref(),
         gateway: planned.gateway.as_deref(),
         mode: planned.mode,
-        summary: Summary {
-            create: summary.create,
-            update: summary.update,
-            delete: summary.delete,
-        },
+        hash: planned.hash.as_deref(),
+        approval: approval(planned),
+        summary: planned.summary(),
         steps: planned
             .steps
             .iter()
@@ -127,7 +128,7 @@ fn plan(planned: &Planned) -> Plan<'_> {
                 },
                 kind: step.key.kind(),
                 object: step.key.to_string(),
-                fields: fields(step, planned),
+                fields: fields(step, planned.shape_is_known),
                 risk: step.operation.risk(),
                 detail: explain(step, planned).detail,
             })

@@ -2,7 +2,6 @@
 
 mod cluster;
 mod explain;
-mod fields;
 pub(super) mod given;
 mod json;
 mod keyed;
@@ -11,6 +10,7 @@ mod offline;
 mod planned;
 mod read;
 mod schema;
+mod shown;
 mod text;
 mod world;
 
@@ -19,17 +19,19 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use jiff::Timestamp;
 
-use self::planned::Planned;
 use self::read::ManifestError;
+use self::shown::Shown;
 use crate::args::{PlanArgs, PlanFormat, RunArgs};
 use crate::chain::chain;
 
-/// All bindings are planned.
+/// All bindings are planned; with `--detailed-exitcode`, and nothing is to be done.
 const PLANNED: u8 = 0;
-/// At least one binding cannot be what it says until somebody acts.
-const STOPPED: u8 = 1;
 /// Nothing is planned: bad usage, or manifests that the API server would refuse.
-const UNUSABLE: u8 = 2;
+const UNUSABLE: u8 = 1;
+/// With `--detailed-exitcode`: something is to be done.
+const CHANGES: u8 = 2;
+/// At least one binding cannot be what it says until somebody acts.
+const STOPPED: u8 = 3;
 
 /// Why nothing is planned.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +90,18 @@ async fn execute(args: &PlanArgs) -> Result<u8, PlanError> {
     let text = match args.output {
         PlanFormat::Text => {
             let colour = AutoStream::choice(&std::io::stdout()) != ColorChoice::Never;
-            text::render(&plans, colour)
+            text::render(&Shown::of(&plans), colour)
         }
         PlanFormat::Json => {
             json::render(&plans).map_err(|error| PlanError::Output(error.into()))?
         }
     };
     super::print(&text).map_err(PlanError::Output)?;
-    let stopped = plans.iter().any(Planned::is_stopped);
-    Ok(if stopped { STOPPED } else { PLANNED })
+    Ok(if plans.is_stopped() {
+        STOPPED
+    } else if args.detailed_exitcode && plans.has_changes() {
+        CHANGES
+    } else {
+        PLANNED
+    })
 }

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use super::given;
 use super::manifests::Manifests;
-use super::planned::Planned;
+use super::planned::{Planned, Plans};
 use super::world::{Account, World};
 use crate::core::class;
 use crate::core::desire::desire;
@@ -20,7 +20,7 @@ use crate::core::problem::Problem;
 use crate::core::validate::{self, Validated};
 
 /// Plans every binding, each as if those before it had been applied.
-pub(super) fn plan(manifests: &Manifests, now: Timestamp) -> Vec<Planned> {
+pub(super) fn plan(manifests: &Manifests, now: Timestamp) -> Plans {
     let bindings: Vec<Judged<'_>> = manifests
         .bindings
         .iter()
@@ -34,10 +34,15 @@ pub(super) fn plan(manifests: &Manifests, now: Timestamp) -> Vec<Planned> {
         .iter()
         .map(|binding| peers::peer(binding.binding, binding.validated.as_ref()))
         .collect();
-    bindings
+    let items = bindings
         .iter()
         .map(|binding| binding.plan(&peers, manifests, &mut world, now))
-        .collect()
+        .collect();
+    Plans {
+        items,
+        // What the account has is not known.
+        quotas: Vec::new(),
+    }
 }
 
 /// A binding with its class and what is meant by it.

@@ -1,9 +1,52 @@
-//! The plan of one binding, ready to be shown.
+//! Plans, ready to be shown.
+
+use std::collections::BTreeSet;
 
 use crds::v1alpha1::{ConditionType, FieldConflict, Mode, NamespacedName};
+use serde::Serialize;
 
+use crate::core::approval::Verdict;
+use crate::core::ledger::Place;
 use crate::core::plan::{Action, Step};
 use crate::core::problem::{Problem, Severity};
+use crate::core::quota::Quota;
+
+/// Plans of several bindings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Plans {
+    /// One for each binding.
+    pub(super) items: Vec<Planned>,
+    /// What of the product's quotas they take together, as far as that is known.
+    pub(super) quotas: Vec<(Place, Quota)>,
+}
+
+impl Plans {
+    /// How many steps of each kind there are. What several bindings would create because they share
+    /// it counts once.
+    pub(super) fn total(&self) -> Summary {
+        let mut seen = BTreeSet::new();
+        let mut total = Summary::default();
+        for planned in &self.items {
+            for step in &planned.steps {
+                let action = step.operation.action();
+                if !step.key.is_shared() || seen.insert((&planned.class, &step.key, action)) {
+                    total.count(action);
+                }
+            }
+        }
+        total
+    }
+
+    /// Whether anything would be done.
+    pub(super) fn has_changes(&self) -> bool {
+        self.items.iter().any(|planned| !planned.steps.is_empty())
+    }
+
+    /// Whether a binding cannot be what it says until somebody acts.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.items.iter().any(Planned::is_stopped)
+    }
+}
 
 /// The plan of one binding.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +61,10 @@ pub(super) struct Planned {
     pub(super) mode: Mode,
     /// In the order of execution.
     pub(super) steps: Vec<Step>,
+    /// Stands for exactly these steps; none: there are none, or they were not compared with a cloud.
+    pub(super) hash: Option<String>,
+    /// What `spec.approvedPlan` comes to, if that was compared.
+    pub(super) verdict: Option<Verdict>,
     /// The Service that the gateway's is made from, if it is.
     pub(super) copied_from: Option<String>,
     /// Whether selector and ports of that Service are known.
@@ -31,14 +78,24 @@ pub(super) struct Planned {
 }
 
 /// How many steps of each kind a plan has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Summary {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Summary {
     /// Things to create.
-    pub(super) create: usize,
+    pub(crate) create: usize,
     /// Things to change.
-    pub(super) update: usize,
+    pub(crate) update: usize,
     /// Things to remove.
-    pub(super) delete: usize,
+    pub(crate) delete: usize,
+}
+
+impl Summary {
+    fn count(&mut self, action: Action) {
+        *match action {
+            Action::Create => &mut self.create,
+            Action::Update => &mut self.update,
+            Action::Delete => &mut self.delete,
+        } += 1;
+    }
 }
 
 impl Planned {
@@ -50,6 +107,8 @@ impl Planned {
             gateway: None,
             mode: Mode::default(),
             steps: Vec::new(),
+            hash: None,
+            verdict: None,
             copied_from: None,
             shape_is_known: true,
             assumptions: Vec::new(),
@@ -62,11 +121,7 @@ impl Planned {
     pub(super) fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for step in &self.steps {
-            *match step.operation.action() {
-                Action::Create => &mut summary.create,
-                Action::Update => &mut summary.update,
-                Action::Delete => &mut summary.delete,
-            } += 1;
+            summary.count(step.operation.action());
         }
         summary
     }
@@ -80,17 +135,5 @@ impl Planned {
     /// Whether a problem stays until somebody acts.
     pub(super) fn stops(problem: &Problem) -> bool {
         problem.severity == Severity::Terminal || problem.condition == ConditionType::Accepted
-    }
-}
-
-impl std::ops::Add for Summary {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            create: self.create + other.create,
-            update: self.update + other.update,
-            delete: self.delete + other.delete,
-        }
     }
 }

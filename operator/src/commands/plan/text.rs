@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use crds::v1alpha1::{FieldConflict, Mode};
 
-use super::explain::explain;
-use super::planned::{Planned, Summary};
-use crate::core::plan::{Action, Step};
+use super::planned::Summary;
+use super::shown::{Shown, ShownBinding, ShownStep};
+use crate::core::plan::Action;
 
 /// Characters in a line.
 const WIDTH: usize = 96;
@@ -15,15 +14,15 @@ const WIDTH: usize = 96;
 const LABEL: usize = 15;
 
 /// Plans as text, one binding after the other.
-pub(super) fn render(plans: &[Planned], colour: bool) -> String {
+pub(crate) fn render(shown: &Shown, colour: bool) -> String {
     let mut printer = Printer {
         out: String::new(),
         colour,
     };
-    for planned in plans {
-        printer.binding(planned);
+    for binding in &shown.bindings {
+        printer.binding(binding);
     }
-    printer.total(plans);
+    printer.total(shown);
     printer.out
 }
 
@@ -59,68 +58,43 @@ impl Printer {
         }
     }
 
-    fn binding(&mut self, planned: &Planned) {
-        let bold = Style::new().bold();
-        let title = format!("GatewayBinding {}", planned.binding);
-        let title = self.styled(bold, &title);
+    fn binding(&mut self, binding: &ShownBinding) {
+        let title = self.styled(Style::new().bold(), &binding.title);
         self.line(&title);
-        let mut about: Vec<String> = Vec::new();
-        about.extend(planned.class.as_ref().map(|class| format!("class {class}")));
-        let gateway = planned.gateway.as_ref();
-        about.extend(gateway.map(|gateway| format!("gateway {gateway}")));
-        about.push(
-            match planned.mode {
-                Mode::Apply => "mode Apply",
-                Mode::Plan => "mode Plan: none of this is done before the mode is Apply",
-                Mode::Suspend => "mode Suspend: none of this is done before the mode is Apply",
-            }
-            .to_owned(),
-        );
-        self.wrapped("  ", &about.join(", "));
-        self.wrapped("  ", &summary(planned.summary()));
-        for (index, step) in planned.steps.iter().enumerate() {
-            self.step(index + 1, step, planned);
+        self.wrapped("  ", &binding.about.join(", "));
+        self.wrapped("  ", &summary(binding.summary));
+        for line in &binding.approval {
+            self.wrapped("  ", line);
         }
-        self.section("Taken for granted", &planned.assumptions);
-        let conflicts: Vec<String> = planned.conflicts.iter().map(conflict).collect();
-        self.section("Set otherwise by another binding", &conflicts);
-        let problems: Vec<String> = planned
-            .problems
-            .iter()
-            .map(|problem| {
-                format!(
-                    "{} ({} is not True): {}",
-                    problem.reason, problem.condition, problem.message
-                )
-            })
-            .collect();
-        self.section("Problems", &problems);
+        for (index, step) in binding.steps.iter().enumerate() {
+            self.step(index + 1, step);
+        }
+        for (title, entries) in &binding.sections {
+            self.section(title, entries);
+        }
         self.line("");
     }
 
-    fn step(&mut self, number: usize, step: &Step, planned: &Planned) {
-        let explained = explain(step, planned);
-        let (sign, colour) = match step.operation.action() {
+    fn step(&mut self, number: usize, step: &ShownStep) {
+        let (sign, colour) = match step.action {
             Action::Create => ("+", AnsiColor::Green),
             Action::Update => ("~", AnsiColor::Yellow),
             Action::Delete => ("-", AnsiColor::Red),
         };
-        let title = format!(
-            "{sign} {} {}",
-            step.operation.action().as_str(),
-            explained.object
-        );
+        let title = format!("{sign} {} {}", step.action.as_str(), step.object);
         let title = self.styled(Style::new().fg_color(Some(colour.into())), &title);
         self.line("");
         self.line(&format!("{number:>4}. {title}"));
-        self.wrapped("        ", &explained.detail);
+        if !step.detail.is_empty() {
+            self.wrapped("        ", &step.detail);
+        }
         let mut last = "";
-        for (label, value) in &explained.rows {
-            let shown = if *label == last { "" } else { *label };
+        for (label, value) in &step.rows {
+            let shown = if label == last { "" } else { label };
             last = label;
             self.wrapped(&format!("        {shown:<LABEL$}"), value);
         }
-        if let Some(risk) = step.operation.risk() {
+        if let Some(risk) = &step.risk {
             self.wrapped(&format!("        {:<LABEL$}", "risk"), risk);
         }
     }
@@ -137,17 +111,14 @@ impl Printer {
         }
     }
 
-    fn total(&mut self, plans: &[Planned]) {
-        let sum = plans
-            .iter()
-            .map(Planned::summary)
-            .fold(Summary::default(), std::ops::Add::add);
-        let stopped = plans.iter().filter(|planned| planned.is_stopped()).count();
-        let mut text = match plans.len() {
+    fn total(&mut self, shown: &Shown) {
+        let bindings = &shown.bindings;
+        let stopped = bindings.iter().filter(|binding| binding.stopped).count();
+        let mut text = match bindings.len() {
             1 => "1 binding: ".to_owned(),
             several => format!("{several} bindings: "),
         };
-        text.push_str(&summary(sum));
+        text.push_str(&summary(shown.total));
         match stopped {
             0 => {}
             1 => text.push_str(" 1 of them cannot be as it says until its problems are solved."),
@@ -159,6 +130,9 @@ impl Printer {
             }
         }
         self.wrapped("", &text);
+        for quota in &shown.quotas {
+            self.wrapped("Quota: ", quota);
+        }
     }
 }
 
@@ -169,33 +143,20 @@ fn summary(summary: Summary) -> String {
     )
 }
 
-fn conflict(conflict: &FieldConflict) -> String {
-    let value = |value: &Option<String>| value.as_deref().unwrap_or("a value").to_owned();
-    let holder = conflict
-        .held_by
-        .as_ref()
-        .map_or_else(|| "another binding".to_owned(), ToString::to_string);
-    format!(
-        "{} of {}: wanted \"{}\", but GatewayBinding {holder} holds it with \"{}\". Agree on one value, or leave the field out here.",
-        conflict.field,
-        conflict.object,
-        value(&conflict.wanted),
-        value(&conflict.held)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use cloud_adapter::gateway::model::{BackendName, BackendSpec, ConsumerId, Environment};
     use crds::v1alpha1::NamespacedName;
     use serde_json::json;
 
+    use super::super::planned::{Planned, Plans};
     use super::*;
     use crate::core::diff::FieldChange;
     use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
-    use crate::core::plan::Operation;
+    use crate::core::plan::{Operation, Step};
+    use crate::core::quota::{Counted, Quota};
 
-    fn planned() -> Planned {
+    fn planned() -> Shown {
         let api = ApiKey {
             group: "knative".into(),
             name: "default_helloworld_all".into(),
@@ -250,12 +211,26 @@ mod tests {
                 Vec::new(),
             ),
         ];
-        planned
+        let quota = |quota, after| Quota {
+            quota,
+            group: Some("knative".into()),
+            limit: 1000,
+            used: 998,
+            after,
+        };
+        let quotas = [
+            quota(Counted::ApisPerGroup, 999),
+            quota(Counted::PluginsPerRegion, 1003),
+        ];
+        Shown::of(&Plans {
+            items: vec![planned],
+            quotas: quotas.map(|quota| (Default::default(), quota)).to_vec(),
+        })
     }
 
     #[test]
     fn changes_and_removals_show_their_risk() {
-        insta::assert_snapshot!(render(&[planned()], false), @r"
+        insta::assert_snapshot!(render(&planned(), false), @r"
         GatewayBinding default/helloworld
           mode Apply
           0 to create, 1 to change, 2 to remove.
@@ -274,13 +249,16 @@ mod tests {
                 risk           requests to this API are refused from now on
 
         1 binding: 0 to create, 1 to change, 2 to remove.
+        Quota: APIs in group knative: 998 now, 999 after this, 1 of 1000 left
+        Quota: plugins in the region: 998 now, 1003 after this, which is more than the 1000 that an
+               account has by default. Unless yours has more, the cloud refuses the rest.
         ");
     }
 
     #[test]
     fn colour_adds_nothing_but_colour() {
-        let plain = render(&[planned()], false);
-        let coloured = render(&[planned()], true);
+        let plain = render(&planned(), false);
+        let coloured = render(&planned(), true);
         assert!(coloured.contains("\u{1b}["));
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
     }

@@ -8,11 +8,12 @@ use cloud_adapter::gateway::model::{
 };
 use kube::ResourceExt;
 
-use super::given::{self, LATER};
+use super::given;
 use super::manifests::{Manifests, Name};
 use crate::controller::service;
 use crate::core::desire::backend_of;
 use crate::core::desired::ServiceShape;
+use crate::core::foresee::LATER;
 use crate::core::key::ObjectKey;
 use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{Operation, Step};

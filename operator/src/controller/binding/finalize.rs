@@ -13,16 +13,18 @@ use kube::ResourceExt;
 
 use super::execute::Executor;
 use super::report::{api, write_status};
-use super::{KIND, dereference, retry};
+use super::{KIND, approve, dereference, retry};
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::approval::{self, Approval, Basis, Verdict};
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::plan::{self, Plan, World};
 use crate::core::problem::{Problem, Severity};
+use crate::core::published::Published;
 use crate::core::validate::{class_owner, owner};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::Marker;
@@ -49,21 +51,22 @@ pub(super) async fn finalize(
     if detached || retained || ledger.entries.is_empty() {
         return let_go(&binding, context).await;
     }
+    let mut planned = None;
     let result = match binding.spec.mode() {
-        Mode::Apply => remove(&binding, class.as_ref(), &mut ledger, context).await,
-        mode => Err(Trouble::from(Problem::blocked(
+        Mode::Apply | Mode::Plan => {
+            remove(&binding, class.as_ref(), &mut ledger, &mut planned, context).await
+        }
+        Mode::Suspend => Err(Trouble::from(Problem::blocked(
             Reason::DeletionBlocked,
-            format!(
-                "spec.mode is {mode:?}, so nothing is removed. Set mode: Apply, or deletionPolicy: Retain to leave everything in place, or annotate the binding with {}: \"true\".",
-                keys::DETACH
-            ),
+            "spec.mode is Suspend, so nothing is removed. Set mode: Apply, or deletionPolicy: Retain to leave everything in place.",
         ))),
     };
+    let plan = planned.as_ref();
     match result {
         Ok(()) if ledger.entries.is_empty() => let_go(&binding, context).await,
         Ok(()) => {
             let waiting = Problem::waiting(Reason::Deleting, left(&ledger));
-            show(&binding, &ledger, &waiting, context).await;
+            show(&binding, &ledger, &waiting, plan, context).await;
             Ended::Waiting
         }
         Err(trouble) => {
@@ -77,7 +80,7 @@ pub(super) async fn finalize(
                 ),
                 ..trouble.problem.clone()
             };
-            show(&binding, &ledger, &blocked, context).await;
+            show(&binding, &ledger, &blocked, plan, context).await;
             if blocked.severity == Severity::Terminal {
                 return Ended::Stuck;
             }
@@ -95,6 +98,7 @@ async fn remove(
     binding: &GatewayBinding,
     class: Option<&GatewayBindingClass>,
     ledger: &mut Ledger,
+    planned: &mut Option<Published>,
     context: &Context,
 ) -> Result<(), Trouble> {
     let Some(class) = class else {
@@ -112,33 +116,22 @@ async fn remove(
     } else {
         context.clouds.known(&class.name_any())
     };
-    let removal = Removal {
+    let mut removal = Removal {
         binding,
         class,
         account: account.as_deref(),
         context,
+        approval: None,
     };
-    // First what is the binding's own: it waits for nobody.
-    let mut plan = removal.informed_plan(ledger).await?;
-    plan.steps.retain(|step| !step.key.is_shared());
-    removal.execute(plan, ledger).await?;
-    // Then, alone among the bindings of the class, what it shared: of several that go together
-    // the last one sees that it is the last.
-    let _alone = match &account {
-        Some(account) => Some(account.shared.lock().await),
-        None => None,
-    };
-    for _ in 0..ROUNDS {
-        let plan = removal.informed_plan(ledger).await?;
-        for key in &plan.released {
-            ledger.entries.remove(key);
-        }
-        if plan.is_empty() {
-            return Ok(());
-        }
-        removal.execute(plan, ledger).await?;
+    if binding.spec.mode() == Mode::Apply {
+        return removal.carry_out(ledger).await;
     }
-    Ok(())
+    removal.ask(ledger, planned).await?;
+    let result = removal.carry_out(ledger).await;
+    if let Ok((plan, _)) = removal.judged(ledger).await {
+        *planned = Some(plan);
+    }
+    result
 }
 
 struct Removal<'a> {
@@ -146,9 +139,107 @@ struct Removal<'a> {
     class: &'a GatewayBindingClass,
     account: Option<&'a Account>,
     context: &'a Context,
+    /// With it, nothing but what it covers is done.
+    approval: Option<Approval>,
 }
 
 impl Removal<'_> {
+    async fn carry_out(&self, ledger: &mut Ledger) -> Result<(), Trouble> {
+        // First what is the binding's own: it waits for nobody.
+        let mut plan = self.informed_plan(ledger).await?;
+        plan.steps.retain(|step| !step.key.is_shared());
+        self.execute(plan, ledger).await?;
+        // Then, alone among the bindings of the class, what it shared: of several that go together
+        // the last one sees that it is the last.
+        let _alone = match self.account {
+            Some(account) => Some(account.shared.lock().await),
+            None => None,
+        };
+        for _ in 0..ROUNDS {
+            let plan = self.informed_plan(ledger).await?;
+            for key in &plan.released {
+                ledger.entries.remove(key);
+            }
+            if plan.is_empty() {
+                return Ok(());
+            }
+            self.execute(plan, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// `mode: Plan`: the removal goes on only if exactly it was approved, which is recorded first.
+    async fn ask(
+        &mut self,
+        ledger: &Ledger,
+        planned: &mut Option<Published>,
+    ) -> Result<(), Trouble> {
+        let (plan, verdict) = self.judged(ledger).await?;
+        let steps = plan.steps.len();
+        let plan = planned.insert(plan);
+        let wanted = self.binding.spec.approved_plan.as_deref();
+        let problem = match verdict {
+            Verdict::Approved(approval) => {
+                self.approval = Some(approval);
+                plan.approval.clone_from(&self.approval);
+                return self.record(plan).await;
+            }
+            // Nothing is to be removed: others use it, or it is gone.
+            Verdict::Unapproved if steps == 0 => {
+                self.approval = Some(Approval::default());
+                return Ok(());
+            }
+            Verdict::Unapproved => approval::unapproved(steps, plan.hash.as_deref()),
+            Verdict::Stale => approval::stale(wanted.unwrap_or_default()),
+        };
+        Err(Trouble::from(Problem::blocked(
+            Reason::DeletionBlocked,
+            problem.message,
+        )))
+    }
+
+    /// What is planned, and whether it may be done.
+    async fn judged(&self, ledger: &Ledger) -> Result<(Published, Verdict), Trouble> {
+        let plan = self.informed_plan(ledger).await?;
+        let inventory = match self.account {
+            Some(account) => account.gateway.snapshots.peek(),
+            None => Arc::default(),
+        };
+        let basis = Basis {
+            cluster: self.cluster(),
+            place: approve::place(self.account),
+            after: approve::completed(self.binding),
+            deletion: true,
+        };
+        let hash = (!plan.is_empty()).then(|| approve::hash(&plan, &inventory, &basis));
+        let verdict = approval::judge(
+            self.binding.spec.approved_plan.as_deref(),
+            approve::published(self.binding),
+            &plan.steps,
+            hash.as_deref(),
+        );
+        let planned = Published {
+            hash,
+            steps: plan.steps,
+            approval: self
+                .approval
+                .clone()
+                .filter(|approval| !approval.is_empty()),
+            completed: approve::completed(self.binding).map(str::to_owned),
+            ..Published::default()
+        };
+        Ok((planned, verdict))
+    }
+
+    async fn record(&self, plan: &Published) -> Result<(), Trouble> {
+        let mut status = self.binding.status.clone().unwrap_or_default();
+        status.plan = Some(plan.status());
+        if self.binding.status.as_ref() != Some(&status) {
+            write_status(self.binding, &status, self.context).await?;
+        }
+        Ok(())
+    }
+
     fn name(&self) -> NamespacedName {
         NamespacedName {
             namespace: self.binding.namespace().unwrap_or_default(),
@@ -208,6 +299,11 @@ impl Removal<'_> {
     }
 
     async fn execute(&self, plan: Plan, ledger: &mut Ledger) -> Result<(), Trouble> {
+        if let Some(approval) = &self.approval {
+            approval.check(&plan.steps).map_err(|stale| {
+                Trouble::from(Problem::blocked(Reason::DeletionBlocked, stale.message))
+            })?;
+        }
         let marker = |owner: String| Marker {
             cluster: self.cluster().to_owned(),
             owner,
@@ -233,9 +329,20 @@ impl Removal<'_> {
 }
 
 /// Shows what is left and why.
-async fn show(binding: &GatewayBinding, ledger: &Ledger, problem: &Problem, context: &Context) {
+async fn show(
+    binding: &GatewayBinding,
+    ledger: &Ledger,
+    problem: &Problem,
+    plan: Option<&Published>,
+    context: &Context,
+) {
     let mut status = binding.status.clone().unwrap_or_default();
     status.ledger = ledger.write();
+    if binding.spec.mode() == Mode::Plan {
+        status.plan = plan.map(Published::status).or(status.plan);
+    } else {
+        status.plan = None;
+    }
     let now = Timestamp::now();
     let generation = binding.metadata.generation;
     let update = |type_, status| ConditionUpdate {

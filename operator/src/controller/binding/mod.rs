@@ -1,5 +1,6 @@
 //! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
 
+mod approve;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
@@ -9,6 +10,7 @@ mod work;
 
 use std::sync::Arc;
 
+use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,8 +19,10 @@ use super::cloud::{Account, Trouble};
 use super::context::Context;
 use super::queue::Ended;
 use super::writes;
+use crate::core::approval::{self, Verdict};
 use crate::core::class;
 use crate::core::key::ObjectKey;
+use crate::core::ledger::Place;
 use crate::core::plan::Plan;
 use crate::core::problem::{Problem, Severity};
 use crate::core::validate::{Validated, validate};
@@ -94,7 +98,7 @@ async fn pass(
         report.trouble(trouble);
         return report.publish(context).await;
     }
-    decide_and_act(&mut report, &validated, account, context).await;
+    decide_and_act(&mut report, &validated, &class, account, context).await;
     report.publish(context).await
 }
 
@@ -104,8 +108,14 @@ pub struct Preview {
     pub class: Option<String>,
     /// The binding as it is meant, if it is valid.
     pub validated: Option<Validated>,
-    /// What would be done.
+    /// What would be done: all of it, with what waits for something that earlier steps bring about.
     pub plan: Plan,
+    /// The plan's hash, if there is something to approve.
+    pub hash: Option<String>,
+    /// What `spec.approvedPlan` comes to.
+    pub verdict: Verdict,
+    /// The account it was compared with, and what that has.
+    pub compared: Option<(Place, Arc<Inventory>)>,
     /// Fields that other bindings hold.
     pub conflicts: Vec<FieldConflict>,
     /// What stands in the way.
@@ -115,7 +125,7 @@ pub struct Preview {
 /// A pass over one binding up to its plan, without a write.
 pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview {
     let mut report = Report::new(binding.clone());
-    let mut plan = Plan::default();
+    let (mut plan, mut hash, mut compared) = (Plan::default(), None, None);
     let classes = context.stores.classes.state();
     let labels = context
         .stores
@@ -138,10 +148,15 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
                 account: account.as_deref(),
                 context,
                 refresh: false,
+                approval: None,
             };
             work.look(&mut report).await;
-            plan = work.informed_plan(&mut report).await;
-            report.problems.append(&mut plan.problems);
+            work.informed_plan(&mut report).await;
+            let foreseen = work.foresee(&report).await;
+            report.problems = foreseen.problems;
+            (plan, hash) = (foreseen.plan, foreseen.hash);
+            let place = approve::place(account.as_deref());
+            compared = foreseen.inventory.map(|inventory| (place, inventory));
             report.validated = Some(validated);
         }
     }
@@ -149,7 +164,15 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
     Preview {
         class: report.class,
         validated: report.validated,
+        verdict: approval::judge(
+            binding.spec.approved_plan.as_deref(),
+            approve::published(&binding),
+            &plan.steps,
+            hash.as_deref(),
+        ),
         plan,
+        hash,
+        compared,
         // They are told as conflicts, so not as problems once more.
         problems: obstacles
             .into_iter()
@@ -164,6 +187,7 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
 async fn decide_and_act(
     report: &mut Report,
     validated: &Validated,
+    class: &GatewayBindingClass,
     account: Option<Arc<Account>>,
     context: &Context,
 ) {
@@ -173,22 +197,11 @@ async fn decide_and_act(
         account: account.as_deref(),
         context,
         refresh,
+        approval: None,
     };
     work.look(report).await;
     if validated.mode == Mode::Plan {
-        let plan = work.informed_plan(report).await;
-        let problem = Problem::blocked(
-            Reason::PlanOnly,
-            format!(
-                "spec.mode is Plan: {} steps are planned, see status.plan. Nothing is written.",
-                plan.steps.len()
-            ),
-        );
-        report.publish_plan = true;
-        if !plan.is_empty() {
-            report.problems.push(problem.waiting_for_a_person());
-        }
-        report.open(plan);
+        work.plan_or_carry_out(class, report).await;
         return;
     }
     work.carry_out(report).await;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::Inventory;
-use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingStatus};
+use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingStatus, Mode, PlanStatus};
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
+use super::approve::published;
 use super::work::{digests, overwritten, sub_domain};
 use super::{KIND, ended};
 use crate::backoff::ObjectKey as BackoffKey;
@@ -16,6 +17,7 @@ use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::approval::Approval;
 use crate::core::desire::Wanted;
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
@@ -24,6 +26,7 @@ use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::project::{View, status};
+use crate::core::published::Published;
 use crate::core::validate::Validated;
 use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
@@ -57,8 +60,10 @@ pub(super) struct Report {
     pub remaining: Vec<Step>,
     /// What somebody else changed and the policy says to leave.
     pub drifted: BTreeSet<ObjectKey>,
-    /// Whether they are published.
-    pub publish_plan: bool,
+    /// What is published as the plan.
+    pub plan: Option<Published>,
+    /// The approved plan that is being carried out.
+    pub approval: Option<Approval>,
     /// Fields that other bindings hold.
     pub conflicts: Vec<FieldConflict>,
     /// Fields that this binding holds.
@@ -84,7 +89,8 @@ impl Report {
             ids: BTreeMap::new(),
             remaining: Vec::new(),
             drifted: BTreeSet::new(),
-            publish_plan: false,
+            plan: None,
+            approval: None,
             conflicts: Vec::new(),
             holds: BTreeMap::new(),
             executed: Vec::new(),
@@ -197,6 +203,10 @@ impl Report {
         let mut status = self.binding.status.clone().unwrap_or_default();
         status.ledger = self.ledger.write();
         status.class_name.clone_from(&self.class);
+        if let Some(approval) = &self.approval {
+            let plan = status.plan.get_or_insert_default();
+            plan.approved = Some(approval.record());
+        }
         self.binding = write_status(&self.binding, &status, context).await?;
         Ok(())
     }
@@ -218,7 +228,7 @@ impl Report {
             problems: &obstacles,
             open: &self.remaining,
             missing: &missing,
-            publish_plan: self.publish_plan,
+            plan: self.plan_status(&obstacles),
             ids: &self.ids,
             service: self.service.as_ref(),
             sub_domain: sub_domain.as_deref(),
@@ -236,8 +246,34 @@ impl Report {
         ended(&self.obstacles(), self.retry_after, self.wanted.next_check)
     }
 
+    /// The plan for status. What could not be judged this time stays as it was.
+    fn plan_status(&self, obstacles: &[Problem]) -> Option<PlanStatus> {
+        if self.binding.spec.mode() != Mode::Plan {
+            return None;
+        }
+        let plan = self.plan.clone().map(|plan| {
+            let problems = obstacles.to_vec();
+            Published { problems, ..plan }.status()
+        });
+        plan.or_else(|| published(&self.binding).cloned())
+    }
+
+    /// The approval that the spec gives and status records.
+    pub(super) fn approval_under_way(&self) -> Option<Approval> {
+        let wanted = self.binding.spec.approved_plan.as_deref()?;
+        published(&self.binding)
+            .and_then(Approval::recorded)
+            .filter(|approval| approval.hash() == wanted)
+    }
+
+    /// Whether the approval that is carried out is not in status yet.
+    pub(super) fn approval_is_news(&self) -> bool {
+        self.approval.is_some()
+            && self.approval != published(&self.binding).and_then(Approval::recorded)
+    }
+
     /// What is wanted and not there although no step is left that could bring it.
-    fn missing(&self) -> Vec<ObjectKey> {
+    pub(super) fn missing(&self) -> Vec<ObjectKey> {
         let applied = |key| {
             let entry = self.ledger.entries.get(key);
             entry.is_some_and(|entry| entry.applied.is_some())
@@ -308,7 +344,7 @@ impl Report {
 }
 
 /// The cloud's mark of an object's version, for the kinds that are not read whole with every list.
-fn version(key: &ObjectKey, inventory: &Inventory) -> Option<String> {
+pub(super) fn version(key: &ObjectKey, inventory: &Inventory) -> Option<String> {
     let version = match key {
         ObjectKey::Api(api) => &inventory.api(&api.group, &api.name)?.modified,
         ObjectKey::Deployment { api, environment } => {

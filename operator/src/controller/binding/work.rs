@@ -10,15 +10,17 @@ use crds::v1alpha1::Reason;
 use kube::ResourceExt;
 use tokio::sync::MutexGuard;
 
+use super::approve::place;
 use super::dereference::{self, dereference};
 use super::execute::{Executor, markers};
 use super::report::Report;
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
+use crate::core::approval::Approval;
 use crate::core::desire::{Wanted, desire};
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
-use crate::core::ledger::{Ledger, Place};
+use crate::core::ledger::Ledger;
 use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
@@ -40,6 +42,8 @@ pub(super) struct Work<'a> {
     pub context: &'a Context,
     /// Whether the cloud is to be listed anew.
     pub refresh: bool,
+    /// With it, nothing but what it covers is done.
+    pub approval: Option<Approval>,
 }
 
 impl Work<'_> {
@@ -66,12 +70,7 @@ impl Work<'_> {
 
     /// The API gateway's objects, if the binding has to do with any.
     async fn inventory(&mut self, report: &mut Report) -> Option<Arc<Inventory>> {
-        let cloud_claims = report
-            .ledger
-            .entries
-            .keys()
-            .any(|key| !matches!(key, ObjectKey::Service { .. }));
-        if self.validated.exposure.is_none() && !cloud_claims {
+        if !self.concerns_cloud(report) {
             return Some(Arc::default());
         }
         let account = self.account?;
@@ -95,22 +94,39 @@ impl Work<'_> {
         }
     }
 
+    /// Whether the binding wants or claims anything of the API gateway.
+    pub(super) fn concerns_cloud(&self, report: &Report) -> bool {
+        let mut claimed = report.ledger.entries.keys();
+        self.validated.exposure.is_some()
+            || claimed.any(|key| !matches!(key, ObjectKey::Service { .. }))
+    }
+
     /// The plan for what was last looked at.
     pub(super) fn plan(&self, report: &Report) -> Plan {
+        self.plan_of(&report.wanted, &report.ledger, report.inventory.as_deref())
+    }
+
+    /// The plan for what is wanted, given what is claimed and there.
+    pub(super) fn plan_of(
+        &self,
+        wanted: &Wanted,
+        ledger: &Ledger,
+        inventory: Option<&Inventory>,
+    ) -> Plan {
         let binding = &self.validated.binding;
         let peers = &self.context.peers;
-        let services = self.services(&report.wanted, &report.ledger);
+        let services = self.services(wanted, ledger);
         let class_owner = class_owner(&self.validated.class);
         let world = World {
             cluster: &self.validated.cluster,
             owner: &owner(binding),
             class_owner: Some(&class_owner),
-            inventory: report.inventory.as_deref(),
+            inventory,
             services: &services,
             in_use: &|key| peers.in_use(key, binding),
             is_live: &|owner| peers.is_live(owner),
         };
-        plan::plan(&report.wanted.items, &report.ledger, &world)
+        plan::plan(&wanted.items, ledger, &world)
     }
 
     fn services(
@@ -173,8 +189,16 @@ impl Work<'_> {
                 self.look(report).await;
                 plan = self.informed_plan(report).await;
             }
-            let drift = super::held_back(&mut plan, report, self.validated);
-            report.problems.extend(drift);
+            if let Some(approval) = &self.approval {
+                if let Err(problem) = approval.check(&plan.steps) {
+                    report.open(plan);
+                    report.problems.push(problem);
+                    return;
+                }
+            } else {
+                let drift = super::held_back(&mut plan, report, self.validated);
+                report.problems.extend(drift);
+            }
             let hopeless = self.hopeless(&mut plan, report);
             report.problems.extend(hopeless);
             report.problems.append(&mut plan.problems);
@@ -250,19 +274,18 @@ impl Work<'_> {
         problem_of_lasting(&given_up)
     }
 
-    /// Writes all names into the ledger before the first of them is created.
+    /// Writes all names into the ledger before the first of them is created, and the approval before
+    /// its first step.
     async fn claim(&self, plan: &Plan, report: &mut Report) -> Result<(), Trouble> {
-        let place = Place {
-            account: self.account.map(|account| account.id.clone()),
-            region: self.account.map(|account| account.region.clone()),
-        };
+        let place = place(self.account);
         let before = report.ledger.clone();
         for key in &plan.claims {
             report.ledger.claim(key, &place);
         }
         report.remember_previous(plan);
         report.note_ids();
-        if report.ledger != before && !plan.is_empty() {
+        let news = report.ledger != before || report.approval_is_news();
+        if news && !plan.is_empty() {
             report.write_ledger(self.context).await?;
         }
         Ok(())
@@ -336,7 +359,7 @@ fn problem_of_lasting(given_up: &[Step]) -> Option<Problem> {
     })
 }
 
-fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> Problem {
+pub(super) fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> Problem {
     let by = conflict
         .held_by
         .as_ref()

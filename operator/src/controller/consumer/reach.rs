@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Mode, Reason};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
 use kube::ResourceExt;
 
 use crate::controller::cloud::{Account, Trouble};
@@ -55,7 +55,7 @@ pub(super) async fn survey(consumer: &GatewayConsumer, context: &Context) -> Sur
         let Ok(class) = class::resolve(&binding, classes.iter().map(AsRef::as_ref)) else {
             continue;
         };
-        let applies = binding.spec.mode() == Mode::Apply;
+        let applies = binding.is_carried_out();
         wanted
             .entry(class.name_any())
             .and_modify(|(_, any)| *any |= applies)

@@ -9,7 +9,7 @@ use super::claims::{AppKey, Location};
 pub struct Use {
     /// What the consumer is called in the class's account.
     pub app: AppKey,
-    /// Whether one of them may have it made: it is not deleted, plans nothing only, and is not
+    /// Whether one of them may have it made: it is not deleted, does more than plan, and is not
     /// suspended.
     pub applies: bool,
 }

@@ -1,6 +1,7 @@
 //! The steps from what is there to what is wanted. The same plan is executed, printed before
 //! anything is applied, published by `mode: Plan`, and counted in events and metrics.
 
+mod fields;
 mod forward;
 mod identity;
 mod remove;
@@ -17,6 +18,7 @@ use super::ledger::Ledger;
 use super::observed::{Lookup, ServiceState, is_ours};
 use super::problem::Problem;
 
+pub use fields::fields;
 pub use step::{Action, Operation, Step};
 
 /// What a plan is made against.

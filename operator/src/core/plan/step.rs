@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{
-    ApiSpec, BackendSpec, ConsumerId, GroupSpec, PolicyId, PolicySpec,
+    ApiAuth, ApiSpec, BackendSpec, ConsumerId, GroupSpec, PolicyId, PolicySpec,
 };
 use jiff::Timestamp;
 
 use crate::core::desired::ServiceShape;
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
+use crate::core::slb;
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,10 +143,24 @@ impl Operation {
     /// What a person should know before it is done; none: nothing in particular.
     pub fn risk(&self) -> Option<&'static str> {
         match self {
+            Self::CreateService { annotations, .. } if slb::is_public(annotations) => Some(
+                "the load balancer can be reached from the Internet; it is billed while the Service is there",
+            ),
+            Self::CreateService { .. } => {
+                Some("the load balancer is billed while the Service is there")
+            }
+            Self::ApplyService { .. } => {
+                Some("changes the running load balancer, for all that is behind it")
+            }
             Self::DeleteService { .. } => Some("the load balancer and its address are released"),
+            Self::DeleteGroup => Some("its public host name is gone for good"),
             Self::UpdateBackend(_) => Some("moves every API behind this backend"),
+            Self::CreateApi(spec) | Self::UpdateApi(spec) if spec.auth == ApiAuth::Anonymous => {
+                Some("once published, everybody can call it, without a credential")
+            }
             Self::Redeploy { .. } => Some("replaces the running definition within seconds"),
             Self::Undeploy => Some("requests to this API are refused from now on"),
+            Self::UpdatePolicy(_) => Some("acts at once on every API it is attached to"),
             Self::Revoke { .. } => Some("the consumer is refused from now on"),
             Self::Detach { .. } => Some("requests are no longer limited"),
             _ => None,

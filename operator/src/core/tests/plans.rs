@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::model::Model;
 use super::scenario::{binding, pass, spec};
 use crate::core::ledger::Ledger;
-use crate::core::plan::{Action, Plan};
+use crate::core::plan::{Action, Operation, Plan};
 
 /// Executes passes until a plan is empty; a plan may need several, since the load balancer is made
 /// between them. Fails if it does not end.
@@ -44,6 +44,22 @@ fn remove(
     ledger: &Ledger,
     model: &mut Model,
 ) -> Ledger {
+    let plan = removal(subject, others, ledger, model);
+    let owner = format!(
+        "GatewayBinding/{}/{}",
+        subject.metadata.namespace.clone().unwrap(),
+        subject.metadata.name.clone().unwrap()
+    );
+    model.execute(&plan, ledger, &owner)
+}
+
+/// What removing a binding comes to.
+pub(super) fn removal(
+    subject: &GatewayBinding,
+    others: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+) -> Plan {
     use crate::core::{peers, plan};
     let peers: Vec<peers::Peer> = others
         .iter()
@@ -66,8 +82,7 @@ fn remove(
         in_use: &|key| peers.iter().any(|peer| peer.shared.contains(key)),
         is_live: &|_| false,
     };
-    let plan = plan::plan(&[], ledger, &world);
-    model.execute(&plan, ledger, &owner)
+    plan::plan(&[], ledger, &world)
 }
 
 fn actions(plan: &Plan) -> Vec<(Action, &'static str)> {
@@ -188,6 +203,34 @@ fn a_renamed_route_keeps_its_api() {
     assert_eq!(model.inventory, Inventory::default());
 }
 
+/// What a binding only plans is neither written by its neighbours nor kept from them.
+#[test]
+fn what_is_only_planned_is_no_concern_of_others() {
+    let mut planned = with_path(spec(), "/x");
+    planned["mode"] = json!("Plan");
+    planned["slb"] = json!({"name": "planned"});
+    let planned = binding("default", "helloworld", planned);
+    let mut neighbour = binding("shop", "hello", with_path(spec(), "/x"));
+    let created = &mut neighbour.metadata.creation_timestamp.as_mut().unwrap().0;
+    *created += jiff::SignedDuration::from_secs(60);
+    let all = [&planned, &neighbour];
+    let model = Model::default();
+    let names = |subject: &GatewayBinding| {
+        let (wanted, plan) = pass(subject, &all, &Ledger::default(), &model);
+        let conflicts = wanted
+            .problems
+            .iter()
+            .filter(|problem| problem.reason == Reason::PathConflict);
+        let Operation::CreateService { annotations, .. } = &plan.steps[0].operation else {
+            panic!("{:?}", plan.steps[0]);
+        };
+        let named = annotations.values().any(|value| value == "planned");
+        (named, conflicts.count())
+    };
+    assert_eq!(names(&neighbour), (false, 0));
+    assert_eq!(names(&planned), (true, 0), "it is the older one");
+}
+
 #[test]
 fn an_object_without_our_mark_is_left_alone() {
     let hello = binding("default", "helloworld", spec());
@@ -271,7 +314,7 @@ fn a_lost_ledger_is_rebuilt_from_the_marks() {
     );
 }
 
-fn any_spec() -> impl Strategy<Value = Value> {
+pub(super) fn any_spec() -> impl Strategy<Value = Value> {
     let environments = proptest::sample::subsequence(vec!["Test", "Pre", "Release"], 1..=3);
     let routes = proptest::sample::subsequence(vec!["a", "b", "c"], 1..=3);
     let consumers = proptest::sample::subsequence(vec!["k", "l", "m"], 0..=3);

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::ConsumerId;
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, SlbSettings};
 use k8s_openapi::api::core::v1::ServicePort;
 use serde_json::{Value, json};
 
 use super::model::Model;
 use crate::core::desire::{Wanted, desire};
 use crate::core::desired::ServiceShape;
+use crate::core::foresee;
 use crate::core::key::ConsumerKey;
 use crate::core::ledger::Ledger;
 use crate::core::observed::LoadBalancerState;
@@ -145,13 +146,46 @@ pub(super) fn pass(
     ledger: &Ledger,
     model: &Model,
 ) -> (Wanted, Plan) {
+    pass_with(subject, all, ledger, model, &|_, references, _| references)
+}
+
+/// The whole plan of one binding among `all`, with what waits for something that it brings about.
+pub(super) fn foreseen(
+    subject: &GatewayBinding,
+    all: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+) -> Plan {
+    let foresee = |meant: &Validated, references: References, settings: &SlbSettings| {
+        foresee::references(meant, &references, settings)
+    };
+    let mut plan = pass_with(subject, all, ledger, model, &foresee).1;
+    if let Some(inventory) = foresee::vacated(&model.inventory, &plan) {
+        let mut model = model.clone();
+        model.inventory = inventory;
+        let next = pass_with(subject, all, ledger, &model, &foresee).1;
+        foresee::add_waiting(&mut plan, next);
+    }
+    plan
+}
+
+/// A pass with other references than what is there.
+pub(super) fn pass_with(
+    subject: &GatewayBinding,
+    all: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+    change: &dyn Fn(&Validated, References, &SlbSettings) -> References,
+) -> (Wanted, Plan) {
     let meant = validated(subject).unwrap();
     let peers: Vec<Peer> = all
         .iter()
         .map(|binding| peers::peer(binding, validated(binding).as_ref()))
         .collect();
     let outcome = peers::shares(&meant, &peers);
-    let wanted = desire(&meant, &references(&meant, model), &outcome.shares);
+    let settings = &outcome.shares.settings;
+    let references = change(&meant, references(&meant, model), settings);
+    let wanted = desire(&meant, &references, &outcome.shares);
     let others: Vec<&Peer> = peers
         .iter()
         .filter(|peer| peer.binding != meant.binding)

@@ -4,14 +4,14 @@ use cloud_adapter::gateway::model::Environment;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::given::{LATER, known_later};
-use super::planned::Planned;
+use super::{Operation, Step};
 use crate::core::diff::FieldChange;
+use crate::core::foresee::{LATER, known_later};
 use crate::core::key::ObjectKey;
-use crate::core::plan::{Operation, Step};
 
-/// The fields that a step sets: those that change, or all of something that is created.
-pub(super) fn fields(step: &Step, planned: &Planned) -> Vec<FieldChange> {
+/// The fields that a step sets: those that change, or all of something that is created. Selector and
+/// ports of a new Service are left open unless its shape is known.
+pub fn fields(step: &Step, shape_is_known: bool) -> Vec<FieldChange> {
     if let ObjectKey::Service { .. } = step.key
         && !step.changes.is_empty()
     {
@@ -21,12 +21,12 @@ pub(super) fn fields(step: &Step, planned: &Planned) -> Vec<FieldChange> {
         return step.changes.clone();
     }
     let mut fields = Vec::new();
-    leaves(String::new(), &created(step, planned), &mut fields);
+    leaves(String::new(), &created(step, shape_is_known), &mut fields);
     fields
 }
 
 /// All that a creation sets; nothing for anything else.
-fn created(step: &Step, planned: &Planned) -> Value {
+fn created(step: &Step, shape_is_known: bool) -> Value {
     let environment = environment(&step.key);
     match &step.operation {
         Operation::CreateService { shape, annotations } => {
@@ -35,7 +35,7 @@ fn created(step: &Step, planned: &Planned) -> Value {
                 object.insert(annotation(key), value.clone().into());
             }
             object.insert("spec.type".to_owned(), "LoadBalancer".into());
-            let (selector, ports) = if planned.shape_is_known {
+            let (selector, ports) = if shape_is_known {
                 (value(&shape.selector), value(&shape.ports))
             } else {
                 (LATER.into(), LATER.into())

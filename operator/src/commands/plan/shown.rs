@@ -1,0 +1,178 @@
+//! A plan in plain words, wherever it comes from: what the text of a plan is made of.
+
+use crds::v1alpha1::{FieldConflict, Mode};
+
+use super::explain::explain;
+use super::planned::{Planned, Plans, Summary};
+use crate::core::approval::Verdict;
+use crate::core::plan::Action;
+use crate::core::quota::{Counted, Quota};
+
+/// Plans in plain words.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    /// One for each binding.
+    pub(crate) bindings: Vec<ShownBinding>,
+    /// How many steps there are in all.
+    pub(crate) total: Summary,
+    /// What is left of the product's quotas.
+    pub(crate) quotas: Vec<String>,
+}
+
+/// The plan of one binding.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShownBinding {
+    /// What it is the plan of.
+    pub(crate) title: String,
+    /// What to know of it.
+    pub(crate) about: Vec<String>,
+    /// How many steps of each kind it has.
+    pub(crate) summary: Summary,
+    /// What its approval comes to.
+    pub(crate) approval: Vec<String>,
+    /// In the order of execution.
+    pub(crate) steps: Vec<ShownStep>,
+    /// Lists under a title.
+    pub(crate) sections: Vec<(&'static str, Vec<String>)>,
+    /// Whether somebody has to act before the binding can be what it says.
+    pub(crate) stopped: bool,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub(crate) struct ShownStep {
+    /// What is done.
+    pub(crate) action: Action,
+    /// To what.
+    pub(crate) object: String,
+    /// What for.
+    pub(crate) detail: String,
+    /// What will be set, by a word for it.
+    pub(crate) rows: Vec<(String, String)>,
+    /// What to know before it is done.
+    pub(crate) risk: Option<String>,
+}
+
+impl Shown {
+    /// What was planned here.
+    pub(crate) fn of(plans: &Plans) -> Self {
+        Self {
+            bindings: plans.items.iter().map(binding).collect(),
+            total: plans.total(),
+            quotas: plans.quotas.iter().map(|(_, quota)| left(quota)).collect(),
+        }
+    }
+}
+
+fn binding(planned: &Planned) -> ShownBinding {
+    let steps = planned.steps.iter().map(|step| {
+        let explained = explain(step, planned);
+        let rows = explained.rows.into_iter();
+        ShownStep {
+            action: step.operation.action(),
+            object: explained.object,
+            detail: explained.detail,
+            rows: rows
+                .map(|(label, value)| (label.to_owned(), value))
+                .collect(),
+            risk: step.operation.risk().map(str::to_owned),
+        }
+    });
+    let problems = planned.problems.iter().map(|problem| {
+        format!(
+            "{} ({} is not True): {}",
+            problem.reason, problem.condition, problem.message
+        )
+    });
+    ShownBinding {
+        title: format!("GatewayBinding {}", planned.binding),
+        about: about(
+            planned.class.as_deref(),
+            planned.gateway.as_deref(),
+            planned.mode,
+        ),
+        summary: planned.summary(),
+        approval: approval(planned),
+        steps: steps.collect(),
+        sections: vec![
+            ("Taken for granted", planned.assumptions.clone()),
+            (
+                "Set otherwise by another binding",
+                planned.conflicts.iter().map(conflict).collect(),
+            ),
+            ("Problems", problems.collect()),
+        ],
+        stopped: planned.is_stopped(),
+    }
+}
+
+/// Class, gateway and mode, as far as they are known.
+pub(crate) fn about(class: Option<&str>, gateway: Option<&str>, mode: Mode) -> Vec<String> {
+    let mut about = Vec::new();
+    about.extend(class.map(|class| format!("class {class}")));
+    about.extend(gateway.map(|gateway| format!("gateway {gateway}")));
+    let mode = match mode {
+        Mode::Apply => "mode Apply",
+        Mode::Plan => "mode Plan: none of this is done before it is approved, or the mode is Apply",
+        Mode::Suspend => "mode Suspend: none of this is done before the mode is Apply",
+    };
+    about.push(mode.to_owned());
+    about
+}
+
+fn approval(planned: &Planned) -> Vec<String> {
+    if planned.mode != Mode::Plan {
+        return Vec::new();
+    }
+    let hash = planned.hash.as_ref();
+    let mut lines: Vec<String> = hash
+        .map(|hash| format!("plan {hash}"))
+        .into_iter()
+        .collect();
+    let verdict = match &planned.verdict {
+        Some(Verdict::Approved(_)) => "approved by spec.approvedPlan",
+        Some(Verdict::Stale) => "not approved: spec.approvedPlan is another plan",
+        Some(Verdict::Unapproved) if hash.is_some() => {
+            "not approved: that takes its hash in spec.approvedPlan"
+        }
+        _ => return lines,
+    };
+    lines.push(verdict.to_owned());
+    lines
+}
+
+fn conflict(conflict: &FieldConflict) -> String {
+    let value = |value: &Option<String>| value.as_deref().unwrap_or("a value").to_owned();
+    let holder = conflict
+        .held_by
+        .as_ref()
+        .map_or_else(|| "another binding".to_owned(), ToString::to_string);
+    format!(
+        "{} of {}: wanted \"{}\", but GatewayBinding {holder} holds it with \"{}\". Agree on one value, or leave the field out here.",
+        conflict.field,
+        conflict.object,
+        value(&conflict.wanted),
+        value(&conflict.held)
+    )
+}
+
+fn left(quota: &Quota) -> String {
+    let what = match (&quota.quota, &quota.group) {
+        (Counted::GroupsPerRegion, _) => "API groups in the region".to_owned(),
+        (Counted::PluginsPerRegion, _) => "plugins in the region".to_owned(),
+        (Counted::ApisPerGroup, group) => {
+            format!("APIs in group {}", group.as_deref().unwrap_or_default())
+        }
+    };
+    let Quota {
+        limit, used, after, ..
+    } = quota;
+    match quota.left() {
+        Some(left) => {
+            format!("{what}: {used} now, {after} after this, {left} of {limit} left")
+        }
+        None => format!(
+            "{what}: {used} now, {after} after this, which is more than the {limit} that an account has by default. Unless yours has more, the cloud refuses the rest."
+        ),
+    }
+}
