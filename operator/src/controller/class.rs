@@ -17,6 +17,7 @@ use super::triggers::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::core::problem::{Problem, Severity};
+use crate::core::unreadable::{self, Readable};
 use crate::metrics::ConditionState;
 
 /// Kind in metrics, backoff and events.
@@ -33,10 +34,14 @@ pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) 
     }
     let users = users(&class, &context);
     let held = writes::is_held(&*class);
+    let deleting = class.metadata.deletion_timestamp.is_some();
+    if let Some(problem) = unreadable::problem(&*class).filter(|_| !deleting) {
+        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+    }
     if users.is_empty() && held {
         return let_go(&class, &context).await;
     }
-    if class.metadata.deletion_timestamp.is_some() {
+    if deleting {
         if !held {
             return Ended::Done;
         }
@@ -63,6 +68,13 @@ pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) 
         Ok(account) => publish(&class, Some(account.id.clone()), None, &context).await,
         Err(trouble) => publish(&class, None, Some(trouble), &context).await,
     }
+}
+
+/// Says on a class that a pass over it panicked.
+pub async fn tell_panic(stored: Arc<GatewayBindingClass>, context: Arc<Context>) {
+    let class = context.classes.newest(stored);
+    let trouble = Trouble::from(Problem::defect());
+    publish(&class, None, Some(trouble), &context).await;
 }
 
 /// Whatever still needs the class to be cleaned up.
@@ -106,7 +118,8 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
             .any(|entry| {
                 entry.account.is_some()
                     && entry.account.as_deref() == account
-                    && entry.region.as_deref() == region
+                    // The region of a class that cannot be read is not known.
+                    && (region.is_none() || entry.region.as_deref() == region)
             });
         if here {
             users.push(format!(
@@ -173,7 +186,7 @@ fn forget(class: &GatewayBindingClass, context: &Context) {
     }
 }
 
-fn api(context: &Context) -> Api<GatewayBindingClass> {
+fn api(context: &Context) -> Api<Readable<GatewayBindingClass>> {
     Api::all(context.runtime.client.clone())
 }
 
@@ -252,9 +265,19 @@ fn conditions(
             set(ConditionType::Ready, true, Reason::Ready, "");
         }
         Some(problem) => {
-            set(ConditionType::Accepted, true, Reason::Accepted, "");
+            let refused = problem.condition == ConditionType::Accepted;
+            if refused {
+                set(
+                    ConditionType::Accepted,
+                    false,
+                    problem.reason,
+                    &problem.message,
+                );
+            } else {
+                set(ConditionType::Accepted, true, Reason::Accepted, "");
+            }
             // What holds up its deletion is no fault of what it refers to.
-            if problem.reason != Reason::DeletionBlocked {
+            if !refused && problem.reason != Reason::DeletionBlocked {
                 set(
                     ConditionType::ResolvedRefs,
                     false,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
 use k8s_openapi::api::core::v1::Service;
@@ -11,6 +12,7 @@ use super::audit::Audits;
 use super::cloud::Clouds;
 use super::latest::Latest;
 use super::peers::Peers;
+use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
 use crate::runtime::Runtime;
@@ -77,6 +79,17 @@ impl Context {
         };
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         checked.insert(uid, wanted.clone()).as_ref() != Some(wanted)
+    }
+
+    /// The age up to which what is known of the cloud is good enough for the pass in hand. An edit
+    /// goes by what is known rather than wait for a list that a check has begun.
+    pub fn max_age(&self) -> Duration {
+        let interval = self.runtime.args.drift_interval;
+        if queue::is_edit() {
+            interval.saturating_mul(2)
+        } else {
+            interval
+        }
     }
 
     /// Forgets a binding that is gone.

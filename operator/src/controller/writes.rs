@@ -8,25 +8,29 @@ use crds::v1alpha1::Reason;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::cloud::{Trouble, kube_message};
 use super::context::Context;
 use crate::core::problem::Problem;
+use crate::core::unreadable::{self, Readable, StandIn};
 
 /// Server-side apply of the whole status.
 pub async fn status<K, S>(
-    api: &Api<K>,
+    api: &Api<Readable<K>>,
     object: &K,
     status: &S,
     context: &Context,
 ) -> Result<K, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
     S: Serialize,
 {
     lead("status", object, context)?;
+    if unreadable::has_unreadable_status(object) {
+        let why = "it cannot be read, so it is not overwritten";
+        return Err(failed("status", object, why));
+    }
     let name = object.name_any();
     let body = json!({
         "apiVersion": K::api_version(&()),
@@ -37,7 +41,9 @@ where
     });
     let params = PatchParams::apply(keys::FIELD_MANAGER).force();
     let written = api.patch_status(&name, &params, &Patch::Apply(body)).await;
-    written.map_err(|error| failed("status", object, &kube_message(&error)))
+    written
+        .map(Readable::into_inner)
+        .map_err(|error| failed("status", object, &kube_message(&error)))
 }
 
 /// Whether our finalizer is on an object.
@@ -47,9 +53,13 @@ pub fn is_held(object: &impl ResourceExt) -> bool {
 }
 
 /// Puts our finalizer on an object.
-pub async fn hold<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Option<K>, Trouble>
+pub async fn hold<K>(
+    api: &Api<Readable<K>>,
+    object: &K,
+    context: &Context,
+) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     let ours = keys::FINALIZER.to_owned();
     let finalizers: Vec<&String> = object.finalizers().iter().chain([&ours]).collect();
@@ -57,9 +67,13 @@ where
 }
 
 /// Takes our finalizer off an object; none: it is gone.
-pub async fn let_go<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Option<K>, Trouble>
+pub async fn let_go<K>(
+    api: &Api<Readable<K>>,
+    object: &K,
+    context: &Context,
+) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     let others = object.finalizers().iter();
     let finalizers: Vec<&String> = others
@@ -70,13 +84,13 @@ where
 
 /// The resource version makes this fail rather than undo what somebody else wrote meanwhile.
 async fn finalizers_of<K>(
-    api: &Api<K>,
+    api: &Api<Readable<K>>,
     object: &K,
     finalizers: &[&String],
     context: &Context,
 ) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     lead("finalizer", object, context)?;
     let patch = Patch::Merge(json!({
@@ -84,7 +98,7 @@ where
     }));
     let params = PatchParams::default();
     match api.patch(&object.name_any(), &params, &patch).await {
-        Ok(written) => Ok(Some(written)),
+        Ok(written) => Ok(Some(written.into_inner())),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
         Err(error) => Err(failed("finalizer", object, &kube_message(&error))),
     }

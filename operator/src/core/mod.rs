@@ -27,6 +27,7 @@ pub mod project;
 pub mod references;
 pub mod slb;
 pub mod throttling;
+pub mod unreadable;
 pub mod validate;
 
 #[cfg(test)]

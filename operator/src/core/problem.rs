@@ -59,6 +59,14 @@ impl Problem {
         Self::new(ConditionType::Programmed, Severity::Retry, reason, message)
     }
 
+    /// A pass over the object broke off at a defect of the operator.
+    pub fn defect() -> Self {
+        Self::retry(
+            Reason::InternalError,
+            "the operator met a defect of its own while it worked on this object. Its log says where: please report it. Other objects are not affected, and this one is tried again by itself.",
+        )
+    }
+
     /// The same, but told by `Accepted`: without it nothing of the spec can be judged.
     #[must_use]
     pub fn about_acceptance(mut self) -> Self {

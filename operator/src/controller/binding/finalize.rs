@@ -23,6 +23,7 @@ use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::plan::{self, Plan, World};
 use crate::core::problem::{Problem, Severity};
+use crate::core::unreadable;
 use crate::core::validate::{class_owner, owner};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::Marker;
@@ -45,6 +46,21 @@ pub(super) async fn finalize(
         .get(keys::DETACH)
         .is_some_and(|value| value == "true");
     let mut ledger = Ledger::of(&binding);
+    if let Some(problem) = unreadable::problem(&*binding).filter(|_| !detached) {
+        // Whether what it made is to stay is among what cannot be read.
+        let blocked = Problem {
+            reason: Reason::DeletionBlocked,
+            message: format!(
+                "{} What is left: {}. To let the binding go and leave that in place, annotate it with {}: \"true\".",
+                problem.message,
+                left(&ledger),
+                keys::DETACH
+            ),
+            ..problem
+        };
+        show(&binding, &ledger, &blocked, context).await;
+        return Ended::Stuck;
+    }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
     if detached || retained || ledger.entries.is_empty() {
         return let_go(&binding, context).await;

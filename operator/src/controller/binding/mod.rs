@@ -21,6 +21,7 @@ use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Plan;
 use crate::core::problem::{Problem, Severity};
+use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
 use report::Report;
 use work::Work;
@@ -41,13 +42,19 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if binding.metadata.deletion_timestamp.is_some() {
         return finalize::finalize(binding, class.ok(), &context).await;
     }
-    if !writes::is_held(&*binding) {
+    if !writes::is_held(&*binding) && unreadable::why(&*binding).is_none() {
         return match finalize::add_finalizer(&binding, &context).await {
             Ok(()) => Ended::Done,
             Err(trouble) => retry(&trouble),
         };
     }
     pass(binding, class, &context).await
+}
+
+/// Says on a binding that a pass over it panicked.
+pub async fn tell_panic(stored: Arc<GatewayBinding>, context: Arc<Context>) {
+    let report = Report::new(context.bindings.newest(stored));
+    report.with(Problem::defect()).publish(&context).await;
 }
 
 /// Dereference the class, validate, dereference the rest, merge what is shared, decide, plan,

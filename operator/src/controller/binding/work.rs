@@ -78,7 +78,7 @@ impl Work<'_> {
         let max_age = if std::mem::take(&mut self.refresh) {
             Duration::ZERO
         } else {
-            self.context.runtime.args.drift_interval
+            self.context.max_age()
         };
         match account.gateway.snapshots.get(max_age).await {
             Ok(inventory) => {

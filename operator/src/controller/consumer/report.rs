@@ -20,6 +20,7 @@ use crate::core::consumer::claims::{Claim, Claims};
 use crate::core::consumer::credentials::Slot;
 use crate::core::consumer::status::{View, status};
 use crate::core::problem::Problem;
+use crate::core::unreadable::Readable;
 use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
 
@@ -141,7 +142,7 @@ impl Report {
 }
 
 /// The consumers of a consumer's namespace.
-pub(super) fn api(consumer: &GatewayConsumer, context: &Context) -> Api<GatewayConsumer> {
+pub(super) fn api(consumer: &GatewayConsumer, context: &Context) -> Api<Readable<GatewayConsumer>> {
     let namespace = consumer.namespace().unwrap_or_default();
     Api::namespaced(context.runtime.client.clone(), &namespace)
 }

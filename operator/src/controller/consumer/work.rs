@@ -134,7 +134,7 @@ impl<'a> Work<'a> {
         let max_age = if self.refresh {
             Duration::ZERO
         } else {
-            interval
+            self.context.max_age()
         };
         site.look(claims, max_age).await?;
         let due = self.refresh
