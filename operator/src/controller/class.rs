@@ -16,6 +16,7 @@ use super::queue::Ended;
 use super::triggers::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
+use crate::core::class;
 use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable::{self, Readable};
 use crate::metrics::ConditionState;
@@ -80,12 +81,15 @@ pub async fn tell_panic(stored: Arc<GatewayBindingClass>, context: Arc<Context>)
 /// Whatever still needs the class to be cleaned up.
 fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
     let name = class.name_any();
-    let claims = |binding: &GatewayBinding| {
-        class_of(binding) == Some(&name)
-            && binding
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.ledger.is_empty())
+    let classes = context.stores.classes.state();
+    let claims = |binding: &GatewayBinding| match &binding.status {
+        Some(status) => class_of(binding) == Some(&name) && !status.ledger.is_empty(),
+        // What it claimed is not known any more, only which class it has.
+        None => {
+            context.has_lost_status(binding)
+                && class::resolve(binding, classes.iter().map(AsRef::as_ref))
+                    .is_ok_and(|class| class.name_any() == name)
+        }
     };
     let bindings = context.stores.bindings.state();
     let mut users: Vec<String> = bindings
@@ -120,7 +124,8 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
                     && entry.account.as_deref() == account
                     // The region of a class that cannot be read is not known.
                     && (region.is_none() || entry.region.as_deref() == region)
-            });
+            })
+            || (consumer.status.is_none() && context.has_lost_status(&*consumer));
         if here {
             users.push(format!(
                 "GatewayConsumer {}/{}",
@@ -170,6 +175,7 @@ async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
         }
         Err(trouble) => Ended::Retry {
             after: trouble.retry_after,
+            outage: true,
         },
     }
 }
@@ -226,15 +232,20 @@ async fn publish(
             Ok(written) => drop(context.classes.wrote(written)),
             Err(trouble) => {
                 tracing::warn!(message = trouble.problem.message, "status not written");
-                return Ended::Retry { after: None };
+                return Ended::Retry {
+                    after: None,
+                    outage: true,
+                };
             }
         }
     }
     match trouble {
         None => Ended::Converged { within: None },
         Some(trouble) => match trouble.problem.severity {
+            // Of all that use an account its class looks most often whether it lets them in again.
             Severity::Retry => Ended::Retry {
                 after: trouble.retry_after,
+                outage: true,
             },
             Severity::Wait => Ended::Waiting,
             Severity::Terminal | Severity::Held => Ended::Stuck,

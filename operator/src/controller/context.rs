@@ -1,7 +1,7 @@
 //! What the controllers share.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
@@ -15,6 +15,7 @@ use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::writes;
 use crate::runtime::Runtime;
 
 /// What the controllers share.
@@ -40,6 +41,7 @@ pub struct Context {
     /// Changes that do not last.
     pub tries: Tries,
     checked: Mutex<HashMap<String, String>>,
+    begun: Mutex<HashSet<String>>,
 }
 
 impl Context {
@@ -57,6 +59,7 @@ impl Context {
             audits: Audits::default(),
             tries: Tries::default(),
             checked: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -92,8 +95,25 @@ impl Context {
         }
     }
 
-    /// Forgets a binding that is gone.
+    /// This process put the finalizer on an object: it is a new one.
+    pub fn begin(&self, object: &impl ResourceExt) {
+        self.begun().extend(object.uid());
+    }
+
+    /// Whether an object without a status had one: our finalizer is older than this process, so
+    /// something may have been claimed for it.
+    pub fn has_lost_status(&self, object: &impl ResourceExt) -> bool {
+        let uid = object.uid().unwrap_or_default();
+        writes::is_held(object) && !self.begun().contains(&uid)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
+        self.begun().remove(uid);
         self.bindings.forget(uid);
         self.peers.remove(uid);
         self.tries.forget(uid);

@@ -38,6 +38,8 @@ pub enum Ended {
     Retry {
         /// How long the cloud asks to wait.
         after: Option<Duration>,
+        /// Whether it was cluster or cloud that failed, whatever the object.
+        outage: bool,
     },
     /// The object is gone, or will be seen again when it has changed.
     Done,
@@ -186,7 +188,10 @@ where
                 name = key.name,
                 "pass cut off"
             );
-            Ended::Retry { after: None }
+            Ended::Retry {
+                after: None,
+                outage: false,
+            }
         }
     };
     let outcome = match &ended {
@@ -208,7 +213,11 @@ where
         Ended::Stuck => (jittered(interval), Lane::Check),
         Ended::Waiting => (jittered(interval.min(Duration::from_secs(30))), Lane::Check),
         // What failed once is still waited for by whoever waited for it before.
-        Ended::Retry { after } => (runtime.backoff.next(&key, after), lane),
+        Ended::Retry {
+            after,
+            outage: true,
+        } => (runtime.backoff.next_in_outage(&key, after), lane),
+        Ended::Retry { after, .. } => (runtime.backoff.next(&key, after), lane),
         Ended::Done => return None,
     };
     Some((after(delay), lane))

@@ -16,6 +16,15 @@ use super::peers::Peers;
 use super::queue::Asker;
 use super::stores::{Seen, Stores, fingerprint};
 
+/// What keeps those who use a class from its account, and is first seen to pass by the class.
+const WAITING_FOR_CLASS: [Reason; 5] = [
+    Reason::ClassNotReady,
+    Reason::CredentialsInvalid,
+    Reason::AccountMismatch,
+    Reason::SecretNotFound,
+    Reason::SecretInvalid,
+];
+
 /// The queues of the controllers.
 #[derive(Clone)]
 pub struct Queues {
@@ -115,8 +124,21 @@ impl Triggers {
         } else {
             let name = class.name_any();
             self.bindings_where(|binding| {
-                waits_for(binding, Reason::ClassNotReady) && class_of(binding) == Some(&name)
+                class_of(binding) == Some(&name)
+                    && WAITING_FOR_CLASS
+                        .iter()
+                        .any(|reason| waits_for(binding, *reason))
             });
+            let stuck = |consumer: &GatewayConsumer| {
+                let conditions = consumer.status.iter().flat_map(|status| &status.conditions);
+                let mut reasons = conditions.map(|condition| condition.reason.as_str());
+                reasons.any(|reason| WAITING_FOR_CLASS.iter().any(|one| one.as_str() == reason))
+            };
+            for consumer in self.stores.consumers.state() {
+                if stuck(&consumer) {
+                    self.queues.consumers.check(ObjectRef::from_obj(&*consumer));
+                }
+            }
         }
     }
 

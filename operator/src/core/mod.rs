@@ -29,6 +29,7 @@ pub mod slb;
 pub mod throttling;
 pub mod unreadable;
 pub mod validate;
+pub mod writers;
 
 #[cfg(test)]
 mod tests;

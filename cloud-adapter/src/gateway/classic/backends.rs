@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::tags::{Tags, mark};
-use super::{ClassicTiming, check, gone_is_fine, pages};
+use super::{ClassicTiming, Listed, check, gone_is_fine, pages};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, Effect, ErrorClass};
@@ -26,11 +26,11 @@ struct Access {
     tags: Tags,
 }
 
-pub(super) async fn list(client: &Client) -> Result<Vec<Backend>, CloudError> {
+pub(super) async fn list(client: &Client) -> Result<Listed<Backend>, CloudError> {
     let call = RpcCall::new(DESCRIBE_VPC_ACCESSES);
     let items = ("VpcAccessAttributes", "VpcAccessAttribute");
-    let accesses = pages::all(client, call, PAGE, items, |a: &Access| a.name.clone()).await?;
-    Ok(accesses.into_iter().map(backend).collect())
+    let listed = pages::all(client, call, PAGE, items, &["Name"]).await?;
+    Ok(listed.map(backend))
 }
 
 fn backend(access: Access) -> Backend {

@@ -1,5 +1,6 @@
 //! The end of a binding: what it claimed goes, by its ledger alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,14 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::desire::{Shares, desire};
 use crate::core::key::ObjectKey;
-use crate::core::ledger::Ledger;
+use crate::core::ledger::{Ledger, Place};
 use crate::core::plan::{self, Plan, World};
 use crate::core::problem::{Problem, Severity};
+use crate::core::references::{References, Target};
 use crate::core::unreadable;
-use crate::core::validate::{class_owner, owner};
+use crate::core::validate::{class_owner, owner, validate};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::Marker;
 
@@ -62,6 +65,11 @@ pub(super) async fn finalize(
         return Ended::Stuck;
     }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
+    if !detached && binding.status.is_none() && context.has_lost_status(&*binding) {
+        ledger = class
+            .as_ref()
+            .map_or(ledger, |class| claimed_by_spec(&binding, class, context));
+    }
     if detached || retained || ledger.entries.is_empty() {
         return let_go(&binding, context).await;
     }
@@ -100,6 +108,35 @@ pub(super) async fn finalize(
             retry(&trouble)
         }
     }
+}
+
+/// What a binding claimed whose status was lost: all that its spec asks for. What is not there, or
+/// not ours, falls away as soon as the cloud is looked at.
+fn claimed_by_spec(
+    binding: &GatewayBinding,
+    class: &GatewayBindingClass,
+    context: &Context,
+) -> Ledger {
+    let mut ledger = Ledger::default();
+    let labels = context
+        .stores
+        .namespace_labels(&binding.namespace().unwrap_or_default());
+    let Ok(validated) = validate(binding, class, &labels) else {
+        return ledger;
+    };
+    let nothing_known = References {
+        now: Timestamp::now(),
+        target: Target::Service,
+        service: None,
+        source: None,
+        load_balancer: None,
+        consumers: BTreeMap::new(),
+    };
+    let wanted = desire(&validated, &nothing_known, &Shares::default());
+    for item in wanted.items {
+        ledger.claim(&item.key, &Place::default());
+    }
+    ledger
 }
 
 fn left(ledger: &Ledger) -> String {
@@ -150,7 +187,8 @@ async fn remove(
             ledger.entries.remove(key);
         }
         if plan.is_empty() {
-            return Ok(());
+            let problem = plan.problems.into_iter().next();
+            return problem.map_or(Ok(()), |problem| Err(Trouble::from(problem)));
         }
         removal.execute(plan, ledger).await?;
     }
@@ -306,6 +344,7 @@ pub(super) async fn add_finalizer(
 ) -> Result<(), Trouble> {
     if let Some(written) = writes::hold(&api(binding, context), binding, context).await? {
         context.peers.update(&written);
+        context.begin(&written);
         context.bindings.wrote(written);
     }
     Ok(())

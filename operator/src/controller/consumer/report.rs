@@ -36,6 +36,10 @@ pub(super) struct Report {
     pub valid: Option<BTreeSet<Slot>>,
     /// Credentials that could not be put into the cloud.
     pub failed: BTreeSet<Slot>,
+    /// What somebody else changed and the policy says to leave.
+    pub drifted: Vec<String>,
+    /// What does not keep what is written to it.
+    pub unkept: Vec<String>,
     /// When a credential reaches its end.
     pub next_check: Option<Timestamp>,
     retry_after: Option<Duration>,
@@ -51,6 +55,8 @@ impl Report {
             problems: Vec::new(),
             valid: None,
             failed: BTreeSet::new(),
+            drifted: Vec::new(),
+            unkept: Vec::new(),
             next_check: None,
             retry_after: None,
             executed: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod forward;
 mod identity;
+pub(crate) mod odd;
 mod remove;
 mod room;
 mod step;

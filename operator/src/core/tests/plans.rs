@@ -12,7 +12,7 @@ use crate::core::plan::{Action, Plan};
 
 /// Executes passes until a plan is empty; a plan may need several, since the load balancer is made
 /// between them. Fails if it does not end.
-fn converge(
+pub(super) fn converge(
     subject: &GatewayBinding,
     all: &[&GatewayBinding],
     ledger: Ledger,
@@ -38,7 +38,7 @@ fn converge(
 }
 
 /// Removes a binding: nothing is wanted any more.
-fn remove(
+pub(super) fn remove(
     subject: &GatewayBinding,
     others: &[&GatewayBinding],
     ledger: &Ledger,
@@ -167,7 +167,7 @@ fn two_bindings_share_and_part_again() {
     assert_eq!(model.inventory, Inventory::default());
 }
 
-fn with_path(mut spec: Value, path: &str) -> Value {
+pub(super) fn with_path(mut spec: Value, path: &str) -> Value {
     spec["apiGateway"]["routes"][0]["path"] = json!({"prefix": path, "replaceWith": "/"});
     spec
 }
