@@ -8,6 +8,7 @@ pub mod consumer;
 pub mod context;
 pub mod latest;
 pub mod line;
+pub mod orphans;
 pub mod peers;
 pub mod queue;
 pub mod service;
@@ -28,6 +29,7 @@ use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
 use latest::Latest;
+use orphans::{Fates, Orphans};
 use peers::Peers;
 use queue::{Ended, Requests, Work, queue};
 use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
@@ -46,7 +48,14 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         consumers: consumers.clone(),
         classes,
     };
-    let triggers = Triggers::new(stores.clone(), peers.clone(), services.clone(), queues);
+    let fates = Fates::default();
+    let triggers = Triggers::new(
+        stores.clone(),
+        peers.clone(),
+        services.clone(),
+        fates.clone(),
+        queues,
+    );
     watch(&runtime, writers, &triggers, supervisor);
 
     let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
@@ -77,7 +86,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     );
     let work = Work {
         kind: class::KIND,
-        reconcile: class::reconcile,
+        reconcile: class::reconciler(Orphans::new(fates)),
         tell: class::tell_panic,
     };
     control(work, &context, stores.classes, class_requests, supervisor);

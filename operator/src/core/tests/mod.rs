@@ -3,5 +3,6 @@
 mod bad_input;
 mod model;
 mod odd;
+mod orphans;
 mod plans;
 mod scenario;
