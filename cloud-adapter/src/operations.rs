@@ -152,6 +152,7 @@ operations! {
         DELETE_API "DeleteApi" Upsert,
         DEPLOY_API "DeployApi" Upsert,
         ABOLISH_API "AbolishApi" Upsert,
+        DESCRIBE_API_HISTORIES "DescribeApiHistories" Read,
 
         DESCRIBE_APP_ATTRIBUTES "DescribeAppAttributes" Read,
         DESCRIBE_APP_SECURITIES "DescribeAppSecurities" Read,

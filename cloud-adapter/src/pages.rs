@@ -1,9 +1,10 @@
-//! Whole lists out of pages, or an error: a part is never taken for the whole.
+//! Whole lists out of pages, or an error: a part is never taken for the whole. One item that cannot
+//! be read does not make the list unreadable: it is there with what can be read of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::call::RpcCall;
 use crate::client::Client;
@@ -16,19 +17,53 @@ const INCOMPLETE: &str = "IncompleteList";
 /// Passes over a list that changes while it is read.
 const PASSES: u32 = 3;
 
-/// Every item of a list that comes as `{outer: {inner: [items]}, TotalCount}`. `id` tells items
-/// apart, so that a list that shifts between two pages is noticed.
+/// A whole list.
+#[derive(Debug)]
+pub(crate) struct Listed<T> {
+    /// The items.
+    pub(crate) items: Vec<T>,
+    /// Items of which some member cannot be read, by id, and why. What cannot be read of them is
+    /// as if it were not there.
+    pub(crate) unreadable: BTreeMap<String, String>,
+}
+
+impl<T> Listed<T> {
+    /// The same list of something else.
+    pub(crate) fn map<U>(self, of: impl FnMut(T) -> U) -> Listed<U> {
+        Listed {
+            items: self.items.into_iter().map(of).collect(),
+            unreadable: self.unreadable,
+        }
+    }
+
+    /// The items, for callers who could not tell the odd ones from others.
+    ///
+    /// # Errors
+    /// If one of them cannot be read.
+    pub(crate) fn all_readable(self, operation: Operation) -> Result<Vec<T>, CloudError> {
+        match self.unreadable.first_key_value() {
+            None => Ok(self.items),
+            Some((id, why)) => Err(incomplete(
+                operation,
+                format!("{id:?} cannot be read: {why}"),
+            )),
+        }
+    }
+}
+
+/// Every item of a list that comes as `{outer: {inner: [items]}, TotalCount}`. `id` are the members
+/// that tell items apart, so that a list that shifts between two pages is noticed.
 ///
 /// # Errors
 /// Class `Unavailable`, code `IncompleteList`, if the pages do not add up to `TotalCount`, after a
-/// few passes.
+/// few passes, or if it cannot be told which item one is.
 pub(crate) async fn all<T: DeserializeOwned>(
     client: &Client,
     call: RpcCall,
     page_size: usize,
     (outer, inner): (&str, &str),
-    id: fn(&T) -> String,
-) -> Result<Vec<T>, CloudError> {
+    id: &[&str],
+) -> Result<Listed<T>, CloudError> {
     let mut pass = 1;
     loop {
         match one_pass(client, &call, page_size, (outer, inner), id).await {
@@ -43,10 +78,11 @@ async fn one_pass<T: DeserializeOwned>(
     call: &RpcCall,
     page_size: usize,
     (outer, inner): (&str, &str),
-    id: fn(&T) -> String,
-) -> Result<Vec<T>, CloudError> {
+    id: &[&str],
+) -> Result<Listed<T>, CloudError> {
     let incomplete = |text: String| incomplete(call.operation, text);
     let mut items: Vec<T> = Vec::new();
+    let mut unreadable = BTreeMap::new();
     let mut seen = HashSet::new();
     let mut expected = None;
     for number in 1usize.. {
@@ -70,8 +106,11 @@ async fn one_pass<T: DeserializeOwned>(
             .and_then(|outer| outer.get_mut(inner))
             .map(Value::take)
             .ok_or_else(|| incomplete(format!("page {number} has no {outer}.{inner}")))?;
-        let page: Vec<T> = serde_json::from_value(page)
-            .map_err(|error| incomplete(format!("page {number} cannot be read: {error}")))?;
+        let Value::Array(page) = page else {
+            return Err(incomplete(format!(
+                "{outer}.{inner} of page {number} is no list"
+            )));
+        };
         let due = total.saturating_sub(items.len()).min(page_size);
         if page.len() != due {
             return Err(incomplete(format!(
@@ -80,16 +119,59 @@ async fn one_pass<T: DeserializeOwned>(
             )));
         }
         for item in page {
-            if !seen.insert(id(&item)) {
-                return Err(incomplete(format!("{:?} is on two pages", id(&item))));
+            let id = identity(&item, id).ok_or_else(|| {
+                incomplete(format!(
+                    "page {number} has an item without {}",
+                    id.join(" and ")
+                ))
+            })?;
+            let (item, problem) = read(item)
+                .map_err(|error| incomplete(format!("{id:?} cannot be read: {error}")))?;
+            if let Some(problem) = problem {
+                unreadable.insert(id.clone(), problem);
             }
+            if seen.contains(&id) {
+                return Err(incomplete(format!("{id:?} is on two pages")));
+            }
+            seen.insert(id);
             items.push(item);
         }
         if items.len() >= total {
             break;
         }
     }
-    Ok(items)
+    Ok(Listed { items, unreadable })
+}
+
+/// What tells an item from others; none: it does not say.
+fn identity(item: &Value, members: &[&str]) -> Option<String> {
+    let parts = members.iter().map(|member| match item.get(member)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    Some(parts.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
+/// An item, or as much of it as can be read, and what cannot.
+fn read<T: DeserializeOwned>(item: Value) -> Result<(T, Option<String>), serde_json::Error> {
+    let error = match T::deserialize(&item) {
+        Ok(read) => return Ok((read, None)),
+        Err(error) => error,
+    };
+    let Value::Object(members) = item else {
+        return Err(error);
+    };
+    let (mut readable, mut problems) = (Map::new(), Vec::new());
+    for (name, value) in members {
+        let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+        match T::deserialize(&alone) {
+            Ok(_) => drop(readable.insert(name, value)),
+            Err(error) => problems.push(format!("{name}: {error}")),
+        }
+    }
+    let read = T::deserialize(&Value::Object(readable))?;
+    Ok((read, Some(problems.join("; "))))
 }
 
 pub(crate) fn incomplete(operation: Operation, message: String) -> CloudError {
@@ -100,4 +182,44 @@ pub(crate) fn incomplete(operation: Operation, message: String) -> CloudError {
         message,
         Effect::None,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct Item {
+        id: String,
+        port: u16,
+        tags: Vec<String>,
+    }
+
+    #[test]
+    fn of_an_odd_item_all_is_read_that_can_be() {
+        let item = json!({"Id": "a", "Port": {"low": 1}, "Tags": ["t"], "Other": 1});
+        let (read, problem) = read::<Item>(item).unwrap();
+        let expected = Item {
+            id: "a".into(),
+            port: 0,
+            tags: vec!["t".into()],
+        };
+        assert_eq!(read, expected);
+        assert!(problem.unwrap().starts_with("Port: "));
+        assert!(super::read::<Item>(json!("a")).is_err());
+        let (_, problem) = super::read::<Item>(json!({"Id": "a", "Port": 80})).unwrap();
+        assert_eq!(problem, None);
+    }
+
+    #[test]
+    fn an_item_is_told_by_all_its_members() {
+        let item = json!({"ApiId": "a", "App": 7, "Stage": ""});
+        assert_eq!(identity(&item, &["ApiId", "App"]).as_deref(), Some("a/7"));
+        assert_eq!(identity(&item, &["ApiId", "Stage"]), None);
+        assert_eq!(identity(&item, &["Other"]), None);
+    }
 }

@@ -165,7 +165,8 @@ pub async fn load_balancers_with_tags(
 
 async fn all_pages(client: &Client, call: RpcCall) -> Result<Vec<LoadBalancer>, CloudError> {
     let items = ("LoadBalancers", "LoadBalancer");
-    pages::all(client, call, PAGE, items, |lb: &LoadBalancer| lb.id.clone()).await
+    let listed = pages::all(client, call, PAGE, items, &["LoadBalancerId"]).await?;
+    listed.all_readable(DESCRIBE_LOAD_BALANCERS)
 }
 
 /// All listeners of these load balancers.

@@ -67,10 +67,8 @@ pub struct Zone {
 pub async fn vpcs(client: &Client, ids: &[String]) -> Result<Vec<Vpc>, CloudError> {
     let ids = (!ids.is_empty()).then(|| ids.join(","));
     let call = in_region(client, DESCRIBE_VPCS).query_opt("VpcId", ids);
-    pages::all(client, call, PAGE, ("Vpcs", "Vpc"), |vpc: &Vpc| {
-        vpc.id.clone()
-    })
-    .await
+    let listed = pages::all(client, call, PAGE, ("Vpcs", "Vpc"), &["VpcId"]).await?;
+    listed.all_readable(DESCRIBE_VPCS)
 }
 
 /// All vswitches of a VPC.
@@ -80,10 +78,8 @@ pub async fn vpcs(client: &Client, ids: &[String]) -> Result<Vec<Vpc>, CloudErro
 pub async fn vswitches(client: &Client, vpc_id: &str) -> Result<Vec<VSwitch>, CloudError> {
     let call = in_region(client, DESCRIBE_VSWITCHES).query("VpcId", vpc_id);
     let items = ("VSwitches", "VSwitch");
-    pages::all(client, call, PAGE, items, |vswitch: &VSwitch| {
-        vswitch.id.clone()
-    })
-    .await
+    let listed = pages::all(client, call, PAGE, items, &["VSwitchId"]).await?;
+    listed.all_readable(DESCRIBE_VSWITCHES)
 }
 
 /// The zones of the region.

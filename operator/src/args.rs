@@ -64,6 +64,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub drift_interval: Duration,
 
+    /// The first delay after an error, at most. It doubles with each further error in a row, up to
+    /// 5m, or 30s where it is cluster or cloud that fails.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    pub retry_delay: Duration,
+
     /// How many objects each controller works on at once.
     #[arg(long, value_name = "N", default_value = "8")]
     pub concurrency: NonZeroU16,
@@ -95,6 +100,7 @@ impl RunArgs {
             cloud_endpoint: None,
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             drift_interval: Duration::from_secs(600),
+            retry_delay: Duration::from_secs(1),
             concurrency: NonZeroU16::MIN,
             shutdown_grace: Duration::from_secs(25),
             log_format: LogFormat::default(),

@@ -42,16 +42,20 @@ pub struct BackoffConfig {
     pub base: Duration,
     /// Upper end of all later ones.
     pub max: Duration,
+    /// The same where what fails is the world around the object: its recovery is nothing that can
+    /// be watched, and must not be slept through.
+    pub outage_max: Duration,
     /// The longest wait the cloud may ask for; beyond it, the request to wait is taken for an error.
     pub longest_retry_after: Duration,
 }
 
 impl Default for BackoffConfig {
-    /// 1 s doubling to 5 min; the cloud may ask for up to an hour.
+    /// 1 s doubling to 5 min, in an outage to 30 s; the cloud may ask for up to an hour.
     fn default() -> Self {
         Self {
             base: Duration::from_secs(1),
             max: Duration::from_secs(300),
+            outage_max: Duration::from_secs(30),
             longest_retry_after: Duration::from_secs(3600),
         }
     }
@@ -88,7 +92,18 @@ impl Backoff {
     /// back together; or the draw, if that is longer.
     #[must_use]
     pub fn next(&self, key: &ObjectKey, retry_after: Option<Duration>) -> Duration {
-        let ceiling = self.advance(key);
+        self.after(key, retry_after, self.config.max)
+    }
+
+    /// As [`Backoff::next`], where cluster or cloud did not answer as they should: whoever it was,
+    /// it was no fault of the object.
+    #[must_use]
+    pub fn next_in_outage(&self, key: &ObjectKey, retry_after: Option<Duration>) -> Duration {
+        self.after(key, retry_after, self.config.outage_max)
+    }
+
+    fn after(&self, key: &ObjectKey, retry_after: Option<Duration>, max: Duration) -> Duration {
+        let ceiling = self.advance(key).min(max);
         let least = (self.config.base / 10).min(ceiling);
         let drawn = rand::rng().random_range(least..=ceiling);
         let Some(asked) = retry_after else {
@@ -156,6 +171,23 @@ mod tests {
             assert!(delay <= ceiling, "failure {failure}: {delay:?}");
             assert!(delay >= Duration::from_millis(100), "failure {failure}");
         }
+    }
+
+    #[test]
+    fn however_long_an_outage_lasts_its_end_is_not_slept_through() {
+        let backoff = Backoff::default();
+        for _ in 0..40 {
+            assert!(backoff.next_in_outage(&key("a"), None) <= Duration::from_secs(30));
+        }
+        let slow = Backoff::new(BackoffConfig {
+            base: Duration::from_secs(1200),
+            ..BackoffConfig::default()
+        });
+        assert!(slow.next(&key("a"), None) >= Duration::from_secs(120));
+        assert_eq!(
+            slow.next_in_outage(&key("a"), None),
+            Duration::from_secs(30)
+        );
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum ReconcileOutcome {
     Retry,
     /// Nothing changes until the spec or the world does.
     Terminal,
+    /// The pass broke off at a defect of the operator.
+    Panicked,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -221,7 +221,8 @@ fn panic_message(error: JoinError) -> String {
     }
 }
 
-fn payload_text(payload: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn payload_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".into())

@@ -80,6 +80,16 @@ pub trait ApiGateway: Debug + Send + Sync {
         environment: Environment,
     ) -> Result<(), CloudError>;
 
+    /// What whoever published a listed API last in an environment wrote about it; none: nothing is
+    /// known.
+    async fn publication_note(
+        &self,
+        _api: &Api,
+        _environment: Environment,
+    ) -> Result<Option<String>, CloudError> {
+        Ok(None)
+    }
+
     /// Every consumer, without credentials.
     async fn list_consumers(&self) -> Result<Vec<Consumer>, CloudError>;
     /// Creates a consumer with its first credentials (at most one of each kind) and its marker.
@@ -134,4 +144,9 @@ pub trait ApiGateway: Debug + Send + Sync {
     async fn attach(&self, group: &GroupId, attachment: &Attachment) -> Result<(), CloudError>;
     /// Detaches a policy.
     async fn detach(&self, group: &GroupId, attachment: &Attachment) -> Result<(), CloudError>;
+
+    /// What could not be read in the last list of each kind.
+    fn unreadable(&self) -> Unreadable {
+        Unreadable::default()
+    }
 }

@@ -336,6 +336,18 @@ pub struct GrantKey {
     pub consumer: ConsumerId,
 }
 
+impl GrantKey {
+    /// As one text.
+    pub fn id(&self) -> String {
+        let Self {
+            api,
+            environment,
+            consumer,
+        } = self;
+        format!("{consumer}/{api}/{environment:?}")
+    }
+}
+
 /// Permission of a consumer to call an API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -445,7 +457,14 @@ pub struct Inventory {
     pub policies: OrdMap<PolicyId, Policy>,
     /// Where the policies that are ours act.
     pub attachments: OrdSet<Attachment>,
+    /// Listed objects of which something could not be read.
+    pub unreadable: Unreadable,
 }
+
+/// Objects of which a list says something that cannot be read: by kind and id, a backend by name and
+/// a grant by [`GrantKey::id`]; and what it is. Each is listed with what can be read of it, and must
+/// neither be compared with what is wanted nor be taken for gone.
+pub type Unreadable = BTreeMap<(Kind, String), String>;
 
 /// Kinds of an [`Inventory`], for asking that one be listed anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

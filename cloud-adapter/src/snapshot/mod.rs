@@ -306,6 +306,11 @@ impl Snapshots {
                 state.policies = policies;
             }
         }
+        let unreadable = self.gateway.unreadable().into_iter();
+        inventory.unreadable.retain(|(of, _), _| *of != kind);
+        inventory
+            .unreadable
+            .extend(unreadable.filter(|((of, _), _)| *of == kind));
         for recorded in state
             .changes
             .values()

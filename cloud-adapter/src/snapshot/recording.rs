@@ -253,6 +253,17 @@ impl ApiGateway for RecordingGateway {
         Ok(())
     }
 
+    async fn publication_note(
+        &self,
+        api: &Api,
+        environment: Environment,
+    ) -> Result<Option<String>, CloudError> {
+        self.inner.publication_note(api, environment).await
+    }
+    fn unreadable(&self) -> Unreadable {
+        self.inner.unreadable()
+    }
+
     async fn list_consumers(&self) -> Result<Vec<Consumer>, CloudError> {
         self.inner.list_consumers().await
     }

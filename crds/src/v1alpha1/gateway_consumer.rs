@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConsumerNamespaces, ConsumerNamespacesFrom, LedgerEntry, LocalSecretRef};
+use super::{ConsumerNamespaces, ConsumerNamespacesFrom, DriftPolicy, LedgerEntry, LocalSecretRef};
 use crate::keys::consumer_secret;
 
 /// A caller of exposed services.
@@ -44,6 +44,13 @@ pub struct GatewayConsumerSpec {
     #[schemars(with = "ConsumerState")]
     pub state: Option<ConsumerState>,
 
+    /// What happens when somebody else changed what the operator wrote: the consumer in the cloud, or
+    /// a Secret with a generated credential. Enforce puts it back, Report says so in status and
+    /// leaves it. Default: Enforce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DriftPolicy")]
+    pub drift_policy: Option<DriftPolicy>,
+
     /// Its credentials. All of them are valid side by side, so one is replaced without a gap by
     /// adding the new one, moving the callers, and removing the old one.
     #[schemars(length(min = 1, max = 8))]
@@ -56,6 +63,13 @@ impl GatewayConsumerSpec {
     #[must_use]
     pub fn state(&self) -> ConsumerState {
         self.state.unwrap_or_default()
+    }
+
+    /// What to do about what somebody else changed. A consumer belongs to no class, so no class has
+    /// a default for it.
+    #[must_use]
+    pub fn drift_policy(&self) -> DriftPolicy {
+        self.drift_policy.unwrap_or_default()
     }
 
     /// Which namespaces' bindings may name the consumer, besides its own.

@@ -1,8 +1,8 @@
 mod absence;
 mod api_gateway_intranet_slb;
+mod approvals;
 mod argocd;
 mod argocd_diff;
-mod approvals;
 mod bad_input;
 mod bad_input_cases;
 mod bad_input_classes;

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 use rand::distr::{Alphanumeric, SampleString};
 
 use crate::args::RunArgs;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, BackoffConfig};
 use crate::controller;
 use crate::events::Events;
 use crate::health::{HealthServer, Readiness};
@@ -54,11 +54,14 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     supervisor.spawn(Stage::Report, "events", writer.run(report));
     let runtime = Runtime {
         client,
+        backoff: Backoff::new(BackoffConfig {
+            base: args.retry_delay,
+            ..BackoffConfig::default()
+        }),
         args: Arc::new(args),
         metrics,
         readiness,
         leadership,
-        backoff: Backoff::default(),
         events,
         shutdown: supervisor.token(Stage::Work),
     };

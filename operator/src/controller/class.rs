@@ -18,7 +18,9 @@ use super::queue::Ended;
 use super::triggers::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
+use crate::core::class;
 use crate::core::problem::{Problem, Severity};
+use crate::core::unreadable::{self, Readable};
 use crate::metrics::ConditionState;
 
 /// Kind in metrics, backoff and events.
@@ -48,10 +50,14 @@ async fn reconcile(
     }
     let users = users(&class, &context);
     let held = writes::is_held(&*class);
+    let deleting = class.metadata.deletion_timestamp.is_some();
+    if let Some(problem) = unreadable::problem(&*class).filter(|_| !deleting) {
+        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+    }
     if users.is_empty() && held {
         return let_go(&class, &context).await;
     }
-    if class.metadata.deletion_timestamp.is_some() {
+    if deleting {
         if !held {
             return Ended::Done;
         }
@@ -84,15 +90,25 @@ async fn reconcile(
     }
 }
 
+/// Says on a class that a pass over it panicked.
+pub async fn tell_panic(stored: Arc<GatewayBindingClass>, context: Arc<Context>) {
+    let class = context.classes.newest(stored);
+    let trouble = Trouble::from(Problem::defect());
+    publish(&class, None, Some(trouble), &context).await;
+}
+
 /// Whatever still needs the class to be cleaned up.
 fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
     let name = class.name_any();
-    let claims = |binding: &GatewayBinding| {
-        class_of(binding) == Some(&name)
-            && binding
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.ledger.is_empty())
+    let classes = context.stores.classes.state();
+    let claims = |binding: &GatewayBinding| match &binding.status {
+        Some(status) => class_of(binding) == Some(&name) && !status.ledger.is_empty(),
+        // What it claimed is not known any more, only which class it has.
+        None => {
+            context.has_lost_status(binding)
+                && class::resolve(binding, classes.iter().map(AsRef::as_ref))
+                    .is_ok_and(|class| class.name_any() == name)
+        }
     };
     let bindings = context.stores.bindings.state();
     let mut users: Vec<String> = bindings
@@ -125,8 +141,10 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
             .any(|entry| {
                 entry.account.is_some()
                     && entry.account.as_deref() == account
-                    && entry.region.as_deref() == region
-            });
+                    // The region of a class that cannot be read is not known.
+                    && (region.is_none() || entry.region.as_deref() == region)
+            })
+            || (consumer.status.is_none() && context.has_lost_status(&*consumer));
         if here {
             users.push(format!(
                 "GatewayConsumer {}/{}",
@@ -176,6 +194,7 @@ async fn let_go(class: &GatewayBindingClass, context: &Context) -> Ended {
         }
         Err(trouble) => Ended::Retry {
             after: trouble.retry_after,
+            outage: true,
         },
     }
 }
@@ -192,7 +211,7 @@ fn forget(class: &GatewayBindingClass, context: &Context) {
     }
 }
 
-fn api(context: &Context) -> Api<GatewayBindingClass> {
+fn api(context: &Context) -> Api<Readable<GatewayBindingClass>> {
     Api::all(context.runtime.client.clone())
 }
 
@@ -232,15 +251,20 @@ async fn publish(
             Ok(written) => drop(context.classes.wrote(written)),
             Err(trouble) => {
                 tracing::warn!(message = trouble.problem.message, "status not written");
-                return Ended::Retry { after: None };
+                return Ended::Retry {
+                    after: None,
+                    outage: true,
+                };
             }
         }
     }
     match trouble {
         None => Ended::Converged { within: None },
         Some(trouble) => match trouble.problem.severity {
+            // Of all that use an account its class looks most often whether it lets them in again.
             Severity::Retry => Ended::Retry {
                 after: trouble.retry_after,
+                outage: true,
             },
             Severity::Wait => Ended::Waiting,
             Severity::Terminal | Severity::Held => Ended::Stuck,
@@ -271,9 +295,19 @@ fn conditions(
             set(ConditionType::Ready, true, Reason::Ready, "");
         }
         Some(problem) => {
-            set(ConditionType::Accepted, true, Reason::Accepted, "");
+            let refused = problem.condition == ConditionType::Accepted;
+            if refused {
+                set(
+                    ConditionType::Accepted,
+                    false,
+                    problem.reason,
+                    &problem.message,
+                );
+            } else {
+                set(ConditionType::Accepted, true, Reason::Accepted, "");
+            }
             // What holds up its deletion is no fault of what it refers to.
-            if problem.reason != Reason::DeletionBlocked {
+            if !refused && problem.reason != Reason::DeletionBlocked {
                 set(
                     ConditionType::ResolvedRefs,
                     false,

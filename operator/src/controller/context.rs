@@ -1,7 +1,8 @@
 //! What the controllers share.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
 use k8s_openapi::api::core::v1::Service;
@@ -11,8 +12,10 @@ use super::audit::Audits;
 use super::cloud::Clouds;
 use super::latest::Latest;
 use super::peers::Peers;
+use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::writes;
 use crate::runtime::Runtime;
 
 /// What the controllers share.
@@ -38,6 +41,7 @@ pub struct Context {
     /// Changes that do not last.
     pub tries: Tries,
     checked: Mutex<HashMap<String, String>>,
+    begun: Mutex<HashSet<String>>,
 }
 
 impl Context {
@@ -55,6 +59,7 @@ impl Context {
             audits: Audits::default(),
             tries: Tries::default(),
             checked: Mutex::default(),
+            begun: Mutex::default(),
         }
     }
 
@@ -79,8 +84,36 @@ impl Context {
         checked.insert(uid, wanted.clone()).as_ref() != Some(wanted)
     }
 
-    /// Forgets a binding that is gone.
+    /// The age up to which what is known of the cloud is good enough for the pass in hand. An edit
+    /// goes by what is known rather than wait for a list that a check has begun.
+    pub fn max_age(&self) -> Duration {
+        let interval = self.runtime.args.drift_interval;
+        if queue::is_edit() {
+            interval.saturating_mul(2)
+        } else {
+            interval
+        }
+    }
+
+    /// This process put the finalizer on an object: it is a new one.
+    pub fn begin(&self, object: &impl ResourceExt) {
+        self.begun().extend(object.uid());
+    }
+
+    /// Whether an object without a status had one: our finalizer is older than this process, so
+    /// something may have been claimed for it.
+    pub fn has_lost_status(&self, object: &impl ResourceExt) -> bool {
+        let uid = object.uid().unwrap_or_default();
+        writes::is_held(object) && !self.begun().contains(&uid)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
+        self.begun().remove(uid);
         self.bindings.forget(uid);
         self.peers.remove(uid);
         self.tries.forget(uid);

@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod latest;
+pub mod line;
 pub mod orphans;
 pub mod peers;
 pub mod queue;
@@ -16,30 +17,30 @@ pub mod tries;
 pub mod triggers;
 pub mod writes;
 
-use std::convert::Infallible;
+use std::convert::{Infallible, identity};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 use kube::{Api, Resource};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::core::unreadable::Readable;
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
 use latest::Latest;
 use orphans::{Fates, Orphans};
 use peers::Peers;
-use queue::Ended;
+use queue::{Ended, Requests, Work, queue};
 use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
 use triggers::{Queues, Triggers};
 
 /// Starts all watches and controllers as supervised tasks.
 pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (stores, writers) = stores::stores();
-    let (bindings, binding_requests) = unbounded_channel();
-    let (consumers, consumer_requests) = unbounded_channel();
-    let (classes, class_requests) = unbounded_channel();
+    let (bindings, binding_requests) = queue();
+    let (consumers, consumer_requests) = queue();
+    let (classes, class_requests) = queue();
     let peers = Peers::new(stores.clone());
     let services = Latest::default();
     let queues = Queues {
@@ -58,43 +59,63 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     watch(&runtime, writers, &triggers, supervisor);
 
     let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
-    let queue = (stores.bindings, binding_requests);
+    let work = Work {
+        kind: binding::KIND,
+        reconcile: binding::reconcile,
+        tell: binding::tell_panic,
+    };
     control(
-        binding::KIND,
+        work,
         &context,
-        queue,
-        binding::reconcile,
+        stores.bindings,
+        binding_requests,
         supervisor,
     );
     consumer::watch_secrets(&context, consumers, supervisor);
-    let queue = (stores.consumers, consumer_requests);
-    let reconcile = consumer::reconciler();
-    control(consumer::KIND, &context, queue, reconcile, supervisor);
-    let queue = (stores.classes, class_requests);
-    let reconcile = class::reconciler(Orphans::new(fates));
-    control(class::KIND, &context, queue, reconcile, supervisor);
+    let work = Work {
+        kind: consumer::KIND,
+        reconcile: consumer::reconciler(),
+        tell: consumer::tell_panic,
+    };
+    control(
+        work,
+        &context,
+        stores.consumers,
+        consumer_requests,
+        supervisor,
+    );
+    let work = Work {
+        kind: class::KIND,
+        reconcile: class::reconciler(Orphans::new(fates)),
+        tell: class::tell_panic,
+    };
+    control(work, &context, stores.classes, class_requests, supervisor);
 }
 
 /// Starts one controller. Every replica watches; the one that leads works its queue.
-fn control<K, F>(
-    kind: &'static str,
+fn control<K, R, F, T, G>(
+    work: Work<R, T>,
     context: &Arc<Context>,
-    (store, requests): (Store<K>, UnboundedReceiver<ObjectRef<K>>),
-    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Clone + Send + 'static,
+    store: Store<K>,
+    requests: Requests<K>,
     supervisor: &mut Supervisor,
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    R: Fn(Arc<K>, Arc<Context>) -> F + Send + Sync + 'static,
     F: Future<Output = Ended> + Send + 'static,
+    T: Fn(Arc<K>, Arc<Context>) -> G + Send + Sync + 'static,
+    G: Future<Output = ()> + Send + 'static,
 {
     let context = context.clone();
-    supervisor.spawn(Stage::Work, format!("{kind} controller"), async move {
+    let name = format!("{} controller", work.kind);
+    supervisor.spawn(Stage::Work, name, async move {
         let runtime = &context.runtime;
         tokio::select! {
             () = runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
             () = runtime.leadership.until_leader() => {}
         }
         context.stores.ready().await;
-        queue::run(kind, context, store, requests, reconcile).await;
+        queue::run(work, context, store, requests).await;
         Ok(())
     });
 }
@@ -102,7 +123,7 @@ fn control<K, F>(
 fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &mut Supervisor) {
     let client = &runtime.client;
     macro_rules! watch {
-        ($name:literal, $writer:ident, $see:ident, $lighten:expr) => {
+        ($name:literal, $read:expr, $writer:ident, $see:ident, $lighten:expr) => {
             let gate = runtime.readiness.gate(concat!("watch of ", $name));
             let triggers = triggers.clone();
             let api = all(client);
@@ -110,7 +131,7 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             let listed = writers.listed.clone();
             let stop = runtime.shutdown.clone();
             supervisor.spawn(Stage::Work, concat!("watch of ", $name), async move {
-                let watching = keep(api, writer, Some(gate), $lighten, move |seen| {
+                let watching = keep(api, $read, writer, Some(gate), $lighten, move |seen| {
                     if matches!(seen, Seen::Listed) {
                         listed.done($name);
                     }
@@ -121,12 +142,30 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             });
         };
     }
-    watch!("GatewayBindings", bindings, binding, lighten);
-    watch!("GatewayBindingClasses", classes, class, lighten);
-    watch!("GatewayConsumers", consumers, consumer, lighten);
+    watch!(
+        "GatewayBindings",
+        Readable::into_inner,
+        bindings,
+        binding,
+        lighten
+    );
+    watch!(
+        "GatewayBindingClasses",
+        Readable::into_inner,
+        classes,
+        class,
+        lighten
+    );
+    watch!(
+        "GatewayConsumers",
+        Readable::into_inner,
+        consumers,
+        consumer,
+        lighten
+    );
     // Which annotations of a Service are ours is read off its managed fields.
-    watch!("Services", services, service, |_| {});
-    watch!("Namespaces", namespaces, namespace, lighten);
+    watch!("Services", identity, services, service, |_| {});
+    watch!("Namespaces", identity, namespaces, namespace, lighten);
 
     // Knative may come later or never: nothing waits for its Routes if the kind is not there.
     let routes = Api::all_with(client.clone(), &knative_route());

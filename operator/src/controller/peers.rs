@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_adapter::gateway::model::{Method, Path};
@@ -14,8 +15,10 @@ use super::latest::version;
 use super::stores::Stores;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
+use crate::core::problem::Problem;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
+use crate::supervise::payload_text;
 
 /// The index. Clones share it.
 #[derive(Clone)]
@@ -53,9 +56,25 @@ impl Peers {
         let labels = self
             .stores
             .namespace_labels(&binding.namespace().unwrap_or_default());
-        let validated = class::resolve(binding, classes.iter().map(AsRef::as_ref))
-            .and_then(|class| validate(binding, class, &labels));
-        let peer = Arc::new(peers::peer(binding, validated.as_ref()));
+        let classes = classes.iter().map(AsRef::as_ref);
+        // This runs within the watch: a binding at which it panics counts as an invalid one, with its
+        // last good contribution, and holds up no other.
+        let decide = || {
+            let validated = class::resolve(binding, classes)
+                .and_then(|class| validate(binding, class, &labels));
+            peers::peer(binding, validated.as_ref())
+        };
+        let peer = Arc::new(
+            catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
+                let (name, panic) = (owner_of(binding), payload_text(&*panic));
+                tracing::error!(
+                    binding = name,
+                    panic,
+                    "a decision panicked; this is a defect"
+                );
+                peers::peer(binding, Err(&Problem::defect()))
+            }),
+        );
         let version = version(binding);
         let mut index = self.lock();
         // A watch may bring an older version than the one we wrote.
@@ -183,6 +202,13 @@ impl Index {
         }
         leave(&mut self.live, &owner(&peer.binding), uid);
     }
+}
+
+fn owner_of(binding: &GatewayBinding) -> String {
+    owner(&NamespacedName {
+        namespace: binding.namespace().unwrap_or_default(),
+        name: binding.name_any(),
+    })
 }
 
 fn leave<K: Eq + Hash>(index: &mut HashMap<K, Uids>, key: &K, uid: &str) {

@@ -1,25 +1,24 @@
 //! Runs a reconciler over a queue of object references: one pass per object at a time, bounded,
-//! debounced, and measured.
+//! debounced, edits before checks, and measured. A pass that panics is the end of that pass only.
 
-use std::convert::Infallible;
 use std::fmt::Debug;
-use std::hash::Hash;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use kube::Resource;
-use kube::runtime::controller::{self, Action, ReconcileRequest, applier};
 use kube::runtime::reflector::{ObjectRef, Store};
 use rand::Rng;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::context::Context;
+use super::line::{Lane, Line};
 use crate::backoff::ObjectKey;
 use crate::metrics::ReconcileOutcome;
+use crate::supervise::payload_text;
 
-/// Changes that come within this time are one pass.
-const DEBOUNCE: Duration = Duration::from_millis(50);
 /// The longest a pass may take; what is cut off is taken up again by the next one.
 const PASS: Duration = Duration::from_secs(120);
 
@@ -39,77 +38,162 @@ pub enum Ended {
     Retry {
         /// How long the cloud asks to wait.
         after: Option<Duration>,
+        /// Whether it was cluster or cloud that failed, whatever the object.
+        outage: bool,
     },
     /// The object is gone, or will be seen again when it has changed.
     Done,
 }
 
-/// Runs until the queue's senders are gone or the process shuts down.
-pub async fn run<K, F>(
-    kind: &'static str,
-    context: Arc<Context>,
-    store: Store<K>,
-    requests: UnboundedReceiver<ObjectRef<K>>,
-    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Clone + Send + 'static,
-) where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash + Clone + Debug + Unpin,
-    F: Future<Output = Ended> + Send,
-{
-    let shutdown = context.runtime.shutdown.clone();
-    let concurrency = context.runtime.args.concurrency.get();
-    let requests = futures::stream::unfold(requests, |mut requests| async move {
-        let request = requests.recv().await?;
-        Some((
-            Ok::<_, Infallible>(ReconcileRequest::from(request)),
-            requests,
-        ))
-    });
-    let requests = requests.take_until(shutdown.cancelled_owned());
-    let pass = move |object: Arc<K>, context: Arc<Context>| {
-        let reconcile = reconcile.clone();
-        Box::pin(async move { Ok::<_, Infallible>(one(kind, object, context, reconcile).await) })
-    };
-    let config = controller::Config::default()
-        .concurrency(concurrency)
-        .debounce(DEBOUNCE);
-    applier(
-        pass,
-        |_, _, _| Action::await_change(),
-        context,
-        store,
-        requests.boxed(),
-        config,
-    )
-    .into_stream()
-    .for_each(|_| async {})
-    .await;
+/// The end of a queue that asks for passes. Clones share it.
+pub struct Asker<K: Resource>(UnboundedSender<Asked<K>>);
+
+/// The other end.
+pub type Requests<K> = UnboundedReceiver<Asked<K>>;
+
+/// That an object is to be looked at, and why.
+pub type Asked<K> = (ObjectRef<K>, Lane);
+
+impl<K: Resource> Clone for Asker<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
-async fn one<K, F>(
-    kind: &'static str,
-    object: Arc<K>,
+impl<K: Resource<DynamicType = ()>> Asker<K> {
+    /// The object, or something that it depends on, has changed.
+    pub fn edited(&self, object: ObjectRef<K>) {
+        self.ask(object, Lane::Edit);
+    }
+
+    /// The object is to be looked at, and nobody waits for it.
+    pub fn check(&self, object: ObjectRef<K>) {
+        self.ask(object, Lane::Check);
+    }
+
+    /// The object is to be looked at.
+    pub fn ask(&self, object: ObjectRef<K>, lane: Lane) {
+        // Without a receiver the process is on its way out.
+        let _ = self.0.send((object, lane));
+    }
+}
+
+/// Both ends of a queue.
+pub fn queue<K: Resource>() -> (Asker<K>, Requests<K>) {
+    let (sender, receiver) = unbounded_channel();
+    (Asker(sender), receiver)
+}
+
+/// What a queue does.
+#[derive(Clone)]
+pub struct Work<Reconcile, Tell> {
+    /// Kind in metrics, backoff and logs.
+    pub kind: &'static str,
+    /// One pass over one object.
+    pub reconcile: Reconcile,
+    /// Says on an object that a pass over it panicked.
+    pub tell: Tell,
+}
+
+tokio::task_local! {
+    static LANE: Lane;
+}
+
+/// Whether the pass in hand was asked for by a change, so that somebody may wait for it.
+pub fn is_edit() -> bool {
+    LANE.try_with(|lane| *lane == Lane::Edit).unwrap_or(true)
+}
+
+/// Runs until the queue's senders are gone or the process shuts down, and then until the passes in
+/// hand have ended.
+pub async fn run<K, F, T>(
+    work: Work<impl Fn(Arc<K>, Arc<Context>) -> F, impl Fn(Arc<K>, Arc<Context>) -> T>,
     context: Arc<Context>,
-    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F,
-) -> Action
+    store: Store<K>,
+    mut requests: Requests<K>,
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    F: Future<Output = Ended>,
+    T: Future<Output = ()>,
+{
+    let runtime = &context.runtime;
+    let shutdown = runtime.shutdown.clone();
+    let mut line = Line::new(usize::from(runtime.args.concurrency.get()));
+    let mut passes = FuturesUnordered::new();
+    let mut open = true;
+    while open || !passes.is_empty() {
+        while open && let Some((key, lane)) = line.next(Instant::now()) {
+            let stored = store.get(&key);
+            let (work, context) = (&work, &context);
+            passes.push(async move {
+                let again = match stored {
+                    Some(object) => one(work, object, context, lane).await,
+                    None => None,
+                };
+                (key, again)
+            });
+        }
+        runtime.metrics.queue_depth(work.kind, line.waiting());
+        let due = line.due();
+        let wake = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled(), if open => open = false,
+            request = requests.recv(), if open => match request {
+                Some((key, lane)) => line.ask(key, lane, Instant::now()),
+                None => open = false,
+            },
+            Some((key, again)) = passes.next() => line.ended(&key, again, Instant::now()),
+            () = wake, if open => {}
+        }
+    }
+}
+
+/// One pass, and when the object's next one is due.
+async fn one<K, F, T>(
+    work: &Work<impl Fn(Arc<K>, Arc<Context>) -> F, impl Fn(Arc<K>, Arc<Context>) -> T>,
+    object: Arc<K>,
+    context: &Arc<Context>,
+    lane: Lane,
+) -> Option<(Instant, Lane)>
 where
     K: Resource<DynamicType = ()>,
     F: Future<Output = Ended>,
+    T: Future<Output = ()>,
 {
+    let kind = work.kind;
     let key = ObjectKey::of(kind, object.as_ref());
     let started = Instant::now();
-    let runtime = context.runtime.clone();
-    let ended = tokio::time::timeout(PASS, reconcile(object, context))
-        .await
-        .unwrap_or_else(|_| {
+    let runtime = &context.runtime;
+    let pass = async { (work.reconcile)(object.clone(), context.clone()).await };
+    let pass = LANE.scope(lane, AssertUnwindSafe(pass).catch_unwind());
+    let ended = match tokio::time::timeout(PASS, pass).await {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(panic)) => {
+            let told = async { (work.tell)(object, context.clone()).await };
+            panicked(&key, &payload_text(&*panic), told).await;
+            runtime
+                .metrics
+                .reconciled(kind, ReconcileOutcome::Panicked, started.elapsed());
+            return Some((after(runtime.backoff.next(&key, None)), Lane::Check));
+        }
+        Err(_) => {
             tracing::warn!(
                 kind,
                 namespace = key.namespace,
                 name = key.name,
                 "pass cut off"
             );
-            Ended::Retry { after: None }
-        });
+            Ended::Retry {
+                after: None,
+                outage: false,
+            }
+        }
+    };
     let outcome = match &ended {
         Ended::Converged { .. } | Ended::Done => ReconcileOutcome::Converged,
         Ended::Stuck => ReconcileOutcome::Terminal,
@@ -121,19 +205,52 @@ where
         runtime.backoff.reset(&key);
     }
     let interval = runtime.args.drift_interval;
-    match ended {
+    let (delay, lane) = match ended {
         Ended::Converged { within } => {
             let within = within.map_or(interval, |within| within.min(interval));
-            Action::requeue(jittered(within))
+            (jittered(within), Lane::Check)
         }
-        Ended::Stuck => Action::requeue(jittered(interval)),
-        Ended::Waiting => Action::requeue(jittered(interval.min(Duration::from_secs(30)))),
-        Ended::Retry { after } => Action::requeue(runtime.backoff.next(&key, after)),
-        Ended::Done => Action::await_change(),
+        Ended::Stuck => (jittered(interval), Lane::Check),
+        Ended::Waiting => (jittered(interval.min(Duration::from_secs(30))), Lane::Check),
+        // What failed once is still waited for by whoever waited for it before.
+        Ended::Retry {
+            after,
+            outage: true,
+        } => (runtime.backoff.next_in_outage(&key, after), lane),
+        Ended::Retry { after, .. } => (runtime.backoff.next(&key, after), lane),
+        Ended::Done => return None,
+    };
+    Some((after(delay), lane))
+}
+
+/// A pass panicked: that is told, in the log and on the object, and nothing else comes of it.
+async fn panicked(key: &ObjectKey, panic: &str, told: impl Future<Output = ()>) {
+    tracing::error!(
+        kind = key.kind,
+        namespace = key.namespace,
+        name = key.name,
+        panic,
+        "a pass panicked; this is a defect"
+    );
+    if AssertUnwindSafe(told).catch_unwind().await.is_err() {
+        tracing::error!(
+            kind = key.kind,
+            namespace = key.namespace,
+            name = key.name,
+            "telling so panicked as well"
+        );
     }
+}
+
+fn after(delay: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(delay).unwrap_or(now)
 }
 
 /// Up to a tenth longer, so that objects that came together do not come back together.
 fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(rand::rng().random_range(1.0..1.1))
 }
+
+#[cfg(test)]
+mod tests;

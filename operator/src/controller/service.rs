@@ -27,6 +27,7 @@ pub fn state(service: &Service, cluster: &str) -> ServiceState {
         type_: spec.and_then(|spec| spec.type_.clone()).unwrap_or_default(),
         created_by_us: managed == Some(keys::FIELD_MANAGER) && of_cluster == Some(cluster),
         our_annotations: our_annotations(service),
+        writers: writers(service),
         annotations,
         shape: shape(service),
         load_balancer_id: service.labels().get(LOAD_BALANCER_ID).cloned(),
@@ -97,6 +98,29 @@ fn our_annotations(service: &Service) -> Vec<String> {
     found.into_keys().collect()
 }
 
+/// Managers of annotations and of fields of the spec, but for our own.
+fn writers(service: &Service) -> BTreeMap<String, Vec<String>> {
+    let mut writers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let entries = service.metadata.managed_fields.iter().flatten();
+    for entry in entries.filter(|entry| entry.manager.as_deref() != Some(keys::FIELD_MANAGER)) {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        let operation = entry.operation.as_deref().unwrap_or_default();
+        let name = format!("\"{manager}\" ({operation})");
+        for place in ["/f:metadata/f:annotations", "/f:spec"] {
+            let fields = entry.fields_v1.as_ref();
+            let fields = fields.and_then(|fields| fields.0.pointer(place)?.as_object());
+            let fields = fields.into_iter().flat_map(|fields| fields.keys());
+            for field in fields.filter_map(|field| field.strip_prefix("f:")) {
+                writers
+                    .entry(field.to_owned())
+                    .or_default()
+                    .push(name.clone());
+            }
+        }
+    }
+    writers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +153,9 @@ mod tests {
             state.our_annotations,
             ["service.beta.kubernetes.io/alibaba-cloud-loadbalancer-name"]
         );
+        let writers = &state.writers["service.beta.kubernetes.io/x"];
+        assert_eq!(writers, &["\"kubectl\" (Update)"]);
+        assert_eq!(state.writers.len(), 1, "our own writes are not among them");
         assert_eq!(state.load_balancer_id.as_deref(), Some("lb-1"));
         assert_eq!(state.address.as_deref(), Some("192.168.0.23"));
         assert_eq!(state.shape.ports[0].node_port, None);

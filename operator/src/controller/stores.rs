@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
-use futures::StreamExt;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -16,6 +17,7 @@ use std::fmt::Debug;
 use tokio::sync::watch;
 
 use crate::health::Gate;
+use crate::supervise::payload_text;
 
 /// The stores. Clones share them.
 #[derive(Clone)]
@@ -173,17 +175,26 @@ pub fn lighten_route(route: &mut DynamicObject) {
 }
 
 /// Keeps a store up to date for ever and tells what was seen, after the store has it.
-pub async fn keep<K>(
-    api: Api<K>,
+pub async fn keep<W, K>(
+    api: Api<W>,
+    read: fn(W) -> K,
     writer: Writer<K>,
     gate: Option<Gate>,
     lighten: fn(&mut K),
     mut tell: impl FnMut(Seen<'_, K>),
 ) where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    W: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Resource + Clone + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone + Default,
 {
-    keep_with(api, writer, gate, lighten, &mut tell).await;
+    let stream = watcher(api, watcher::Config::default()).map_ok(move |event| match event {
+        Event::Apply(object) => Event::Apply(read(object)),
+        Event::Delete(object) => Event::Delete(read(object)),
+        Event::InitApply(object) => Event::InitApply(read(object)),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+    });
+    keep_stream(stream, writer, gate, lighten, &mut tell).await;
 }
 
 /// [`keep`] for kinds whose type is only known when the process runs.
@@ -197,11 +208,32 @@ pub async fn keep_with<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    let stream = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .modify(lighten)
-        .reflect(writer);
+    let stream = watcher(api, watcher::Config::default());
+    keep_stream(stream, writer, gate, lighten, tell).await;
+}
+
+async fn keep_stream<K>(
+    stream: impl Stream<Item = watcher::Result<Event<K>>>,
+    writer: Writer<K>,
+    gate: Option<Gate>,
+    lighten: fn(&mut K),
+    tell: &mut impl FnMut(Seen<'_, K>),
+) where
+    K: Resource + Clone + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    let stream = stream.default_backoff().modify(lighten).reflect(writer);
     let mut stream = std::pin::pin!(stream);
+    // What one object does to those who look must not end the watch of all.
+    let mut tell = |seen: Seen<'_, K>| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(seen))) {
+            let panic = payload_text(&*panic);
+            tracing::error!(
+                panic,
+                "looking at what a watch saw panicked; this is a defect"
+            );
+        }
+    };
     while let Some(event) = stream.next().await {
         match event {
             Ok(Event::InitDone) => {

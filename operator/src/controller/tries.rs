@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::core::key::ObjectKey;
 use crate::core::names;
 use crate::core::plan::{Action, Step};
 
@@ -14,7 +13,10 @@ const MOST: u32 = 3;
 
 /// Changes that were made, by object.
 #[derive(Debug, Default)]
-pub struct Tries(Mutex<HashMap<(String, ObjectKey), Try>>);
+pub struct Tries(Mutex<HashMap<Place, Try>>);
+
+/// UID of who changes, and the key of what.
+type Place = (String, String);
 
 #[derive(Debug)]
 struct Try {
@@ -25,36 +27,42 @@ struct Try {
 }
 
 impl Tries {
-    /// Whether a change was made so often that it is not made again.
-    pub fn exhausted(&self, uid: &str, step: &Step) -> bool {
+    /// Whether a change of an object was made so often that it is not made again.
+    pub fn exhausted(&self, uid: &str, key: &str, change: &str) -> bool {
         let tries = self.lock();
-        tries
-            .get(&(uid.to_owned(), step.key.clone()))
-            .is_some_and(|made| made.count >= MOST && made.change == change(step))
+        let made = tries.get(&(uid.to_owned(), key.to_owned()));
+        made.is_some_and(|made| made.count >= MOST && made.change == change)
     }
 
     /// A change was made.
-    pub fn made(&self, uid: &str, step: &Step, now: Instant) {
-        if step.operation.action() != Action::Update {
-            return;
-        }
-        let change = change(step);
+    pub fn made(&self, uid: &str, key: &str, change: String, at: Instant) {
         let mut tries = self.lock();
-        let key = (uid.to_owned(), step.key.clone());
+        let key = (uid.to_owned(), key.to_owned());
         let count = match tries.get(&key) {
             Some(made) if made.change == change => made.count.saturating_add(1),
             _ => 1,
         };
-        let at = now;
         tries.insert(key, Try { change, count, at });
+    }
+
+    /// Whether a step of a plan was taken so often that it is not taken again.
+    pub fn step_exhausted(&self, uid: &str, step: &Step) -> bool {
+        self.exhausted(uid, &step.key.to_string(), &change(step))
+    }
+
+    /// A step of a plan was taken.
+    pub fn step_made(&self, uid: &str, step: &Step, now: Instant) {
+        if step.operation.action() == Action::Update {
+            self.made(uid, &step.key.to_string(), change(step), now);
+        }
     }
 
     /// Nothing is to be changed about these objects of `uid`. What was written longer ago than
     /// `fresh` has kept its value since, as far as lists tell.
-    pub fn kept<'a>(
+    pub fn kept<K: ToString>(
         &self,
         uid: &str,
-        keys: impl Iterator<Item = &'a ObjectKey>,
+        keys: impl Iterator<Item = K>,
         fresh: Duration,
         now: Instant,
     ) {
@@ -63,7 +71,7 @@ impl Tries {
             return;
         }
         for key in keys {
-            let key = (uid.to_owned(), key.clone());
+            let key = (uid.to_owned(), key.to_string());
             let old = |made: &Try| now.saturating_duration_since(made.at) >= fresh;
             if tries.get(&key).is_some_and(old) {
                 tries.remove(&key);
@@ -76,7 +84,7 @@ impl Tries {
         self.lock().retain(|(of, _), _| of != uid);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, ObjectKey), Try>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Try>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,6 +97,7 @@ fn change(step: &Step) -> String {
 mod tests {
     use super::*;
     use crate::core::diff::FieldChange;
+    use crate::core::key::ObjectKey;
     use crate::core::plan::Operation;
     use cloud_adapter::gateway::model::GroupSpec;
     use serde_json::json;
@@ -116,17 +125,17 @@ mod tests {
         let tries = Tries::default();
         let now = Instant::now();
         for _ in 0..MOST {
-            assert!(!tries.exhausted("u", &step("x")));
-            tries.made("u", &step("x"), now);
+            assert!(!tries.step_exhausted("u", &step("x")));
+            tries.step_made("u", &step("x"), now);
         }
-        assert!(tries.exhausted("u", &step("x")));
-        assert!(!tries.exhausted("other", &step("x")));
+        assert!(tries.step_exhausted("u", &step("x")));
+        assert!(!tries.step_exhausted("other", &step("x")));
         assert!(
-            !tries.exhausted("u", &step("y")),
+            !tries.step_exhausted("u", &step("y")),
             "somebody changed it since"
         );
-        tries.made("u", &step("y"), now);
-        assert!(!tries.exhausted("u", &step("x")));
+        tries.step_made("u", &step("y"), now);
+        assert!(!tries.step_exhausted("u", &step("x")));
     }
 
     #[test]
@@ -134,16 +143,16 @@ mod tests {
         let tries = Tries::default();
         let now = Instant::now();
         for _ in 0..MOST {
-            tries.made("u", &step("x"), now);
+            tries.step_made("u", &step("x"), now);
         }
         let fresh = Duration::from_secs(600);
         let keys = [step("x").key];
         tries.kept("u", keys.iter(), fresh, now);
         assert!(
-            tries.exhausted("u", &step("x")),
+            tries.step_exhausted("u", &step("x")),
             "a list may not show it yet"
         );
         tries.kept("u", keys.iter(), fresh, now + fresh);
-        assert!(!tries.exhausted("u", &step("x")));
+        assert!(!tries.step_exhausted("u", &step("x")));
     }
 }

@@ -9,22 +9,32 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::latest::Latest;
+use super::line::Lane;
 use super::orphans::Fates;
 use super::peers::Peers;
+use super::queue::Asker;
 use super::stores::{Seen, Stores, fingerprint};
+
+/// What keeps those who use a class from its account, and is first seen to pass by the class.
+const WAITING_FOR_CLASS: [Reason; 5] = [
+    Reason::ClassNotReady,
+    Reason::CredentialsInvalid,
+    Reason::AccountMismatch,
+    Reason::SecretNotFound,
+    Reason::SecretInvalid,
+];
 
 /// The queues of the controllers.
 #[derive(Clone)]
 pub struct Queues {
     /// Of bindings.
-    pub bindings: UnboundedSender<ObjectRef<GatewayBinding>>,
+    pub bindings: Asker<GatewayBinding>,
     /// Of consumers.
-    pub consumers: UnboundedSender<ObjectRef<GatewayConsumer>>,
+    pub consumers: Asker<GatewayConsumer>,
     /// Of classes.
-    pub classes: UnboundedSender<ObjectRef<GatewayBindingClass>>,
+    pub classes: Asker<GatewayBindingClass>,
 }
 
 /// Fills the queues with what a change concerns. Clones share what was seen.
@@ -66,9 +76,9 @@ impl Triggers {
             Seen::Listed => {
                 self.fates.clear();
                 self.peers.rebuild();
-                self.bindings_where(|_| true);
-                self.all_consumers();
-                self.all_classes();
+                self.check_bindings();
+                self.check_consumers();
+                self.check_classes();
             }
             Seen::Changed(binding) => {
                 self.peers.update(binding);
@@ -100,8 +110,8 @@ impl Triggers {
             Seen::NoSuchKind => return,
             Seen::Listed => {
                 self.peers.rebuild();
-                self.all_classes();
-                self.bindings_where(|_| true);
+                self.check_classes();
+                self.check_bindings();
                 return;
             }
             Seen::Changed(class) => class,
@@ -112,7 +122,7 @@ impl Triggers {
                 return;
             }
         };
-        let _ = self.queues.classes.send(ObjectRef::from_obj(class));
+        self.queues.classes.edited(ObjectRef::from_obj(class));
         if self.is_news(class) {
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
@@ -120,12 +130,29 @@ impl Triggers {
                 |binding: &GatewayBinding| class_of(binding).is_none_or(|other| other == name);
             self.peers.update_where(concerned);
             self.bindings_where(concerned);
-            self.all_consumers();
+            for consumer in self.stores.consumers.state() {
+                self.queues
+                    .consumers
+                    .edited(ObjectRef::from_obj(&*consumer));
+            }
         } else {
             let name = class.name_any();
             self.bindings_where(|binding| {
-                waits_for(binding, Reason::ClassNotReady) && class_of(binding) == Some(&name)
+                class_of(binding) == Some(&name)
+                    && WAITING_FOR_CLASS
+                        .iter()
+                        .any(|reason| waits_for(binding, *reason))
             });
+            let stuck = |consumer: &GatewayConsumer| {
+                let conditions = consumer.status.iter().flat_map(|status| &status.conditions);
+                let mut reasons = conditions.map(|condition| condition.reason.as_str());
+                reasons.any(|reason| WAITING_FOR_CLASS.iter().any(|one| one.as_str() == reason))
+            };
+            for consumer in self.stores.consumers.state() {
+                if stuck(&consumer) {
+                    self.queues.consumers.check(ObjectRef::from_obj(&*consumer));
+                }
+            }
         }
     }
 
@@ -135,12 +162,12 @@ impl Triggers {
             Seen::NoSuchKind => {}
             Seen::Listed => {
                 self.fates.clear();
-                self.all_consumers();
-                self.bindings_where(|_| true);
+                self.check_consumers();
+                self.check_bindings();
             }
             Seen::Changed(consumer) => {
                 if self.is_news(consumer) {
-                    let _ = self.queues.consumers.send(ObjectRef::from_obj(consumer));
+                    self.queues.consumers.edited(ObjectRef::from_obj(consumer));
                 }
                 self.bindings_where(|binding| names(binding, consumer));
             }
@@ -148,7 +175,7 @@ impl Triggers {
                 self.fates.consumer_gone(consumer);
                 self.forget(consumer);
                 self.bindings_where(|binding| names(binding, consumer));
-                self.all_classes();
+                self.check_classes();
             }
         }
     }
@@ -160,7 +187,7 @@ impl Triggers {
             Seen::NoSuchKind => return,
             Seen::Listed => {
                 self.services.clear();
-                return self.bindings_where(|_| true);
+                return self.check_bindings();
             }
             Seen::Changed(service) => service,
             Seen::Gone(service) => {
@@ -191,7 +218,7 @@ impl Triggers {
             Seen::NoSuchKind => {}
             Seen::Listed => {
                 self.peers.rebuild();
-                self.bindings_where(|_| true);
+                self.check_bindings();
             }
             Seen::Changed(namespace) => {
                 if self.is_news(namespace) {
@@ -209,7 +236,7 @@ impl Triggers {
     pub fn route(&self, seen: Seen<'_, DynamicObject>) {
         match seen {
             Seen::NoSuchKind => {}
-            Seen::Listed => self.bindings_where(|_| true),
+            Seen::Listed => self.check_bindings(),
             Seen::Changed(route) | Seen::Gone(route) => self.bindings_where(|binding| {
                 binding.namespace() == route.namespace()
                     && binding.spec.service_ref.name == route.name_any()
@@ -218,7 +245,7 @@ impl Triggers {
     }
 
     fn request_binding(&self, binding: &GatewayBinding) {
-        let _ = self.queues.bindings.send(ObjectRef::from_obj(binding));
+        self.queues.bindings.edited(ObjectRef::from_obj(binding));
     }
 
     fn bindings_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
@@ -229,15 +256,32 @@ impl Triggers {
         }
     }
 
-    fn all_consumers(&self) {
-        for consumer in self.stores.consumers.state() {
-            let _ = self.queues.consumers.send(ObjectRef::from_obj(&*consumer));
+    /// After a list, everything is looked at: what was edited meanwhile first.
+    fn check_bindings(&self) {
+        for binding in self.stores.bindings.state() {
+            let observed = binding.status.as_ref();
+            let observed = observed.and_then(|status| status.observed_generation);
+            let lane = lane(&*binding, observed);
+            self.queues
+                .bindings
+                .ask(ObjectRef::from_obj(&*binding), lane);
         }
     }
 
-    fn all_classes(&self) {
+    fn check_consumers(&self) {
+        for consumer in self.stores.consumers.state() {
+            let observed = consumer.status.as_ref();
+            let observed = observed.and_then(|status| status.observed_generation);
+            let lane = lane(&*consumer, observed);
+            self.queues
+                .consumers
+                .ask(ObjectRef::from_obj(&*consumer), lane);
+        }
+    }
+
+    fn check_classes(&self) {
         for class in self.stores.classes.state() {
-            let _ = self.queues.classes.send(ObjectRef::from_obj(&*class));
+            self.queues.classes.check(ObjectRef::from_obj(&*class));
         }
     }
 
@@ -246,11 +290,13 @@ impl Triggers {
         for consumer in self.stores.consumers.state() {
             let used = names(binding, &consumer) || claims(binding, &consumer);
             if used {
-                let _ = self.queues.consumers.send(ObjectRef::from_obj(&*consumer));
+                self.queues
+                    .consumers
+                    .edited(ObjectRef::from_obj(&*consumer));
             }
         }
         if let Some(class) = class_of(binding) {
-            let _ = self.queues.classes.send(ObjectRef::new(class));
+            self.queues.classes.edited(ObjectRef::new(class));
         }
     }
 
@@ -318,6 +364,16 @@ impl Triggers {
             let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
             uses.remove(&uid);
         }
+    }
+}
+
+/// Whether an object that is in a list was edited since it was last looked at.
+fn lane(object: &impl ResourceExt, observed: Option<i64>) -> Lane {
+    let meta = object.meta();
+    if meta.deletion_timestamp.is_some() || meta.generation != observed {
+        Lane::Edit
+    } else {
+        Lane::Check
     }
 }
 

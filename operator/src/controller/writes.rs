@@ -8,28 +8,32 @@ use crds::v1alpha1::Reason;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::cloud::{Trouble, kube_message};
 use super::context::Context;
 use crate::core::problem::Problem;
+use crate::core::unreadable::{self, Readable, StandIn};
 
 /// Times that finalizers are written to an object that others write at the same moment.
 const TRIES: u32 = 4;
 
 /// Server-side apply of the whole status.
 pub async fn status<K, S>(
-    api: &Api<K>,
+    api: &Api<Readable<K>>,
     object: &K,
     status: &S,
     context: &Context,
 ) -> Result<K, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
     S: Serialize,
 {
     lead("status", object, context)?;
+    if unreadable::has_unreadable_status(object) {
+        let why = "it cannot be read, so it is not overwritten";
+        return Err(failed("status", object, why));
+    }
     let name = object.name_any();
     let body = json!({
         "apiVersion": K::api_version(&()),
@@ -40,7 +44,9 @@ where
     });
     let params = PatchParams::apply(keys::FIELD_MANAGER).force();
     let written = api.patch_status(&name, &params, &Patch::Apply(body)).await;
-    written.map_err(|error| failed("status", object, &kube_message(&error)))
+    written
+        .map(Readable::into_inner)
+        .map_err(|error| failed("status", object, &kube_message(&error)))
 }
 
 /// Whether our finalizer is on an object.
@@ -50,9 +56,13 @@ pub fn is_held(object: &impl ResourceExt) -> bool {
 }
 
 /// Puts our finalizer on an object; none: it is gone.
-pub async fn hold<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Option<K>, Trouble>
+pub async fn hold<K>(
+    api: &Api<Readable<K>>,
+    object: &K,
+    context: &Context,
+) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     let with_ours = |mut finalizers: Vec<String>| {
         if !finalizers.iter().any(|one| one == keys::FINALIZER) {
@@ -64,9 +74,13 @@ where
 }
 
 /// Takes our finalizer off an object; none: it is gone.
-pub async fn let_go<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Option<K>, Trouble>
+pub async fn let_go<K>(
+    api: &Api<Readable<K>>,
+    object: &K,
+    context: &Context,
+) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     let without_ours = |mut finalizers: Vec<String>| {
         finalizers.retain(|one| one != keys::FINALIZER);
@@ -78,13 +92,13 @@ where
 /// The resource version makes a write fail rather than undo what somebody else wrote meanwhile;
 /// then it is made again to what the object is now.
 async fn finalizers_of<K>(
-    api: &Api<K>,
+    api: &Api<Readable<K>>,
     object: &K,
     change: impl Fn(Vec<String>) -> Vec<String>,
     context: &Context,
 ) -> Result<Option<K>, Trouble>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: StandIn + Clone + Debug,
 {
     let name = object.name_any();
     let mut newest = object.clone();
@@ -100,10 +114,11 @@ where
         tries += 1;
         let trouble = |error: kube::Error| failed("finalizer", object, &kube_message(&error));
         match api.patch(&name, &PatchParams::default(), &patch).await {
-            Ok(written) => return Ok(Some(written)),
+            Ok(written) => return Ok(Some(written.into_inner())),
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => {
-                match api.get_opt(&name).await.map_err(trouble)? {
+                let found = api.get_opt(&name).await.map_err(trouble)?;
+                match found.map(Readable::into_inner) {
                     Some(found) if found.uid() == object.uid() => newest = found,
                     _ => return Ok(None),
                 }

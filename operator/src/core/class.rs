@@ -10,10 +10,30 @@ use kube::ResourceExt;
 use kube::core::{Selector, SelectorExt};
 
 use super::problem::Problem;
+use super::unreadable;
 
 /// The class of a binding: the one its spec names, else the one it was given before (a new default
 /// class moves no existing binding), else the only default class.
 pub fn resolve<'a>(
+    binding: &GatewayBinding,
+    classes: impl IntoIterator<Item = &'a GatewayBindingClass>,
+) -> Result<&'a GatewayBindingClass, Problem> {
+    if let Some(problem) = unreadable::problem(binding) {
+        return Err(problem);
+    }
+    let class = find(binding, classes)?;
+    if unreadable::why(class).is_some() {
+        let name = class.name_any();
+        return Err(Problem::unresolved(
+            Reason::ClassNotReady,
+            format!("GatewayBindingClass \"{name}\" cannot be read by this version of the operator; its own status says why."),
+        )
+        .about_acceptance());
+    }
+    Ok(class)
+}
+
+fn find<'a>(
     binding: &GatewayBinding,
     classes: impl IntoIterator<Item = &'a GatewayBindingClass>,
 ) -> Result<&'a GatewayBindingClass, Problem> {

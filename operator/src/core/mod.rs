@@ -32,7 +32,9 @@ pub mod quota;
 pub mod references;
 pub mod slb;
 pub mod throttling;
+pub mod unreadable;
 pub mod validate;
+pub mod writers;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,9 @@ pub struct ServiceState {
     pub annotations: BTreeMap<String, String>,
     /// Annotation keys that this operator's field manager owns.
     pub our_annotations: Vec<String>,
+    /// Who else wrote each of its annotations and fields of its spec last, as field managers with
+    /// what they did: `"kubectl-annotate" (Update)`.
+    pub writers: BTreeMap<String, Vec<String>>,
     /// Selector and ports.
     pub shape: ServiceShape,
     /// Label `service.k8s.alibaba/loadbalancer-id`, written by the cloud controller manager.

@@ -15,6 +15,7 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
+use super::unreadable;
 use super::validate::{Gateway, Validated};
 use super::{slb, throttling};
 
@@ -89,7 +90,8 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             |_| binding.spec.deletion_policy(None),
             |v| v.deletion_policy,
         );
-        if policy == DeletionPolicy::Delete {
+        // What cannot be read is not removed either, so it goes on to use what it claims.
+        if policy == DeletionPolicy::Delete && unreadable::why(binding).is_none() {
             peer.shared.clear();
         }
         return peer;

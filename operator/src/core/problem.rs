@@ -59,6 +59,32 @@ impl Problem {
         Self::new(ConditionType::Programmed, Severity::Retry, reason, message)
     }
 
+    /// Somebody else changed these objects, and they are to be left. `driftPolicy` is `Report`.
+    pub fn drifted(objects: &[String]) -> Self {
+        let message = format!(
+            "changed by somebody else since it was last applied: {}. driftPolicy is Report, so it is left. Undo the change, or set driftPolicy: Enforce.",
+            objects.join("; ")
+        );
+        Self::blocked(Reason::DriftDetected, message).waiting_for_a_person()
+    }
+
+    /// These fields do not keep what is written to them.
+    pub fn unkept(fields: &[String]) -> Self {
+        let message = format!(
+            "written several times, and not kept: {}. Find out why it is set back, or change the spec. It is tried again once either side changes.",
+            fields.join("; ")
+        );
+        Self::blocked(Reason::NonConvergent, message)
+    }
+
+    /// A pass over the object broke off at a defect of the operator.
+    pub fn defect() -> Self {
+        Self::retry(
+            Reason::InternalError,
+            "the operator met a defect of its own while it worked on this object. Its log says where: please report it. Other objects are not affected, and this one is tried again by itself.",
+        )
+    }
+
     /// The same, but told by `Accepted`: without it nothing of the spec can be judged.
     #[must_use]
     pub fn about_acceptance(mut self) -> Self {
@@ -71,6 +97,15 @@ impl Problem {
     pub fn waiting_for_a_person(mut self) -> Self {
         self.severity = Severity::Held;
         self
+    }
+
+    /// Whether cluster or cloud failed, so that it says nothing about the object.
+    pub fn is_outage(&self) -> bool {
+        self.severity == Severity::Retry
+            && matches!(
+                self.reason,
+                Reason::CloudUnreachable | Reason::CloudThrottled | Reason::InternalError
+            )
     }
 
     fn new(

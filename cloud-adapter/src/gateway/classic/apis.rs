@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::api_answer::{ApiAnswer, DeployedInfo, DeployedInfos};
 use super::api_details::{Details, Place};
 use super::tags::{Tags, mark};
-use super::{api_parse, api_render, check, environment, gone_is_fine, pages, stage};
+use super::{Listed, api_parse, api_render, check, environment, gone_is_fine, pages, stage};
 use crate::call::RpcCall;
 use crate::client::{Client, UNEXPECTED_SHAPE};
 use crate::error::{CloudError, ErrorClass};
@@ -34,17 +34,18 @@ pub(super) async fn list(
     client: &Client,
     details: &Details,
     cluster: &str,
-) -> Result<Vec<Api>, CloudError> {
+) -> Result<Listed<Api>, CloudError> {
     let call = RpcCall::new(DESCRIBE_APIS);
     let items = ("ApiSummarys", "ApiSummary");
-    let summaries = pages::all(client, call, PAGE, items, |s: &Summary| s.api_id.clone()).await?;
-    let mut listed: Vec<Api> = summaries.into_iter().map(entry).collect();
-    details.retain(&listed.iter().map(|api| &api.id).collect::<HashSet<_>>());
+    let listed = pages::all(client, call, PAGE, items, &["ApiId"]).await?;
+    let mut listed = listed.map(entry);
+    let ids = listed.items.iter().map(|api| &api.id);
+    details.retain(&ids.collect::<HashSet<_>>());
     let is_ours = |api: &&mut Api| {
         let marker = api.marker.as_ref();
         marker.is_some_and(|marker| marker.cluster == cluster)
     };
-    for api in listed.iter_mut().filter(is_ours) {
+    for api in listed.items.iter_mut().filter(is_ours) {
         recall(details, api);
     }
     Ok(listed)
@@ -238,4 +239,36 @@ pub(super) async fn undeploy(
 ) -> Result<(), CloudError> {
     let call = on(RpcCall::new(ABOLISH_API), group, id).query("StageName", stage(environment));
     gone_is_fine(client.call(call).await)
+}
+
+/// The description of what runs, from the history of publications: `DescribeDeployedApi` has that of
+/// the definition.
+pub(super) async fn publication_note(
+    client: &Client,
+    api: &Api,
+    environment: Environment,
+) -> Result<Option<String>, CloudError> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct Answer {
+        api_his_items: Items,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct Items {
+        api_his_item: Vec<Item>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct Item {
+        description: String,
+        status: String,
+    }
+    let call = on(RpcCall::new(DESCRIBE_API_HISTORIES), &api.group, &api.id)
+        .query("StageName", stage(environment))
+        .query("PageSize", PAGE);
+    let answer: Answer = client.call_as(call).await?;
+    let mut items = answer.api_his_items.api_his_item.into_iter();
+    let runs = items.find(|item| item.status.eq_ignore_ascii_case("ONLINE"));
+    Ok(runs.map(|item| item.description))
 }

@@ -34,11 +34,11 @@ pub(super) async fn list(
 async fn of_policy(client: &Client, policy: PolicyId) -> Result<Vec<Attachment>, CloudError> {
     let call = RpcCall::new(DESCRIBE_PLUGIN_APIS).query("PluginId", &policy);
     let items = ("ApiSummarys", "ApiPluginSummary");
-    let id = |item: &Bound| format!("{}/{}", item.api_id, item.stage_name);
-    match pages::all(client, call, PAGE, items, id).await {
+    match pages::all(client, call, PAGE, items, &["ApiId", "StageName"]).await {
         Ok(found) => Ok(found
+            .items
             .into_iter()
-            .filter_map(|item| {
+            .filter_map(|item: Bound| {
                 Some(Attachment {
                     policy: policy.clone(),
                     environment: environment(&item.stage_name)?,

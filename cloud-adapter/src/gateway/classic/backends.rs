@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::tags::{Tags, mark};
-use super::{ClassicTiming, check, gone_is_fine, pages};
+use super::{ClassicTiming, Listed, check, gone_is_fine, pages};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, Effect, ErrorClass};
@@ -26,11 +26,11 @@ struct Access {
     tags: Tags,
 }
 
-pub(super) async fn list(client: &Client) -> Result<Vec<Backend>, CloudError> {
+pub(super) async fn list(client: &Client) -> Result<Listed<Backend>, CloudError> {
     let call = RpcCall::new(DESCRIBE_VPC_ACCESSES);
     let items = ("VpcAccessAttributes", "VpcAccessAttribute");
-    let accesses = pages::all(client, call, PAGE, items, |a: &Access| a.name.clone()).await?;
-    Ok(accesses.into_iter().map(backend).collect())
+    let listed = pages::all(client, call, PAGE, items, &["Name"]).await?;
+    Ok(listed.map(backend))
 }
 
 fn backend(access: Access) -> Backend {
@@ -187,13 +187,12 @@ pub(super) async fn users(client: &Client, name: &BackendName) -> Result<Vec<Api
     #[serde(rename_all = "PascalCase", default)]
     struct User {
         api_id: String,
-        stage_name: String,
         vpc_name: String,
     }
     let call = RpcCall::new(DESCRIBE_APIS_BY_VPC_ACCESS).query("VpcName", name);
     let items = ("ApiVpcAccessInfos", "ApiVpcAccessInfo");
-    let id = |user: &User| format!("{}/{}", user.api_id, user.stage_name);
-    let users = pages::all(client, call, PAGE, items, id).await?;
+    let users = pages::all(client, call, PAGE, items, &["ApiId", "StageName"]).await?;
+    let users: Vec<User> = users.all_readable(DESCRIBE_APIS_BY_VPC_ACCESS)?;
     // Whether VpcName filters by equality is not documented.
     let here = |user: &User| user.vpc_name.is_empty() || user.vpc_name == name.as_str();
     let users = users.into_iter().filter(here);

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::tags::{Tags, mark};
-use super::{check, gone_is_fine, pages};
+use super::{Listed, check, gone_is_fine, pages};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, Effect};
@@ -24,14 +24,11 @@ struct App {
 }
 
 /// `DescribeAppAttributes`, since `DescribeApps` is limited to 200 calls a day.
-pub(super) async fn list(client: &Client) -> Result<Vec<Consumer>, CloudError> {
+pub(super) async fn list(client: &Client) -> Result<Listed<Consumer>, CloudError> {
     let call = RpcCall::new(DESCRIBE_APP_ATTRIBUTES);
     let items = ("Apps", "AppAttribute");
-    let apps = pages::all(client, call, PAGE, items, |app: &App| {
-        app.app_id.to_string()
-    })
-    .await?;
-    Ok(apps.into_iter().map(consumer).collect())
+    let listed = pages::all(client, call, PAGE, items, &["AppId"]).await?;
+    Ok(listed.map(consumer))
 }
 
 fn consumer(app: App) -> Consumer {

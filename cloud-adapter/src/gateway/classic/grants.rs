@@ -1,12 +1,14 @@
 //! Grants are authorizations of apps for APIs in a stage.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{PARALLEL, environment, gone_is_fine, pages, stage};
+use super::{Listed, PARALLEL, environment, gone_is_fine, pages, stage};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, ErrorClass};
@@ -31,43 +33,58 @@ struct Authorized {
 pub(super) async fn list(
     client: &Client,
     consumers: &[ConsumerId],
-) -> Result<Vec<Grant>, CloudError> {
-    let lists: Vec<Vec<Grant>> = futures::stream::iter(consumers.to_vec())
+) -> Result<Listed<Grant>, CloudError> {
+    let lists: Vec<Listed<Grant>> = futures::stream::iter(consumers.to_vec())
         .map(|consumer| of_consumer(client, consumer))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    Ok(lists.into_iter().flatten().collect())
+    let mut all = Listed {
+        items: Vec::new(),
+        unreadable: BTreeMap::new(),
+    };
+    for list in lists {
+        all.items.extend(list.items);
+        all.unreadable.extend(list.unreadable);
+    }
+    Ok(all)
 }
 
-async fn of_consumer(client: &Client, consumer: ConsumerId) -> Result<Vec<Grant>, CloudError> {
+async fn of_consumer(client: &Client, consumer: ConsumerId) -> Result<Listed<Grant>, CloudError> {
     let call = RpcCall::new(DESCRIBE_AUTHORIZED_APIS).query("AppId", &consumer);
     let items = ("AuthorizedApis", "AuthorizedApi");
-    let id = |item: &Authorized| format!("{}/{}", item.api_id, item.stage_name);
-    match pages::all(client, call, PAGE, items, id).await {
-        Ok(found) => found
-            .into_iter()
-            .filter_map(|item| read(item, &consumer).transpose())
-            .collect(),
-        // The consumer went away with all its grants.
-        Err(error) if error.class == ErrorClass::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+    let mut grants = Listed {
+        items: Vec::new(),
+        unreadable: BTreeMap::new(),
+    };
+    let found: Listed<Authorized> =
+        match pages::all(client, call, PAGE, items, &["ApiId", "StageName"]).await {
+            Ok(found) => found,
+            // The consumer went away with all its grants.
+            Err(error) if error.class == ErrorClass::NotFound => return Ok(grants),
+            Err(error) => return Err(error),
+        };
+    for item in found.items {
+        let listed = format!("{}/{}", item.api_id, item.stage_name);
+        let Some((grant, problem)) = read(item, &consumer) else {
+            continue;
+        };
+        if let Some(problem) = problem.or_else(|| found.unreadable.get(&listed).cloned()) {
+            grants.unreadable.insert(grant.key.id(), problem);
+        }
+        grants.items.push(grant);
     }
+    Ok(grants)
 }
 
-/// None in a stage that is not one of ours.
-fn read(item: Authorized, consumer: &ConsumerId) -> Result<Option<Grant>, CloudError> {
-    let Some(environment) = environment(&item.stage_name) else {
-        return Ok(None);
-    };
-    let until = match item.auth_vaild_time.trim() {
-        "" => None,
-        text => Some(end(text).ok_or_else(|| {
-            let message = format!("AuthVaildTime {text:?} is not a date");
-            pages::incomplete(DESCRIBE_AUTHORIZED_APIS, message)
-        })?),
-    };
-    Ok(Some(Grant {
+/// None in a stage that is not one of ours; else it, and what of it cannot be read.
+fn read(item: Authorized, consumer: &ConsumerId) -> Option<(Grant, Option<String>)> {
+    let environment = environment(&item.stage_name)?;
+    let text = item.auth_vaild_time.trim();
+    let until = end(text);
+    let problem = (until.is_none() && !text.is_empty())
+        .then(|| format!("AuthVaildTime: {text:?} is not a date"));
+    let grant = Grant {
         key: GrantKey {
             api: ApiId(item.api_id),
             environment,
@@ -75,7 +92,8 @@ fn read(item: Authorized, consumer: &ConsumerId) -> Result<Option<Grant>, CloudE
         },
         until,
         revocable: !item.operator.eq_ignore_ascii_case("CONSUMER"),
-    }))
+    };
+    Some((grant, problem))
 }
 
 /// The documentation shows `2018-10-05T16:00:00Z` in answers, the same without a zone for other
@@ -152,9 +170,15 @@ mod tests {
             ..Authorized::default()
         };
         let consumer = ConsumerId::from("1");
-        let grant = |operator, stage| read(item(operator, stage), &consumer).unwrap();
-        assert!(grant("PROVIDER", "RELEASE").unwrap().revocable);
-        assert!(!grant("CONSUMER", "RELEASE").unwrap().revocable);
+        let grant = |operator, stage| read(item(operator, stage), &consumer);
+        assert!(grant("PROVIDER", "RELEASE").unwrap().0.revocable);
+        assert!(!grant("CONSUMER", "RELEASE").unwrap().0.revocable);
         assert_eq!(grant("PROVIDER", "CUSTOM"), None);
+        let odd = Authorized {
+            auth_vaild_time: "soon".to_owned(),
+            ..item("PROVIDER", "RELEASE")
+        };
+        let (_, problem) = read(odd, &consumer).unwrap();
+        assert!(problem.unwrap().contains("soon"));
     }
 }

@@ -4,9 +4,9 @@ use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
 use super::tags::{Tags, mark};
-use super::{PARALLEL, check, gone_is_fine, pages};
+use super::{Listed, PARALLEL, check, gone_is_fine, pages};
 use crate::call::RpcCall;
-use crate::client::Client;
+use crate::client::{Client, UNEXPECTED_SHAPE};
 use crate::error::{CloudError, Effect, ErrorClass};
 use crate::gateway::model::{Group, GroupId, GroupSpec, Marker};
 use crate::operations::*;
@@ -42,24 +42,40 @@ impl Detail {
     }
 }
 
-pub(super) async fn list(client: &Client) -> Result<Vec<Group>, CloudError> {
+pub(super) async fn list(client: &Client) -> Result<Listed<Group>, CloudError> {
     let call = RpcCall::new(DESCRIBE_API_GROUPS);
     let items = ("ApiGroupAttributes", "ApiGroupAttribute");
-    let summaries = pages::all(client, call, PAGE, items, |g: &Summary| g.group_id.clone()).await?;
-    futures::stream::iter(summaries)
+    let listed = pages::all(client, call, PAGE, items, &["GroupId"]).await?;
+    let mut unreadable = listed.unreadable;
+    let completed: Vec<Option<(Group, Option<String>)>> = futures::stream::iter(listed.items)
         .map(|summary| complete(client, summary))
         .buffered(PARALLEL)
-        .try_filter_map(|group| async { Ok(group) })
         .try_collect()
-        .await
+        .await?;
+    let mut items = Vec::new();
+    for (group, problem) in completed.into_iter().flatten() {
+        if let Some(problem) = problem {
+            unreadable.insert(group.id.0.clone(), problem);
+        }
+        items.push(group);
+    }
+    Ok(Listed { items, unreadable })
 }
 
-/// None if the group went away since it was listed.
-async fn complete(client: &Client, summary: Summary) -> Result<Option<Group>, CloudError> {
+/// None if the group went away since it was listed; else it, and what of it cannot be read.
+async fn complete(
+    client: &Client,
+    summary: Summary,
+) -> Result<Option<(Group, Option<String>)>, CloudError> {
     let marker = summary.tags.marker();
+    let mut problem = None;
     let detail = match &marker {
         Some(_) => match describe(client, &summary.group_id).await {
             Err(error) if error.class == ErrorClass::NotFound => return Ok(None),
+            Err(error) if error.code == UNEXPECTED_SHAPE => {
+                problem = Some(error.message);
+                Detail::default()
+            }
             detail => detail?,
         },
         // Somebody else's: nothing is compared.
@@ -74,7 +90,7 @@ async fn complete(client: &Client, summary: Summary) -> Result<Option<Group>, Cl
             .instance_type
             .to_ascii_uppercase()
             .ends_with("SHARED");
-    Ok(Some(Group {
+    let group = Group {
         id: GroupId(summary.group_id),
         spec: GroupSpec {
             name: summary.group_name,
@@ -85,7 +101,8 @@ async fn complete(client: &Client, summary: Summary) -> Result<Option<Group>, Cl
         },
         sub_domain: summary.sub_domain,
         marker,
-    }))
+    };
+    Ok(Some((group, problem)))
 }
 
 async fn describe(client: &Client, id: &str) -> Result<Detail, CloudError> {

@@ -20,6 +20,7 @@ mod policies;
 mod tags;
 mod throttling;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,7 +34,7 @@ use super::model::*;
 use crate::client::Client;
 use crate::error::{CloudError, Effect, ErrorClass};
 use crate::operations::Operation;
-use crate::pages;
+use crate::pages::{self, Listed};
 use crate::transport::failure;
 use api_details::Details;
 
@@ -69,6 +70,7 @@ pub struct ClassicGateway {
     lists: Client,
     timing: ClassicTiming,
     details: Details,
+    unreadable: Mutex<Unreadable>,
 }
 
 impl ClassicGateway {
@@ -84,7 +86,25 @@ impl ClassicGateway {
             details: Details::new(client.clock().clone(), timing.audit),
             client,
             timing,
+            unreadable: Mutex::default(),
         }
+    }
+
+    /// Takes a list, and notes what in it could not be read.
+    fn took<T>(&self, kind: Kind, listed: Listed<T>) -> Vec<T> {
+        let mut unreadable = self.known_unreadable();
+        unreadable.retain(|(of, _), _| *of != kind);
+        for (id, why) in listed.unreadable {
+            tracing::warn!(?kind, id, why, "a listed object cannot be read");
+            unreadable.insert((kind, id), why);
+        }
+        listed.items
+    }
+
+    fn known_unreadable(&self) -> MutexGuard<'_, Unreadable> {
+        self.unreadable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,7 +152,7 @@ fn environment(stage: &str) -> Option<Environment> {
 #[async_trait]
 impl ApiGateway for ClassicGateway {
     async fn list_groups(&self) -> Result<Vec<Group>, CloudError> {
-        groups::list(&self.lists).await
+        Ok(self.took(Kind::Groups, groups::list(&self.lists).await?))
     }
     async fn create_group(&self, spec: &GroupSpec, marker: &Marker) -> Result<Group, CloudError> {
         groups::create(&self.client, spec, marker).await
@@ -145,7 +165,7 @@ impl ApiGateway for ClassicGateway {
     }
 
     async fn list_backends(&self) -> Result<Vec<Backend>, CloudError> {
-        backends::list(&self.lists).await
+        Ok(self.took(Kind::Backends, backends::list(&self.lists).await?))
     }
     async fn create_backend(
         &self,
@@ -168,7 +188,8 @@ impl ApiGateway for ClassicGateway {
         apis::read(&self.client, &self.details, api).await
     }
     async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {
-        apis::list(&self.lists, &self.details, cluster).await
+        let listed = apis::list(&self.lists, &self.details, cluster).await?;
+        Ok(self.took(Kind::Apis, listed))
     }
     async fn create_api(
         &self,
@@ -214,9 +235,16 @@ impl ApiGateway for ClassicGateway {
         self.details.forget(id);
         result
     }
+    async fn publication_note(
+        &self,
+        api: &Api,
+        environment: Environment,
+    ) -> Result<Option<String>, CloudError> {
+        apis::publication_note(&self.client, api, environment).await
+    }
 
     async fn list_consumers(&self) -> Result<Vec<Consumer>, CloudError> {
-        consumers::list(&self.lists).await
+        Ok(self.took(Kind::Consumers, consumers::list(&self.lists).await?))
     }
     async fn create_consumer(
         &self,
@@ -255,7 +283,8 @@ impl ApiGateway for ClassicGateway {
     }
 
     async fn list_grants(&self, consumers: &[ConsumerId]) -> Result<Vec<Grant>, CloudError> {
-        grants::list(&self.lists, consumers).await
+        let listed = grants::list(&self.lists, consumers).await?;
+        Ok(self.took(Kind::Grants, listed))
     }
     async fn grant(&self, group: &GroupId, grant: &Grant) -> Result<(), CloudError> {
         grants::grant(&self.client, group, grant).await
@@ -265,7 +294,7 @@ impl ApiGateway for ClassicGateway {
     }
 
     async fn list_policies(&self) -> Result<Vec<Policy>, CloudError> {
-        policies::list(&self.lists).await
+        Ok(self.took(Kind::Policies, policies::list(&self.lists).await?))
     }
     async fn create_policy(
         &self,
@@ -288,5 +317,8 @@ impl ApiGateway for ClassicGateway {
     }
     async fn detach(&self, group: &GroupId, attachment: &Attachment) -> Result<(), CloudError> {
         attachments::detach(&self.client, group, attachment).await
+    }
+    fn unreadable(&self) -> Unreadable {
+        self.known_unreadable().clone()
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::tags::{Tags, mark};
-use super::{check, gone_is_fine, pages, throttling};
+use super::{Listed, check, gone_is_fine, pages, throttling};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::CloudError;
@@ -23,11 +23,11 @@ struct Plugin {
     tags: Tags,
 }
 
-pub(super) async fn list(client: &Client) -> Result<Vec<Policy>, CloudError> {
+pub(super) async fn list(client: &Client) -> Result<Listed<Policy>, CloudError> {
     let call = RpcCall::new(DESCRIBE_PLUGINS);
     let items = ("Plugins", "PluginAttribute");
-    let plugins = pages::all(client, call, PAGE, items, |p: &Plugin| p.plugin_id.clone()).await?;
-    Ok(plugins.into_iter().map(policy).collect())
+    let listed = pages::all(client, call, PAGE, items, &["PluginId"]).await?;
+    Ok(listed.map(policy))
 }
 
 fn policy(plugin: Plugin) -> Policy {

@@ -29,6 +29,7 @@ use crate::controller::stores::{self, Writers, knative_route};
 use crate::core::ledger::Place;
 use crate::core::plan::Step;
 use crate::core::quota;
+use crate::core::unreadable::{Readable, StandIn};
 use crate::events::Events;
 use crate::health::Readiness;
 use crate::leader::Leadership;
@@ -110,14 +111,14 @@ async fn fill(
     manifests: &Manifests,
     writers: &mut Writers,
 ) -> Result<(), kube::Error> {
-    let mut bindings = list(client).await?;
+    let mut bindings = list_ours(client).await?;
     for manifest in &manifests.bindings {
         lay_over(&mut bindings, manifest, |live, manifest| {
             live.spec = manifest.spec.clone()
         });
     }
     write(&mut writers.bindings, bindings);
-    let mut classes = list(client).await?;
+    let mut classes = list_ours(client).await?;
     for manifest in &manifests.classes {
         lay_over(&mut classes, manifest, |live, manifest| {
             live.spec = manifest.spec.clone();
@@ -127,7 +128,7 @@ async fn fill(
         });
     }
     write(&mut writers.classes, classes);
-    let mut consumers = list(client).await?;
+    let mut consumers = list_ours(client).await?;
     for manifest in manifests.consumers.values() {
         lay_over(&mut consumers, manifest, |live, manifest| {
             live.spec = manifest.spec.clone()
@@ -155,6 +156,14 @@ where
     api.list(&ListParams::default())
         .map_ok(|list| list.items)
         .await
+}
+
+/// One that cannot be read must not keep the others from being planned.
+async fn list_ours<K: StandIn + Clone + std::fmt::Debug>(
+    client: &Client,
+) -> Result<Vec<K>, kube::Error> {
+    let listed: Vec<Readable<K>> = list(client).await?;
+    Ok(listed.into_iter().map(Readable::into_inner).collect())
 }
 
 /// Without Knative there are no Routes.

@@ -17,6 +17,7 @@ use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
 use crate::core::observed::ServiceState;
 use crate::core::references::{ConsumerState, References, Target};
+use crate::core::unreadable;
 use crate::core::validate::{Gateway, Validated};
 
 /// Label that the cloud controller manager sets to a digest of the Service it has dealt with.
@@ -54,8 +55,7 @@ pub(super) async fn dereference(
     let mut trouble = None;
     if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
         let version = found.labels().get(HASH).cloned().unwrap_or_default();
-        let max_age = context.runtime.args.drift_interval;
-        match account.load_balancer(id, &version, max_age).await {
+        match account.load_balancer(id, &version, context.max_age()).await {
             Ok(load_balancer) => references.load_balancer = load_balancer,
             Err(error) => trouble = Some(Trouble::from(error)),
         }
@@ -169,6 +169,10 @@ fn consumer(
     };
     if consumer.metadata.deletion_timestamp.is_some() {
         return ConsumerState::Missing;
+    }
+    if unreadable::why(&*consumer).is_some() {
+        // Whom it lets in cannot be told: what it may do stays as it is.
+        return ConsumerState::NotReady;
     }
     let namespace = &binding.binding.namespace;
     if !lets_in(

@@ -1,5 +1,6 @@
 //! The end of a binding: what it claimed goes, by its ledger alone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +21,15 @@ use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
 use crate::core::approval::{self, Approval, Basis, Verdict};
+use crate::core::desire::{Shares, desire};
 use crate::core::key::ObjectKey;
-use crate::core::ledger::Ledger;
+use crate::core::ledger::{Ledger, Place};
 use crate::core::plan::{self, Plan, World};
 use crate::core::problem::{Problem, Severity};
 use crate::core::published::Published;
-use crate::core::validate::{class_owner, owner};
+use crate::core::references::{References, Target};
+use crate::core::unreadable;
+use crate::core::validate::{class_owner, owner, validate};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::Marker;
 
@@ -47,7 +51,27 @@ pub(super) async fn finalize(
         .get(keys::DETACH)
         .is_some_and(|value| value == "true");
     let mut ledger = Ledger::of(&binding);
+    if let Some(problem) = unreadable::problem(&*binding).filter(|_| !detached) {
+        // Whether what it made is to stay is among what cannot be read.
+        let blocked = Problem {
+            reason: Reason::DeletionBlocked,
+            message: format!(
+                "{} What is left: {}. To let the binding go and leave that in place, annotate it with {}: \"true\".",
+                problem.message,
+                left(&ledger),
+                keys::DETACH
+            ),
+            ..problem
+        };
+        show(&binding, &ledger, &blocked, None, context).await;
+        return Ended::Stuck;
+    }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
+    if !detached && binding.status.is_none() && context.has_lost_status(&*binding) {
+        ledger = class
+            .as_ref()
+            .map_or(ledger, |class| claimed_by_spec(&binding, class, context));
+    }
     if detached || retained || ledger.entries.is_empty() {
         return let_go(&binding, context).await;
     }
@@ -87,6 +111,35 @@ pub(super) async fn finalize(
             retry(&trouble)
         }
     }
+}
+
+/// What a binding claimed whose status was lost: all that its spec asks for. What is not there, or
+/// not ours, falls away as soon as the cloud is looked at.
+fn claimed_by_spec(
+    binding: &GatewayBinding,
+    class: &GatewayBindingClass,
+    context: &Context,
+) -> Ledger {
+    let mut ledger = Ledger::default();
+    let labels = context
+        .stores
+        .namespace_labels(&binding.namespace().unwrap_or_default());
+    let Ok(validated) = validate(binding, class, &labels) else {
+        return ledger;
+    };
+    let nothing_known = References {
+        now: Timestamp::now(),
+        target: Target::Service,
+        service: None,
+        source: None,
+        load_balancer: None,
+        consumers: BTreeMap::new(),
+    };
+    let wanted = desire(&validated, &nothing_known, &Shares::default());
+    for item in wanted.items {
+        ledger.claim(&item.key, &Place::default());
+    }
+    ledger
 }
 
 fn left(ledger: &Ledger) -> String {
@@ -161,7 +214,8 @@ impl Removal<'_> {
                 ledger.entries.remove(key);
             }
             if plan.is_empty() {
-                return Ok(());
+                let problem = plan.problems.into_iter().next();
+                return problem.map_or(Ok(()), |problem| Err(Trouble::from(problem)));
             }
             self.execute(plan, ledger).await?;
         }
@@ -397,6 +451,7 @@ pub(super) async fn add_finalizer(
 ) -> Result<(), Trouble> {
     if let Some(written) = writes::hold(&api(binding, context), binding, context).await? {
         context.peers.update(&written);
+        context.begin(&written);
         context.bindings.wrote(written);
     }
     Ok(())

@@ -23,9 +23,11 @@ use crate::core::approval::{self, Verdict};
 use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Place;
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, Step};
 use crate::core::problem::{Problem, Severity};
+use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
+use crate::core::writers;
 use report::Report;
 use work::Work;
 
@@ -45,13 +47,19 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if binding.metadata.deletion_timestamp.is_some() {
         return finalize::finalize(binding, class.ok(), &context).await;
     }
-    if !writes::is_held(&*binding) {
+    if !writes::is_held(&*binding) && unreadable::why(&*binding).is_none() {
         return match finalize::add_finalizer(&binding, &context).await {
             Ok(()) => Ended::Done,
             Err(trouble) => retry(&trouble),
         };
     }
     pass(binding, class, &context).await
+}
+
+/// Says on a binding that a pass over it panicked.
+pub async fn tell_panic(stored: Arc<GatewayBinding>, context: Arc<Context>) {
+    let report = Report::new(context.bindings.newest(stored));
+    report.with(Problem::defect()).publish(&context).await;
 }
 
 /// Dereference the class, validate, dereference the rest, merge what is shared, decide, plan,
@@ -233,26 +241,39 @@ fn held_back(plan: &mut Plan, report: &mut Report, validated: &Validated) -> Opt
                 .collect();
             match fields.as_slice() {
                 [] => format!("{} is gone", step.key),
-                fields => format!("{} ({})", step.key, fields.join(", ")),
+                fields => format!("{} ({}){}", step.key, fields.join(", "), by(step, report)),
             }
         })
         .collect();
-    (!objects.is_empty()).then(|| {
-        Problem::blocked(
-            Reason::DriftDetected,
-            format!(
-                "changed by somebody else since it was last applied: {}. driftPolicy is Report, so it is left. Undo the change, or set driftPolicy: Enforce.",
-                objects.join("; ")
-            ),
-        )
-        .waiting_for_a_person()
-    })
+    (!objects.is_empty()).then(|| Problem::drifted(&objects))
+}
+
+/// Who changed a Service, as its managed fields tell.
+fn by(step: &Step, report: &Report) -> String {
+    let service = report.service.as_ref();
+    let Some(service) = service.filter(|_| matches!(step.key, ObjectKey::Service { .. })) else {
+        return String::new();
+    };
+    let changed = step.changes.iter();
+    let mut names: Vec<String> = changed
+        .filter_map(|change| service.writers.get(&change.path))
+        .flatten()
+        .cloned()
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", writers::managers(&names))
+    }
 }
 
 pub(super) fn retry(trouble: &Trouble) -> Ended {
     tracing::warn!(reason = %trouble.problem.reason, message = trouble.problem.message, "will be tried again");
     Ended::Retry {
         after: trouble.retry_after,
+        outage: trouble.problem.is_outage(),
     }
 }
 
@@ -264,7 +285,10 @@ pub(super) fn ended(
 ) -> Ended {
     let has = |severity| problems.iter().any(|problem| problem.severity == severity);
     if has(Severity::Retry) {
-        Ended::Retry { after: retry_after }
+        Ended::Retry {
+            after: retry_after,
+            outage: problems.iter().any(Problem::is_outage),
+        }
     } else if has(Severity::Wait) {
         Ended::Waiting
     } else if has(Severity::Terminal) || has(Severity::Held) {

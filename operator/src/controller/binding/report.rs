@@ -27,6 +27,7 @@ use crate::core::plan::{Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::project::{View, status};
 use crate::core::published::Published;
+use crate::core::unreadable::Readable;
 use crate::core::validate::Validated;
 use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
@@ -368,7 +369,7 @@ fn needs_id(key: &ObjectKey) -> bool {
 }
 
 /// The bindings of a binding's namespace.
-pub(super) fn api(binding: &GatewayBinding, context: &Context) -> Api<GatewayBinding> {
+pub(super) fn api(binding: &GatewayBinding, context: &Context) -> Api<Readable<GatewayBinding>> {
     let namespace = binding.namespace().unwrap_or_default();
     Api::namespaced(context.runtime.client.clone(), &namespace)
 }

@@ -25,6 +25,7 @@ use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
 use crate::core::validate::{Validated, class_owner, owner};
+use crate::core::writers;
 
 /// Plans that follow each other in one pass at the most. Three are usual after a change: one that
 /// is carried out, one that finds nothing left to do, and one after reading what was written.
@@ -77,7 +78,7 @@ impl Work<'_> {
         let max_age = if std::mem::take(&mut self.refresh) {
             Duration::ZERO
         } else {
-            self.context.runtime.args.drift_interval
+            self.context.max_age()
         };
         match account.gateway.snapshots.get(max_age).await {
             Ok(inventory) => {
@@ -199,7 +200,7 @@ impl Work<'_> {
                 let drift = super::held_back(&mut plan, report, self.validated);
                 report.problems.extend(drift);
             }
-            let hopeless = self.hopeless(&mut plan, report);
+            let hopeless = self.hopeless(&mut plan, report).await;
             report.problems.extend(hopeless);
             report.problems.append(&mut plan.problems);
             report.ids.extend(std::mem::take(&mut plan.ids));
@@ -262,16 +263,52 @@ impl Work<'_> {
     }
 
     /// Takes changes out of a plan that were made several times and did not last.
-    fn hopeless(&self, plan: &mut Plan, report: &mut Report) -> Option<Problem> {
+    async fn hopeless(&self, plan: &mut Plan, report: &mut Report) -> Option<Problem> {
         let uid = self.uid(report);
         let (given_up, rest): (Vec<Step>, Vec<Step>) = std::mem::take(&mut plan.steps)
             .into_iter()
-            .partition(|step| self.context.tries.exhausted(&uid, step));
+            .partition(|step| self.context.tries.step_exhausted(&uid, step));
         plan.steps = rest;
         report
             .drifted
             .extend(given_up.iter().map(|step| step.key.clone()));
-        problem_of_lasting(&given_up)
+        let mut fields = Vec::new();
+        for step in &given_up {
+            for change in &step.changes {
+                let by = self.writer(&step.key, &change.path, report).await;
+                fields.push(writers::unkept(&step.key.to_string(), change, &by));
+            }
+        }
+        (!fields.is_empty()).then(|| Problem::unkept(&fields))
+    }
+
+    /// Who set a field back, as far as that can be known.
+    async fn writer(&self, key: &ObjectKey, path: &str, report: &Report) -> String {
+        if let ObjectKey::Service { .. } = key {
+            let field = path.split('.').next().unwrap_or_default();
+            let service = report.service.as_ref();
+            let known = service.and_then(|service| {
+                let writers = &service.writers;
+                writers.get(path).or_else(|| writers.get(field))
+            });
+            return writers::managers(known.map_or(&[], Vec::as_slice));
+        }
+        let unnamed = writers::unnamed(writers::calls(key));
+        match self.publication(key, report).await {
+            Some(note) => format!("in a publication described as \"{note}\", {unnamed}"),
+            None => unnamed,
+        }
+    }
+
+    /// What whoever published a deployment last wrote about it.
+    async fn publication(&self, key: &ObjectKey, report: &Report) -> Option<String> {
+        let ObjectKey::Deployment { api, environment } = key else {
+            return None;
+        };
+        let found = report.inventory.as_ref()?.api(&api.group, &api.name)?;
+        let gateway = &self.account?.gateway.gateway;
+        let note = gateway.publication_note(found, *environment).await;
+        note.ok()?.filter(|note| !note.is_empty())
     }
 
     /// Writes all names into the ledger before the first of them is created, and the approval before
@@ -312,7 +349,7 @@ impl Work<'_> {
             match executor.execute(step).await {
                 Ok(()) => {
                     let now = Instant::now();
-                    self.context.tries.made(&self.uid(report), step, now);
+                    self.context.tries.step_made(&self.uid(report), step, now);
                     report.done(step, &plan.claims);
                     if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
                         alone = None;
@@ -332,31 +369,6 @@ impl Work<'_> {
         report.release(&plan.released);
         failed.map_or(Ok(()), Err)
     }
-}
-
-fn problem_of_lasting(given_up: &[Step]) -> Option<Problem> {
-    let text = |value: &Option<serde_json::Value>| {
-        value
-            .as_ref()
-            .map_or_else(|| "nothing".to_owned(), ToString::to_string)
-    };
-    let fields: Vec<String> = given_up
-        .iter()
-        .flat_map(|step| step.changes.iter().map(move |change| (&step.key, change)))
-        .map(|(key, change)| {
-            let (wanted, seen) = (text(&change.to), text(&change.from));
-            format!("{} of {key}: wanted {wanted}, seen {seen}", change.path)
-        })
-        .collect();
-    (!fields.is_empty()).then(|| {
-        Problem::blocked(
-            Reason::NonConvergent,
-            format!(
-                "written several times, and not kept: {}. Somebody or something sets it back: find out who, or change the spec. It is tried again once either side changes.",
-                fields.join("; ")
-            ),
-        )
-    })
 }
 
 pub(super) fn conflict_problem(conflict: &crds::v1alpha1::FieldConflict) -> Problem {

@@ -1,6 +1,7 @@
 //! One class's way into its account.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cloud_adapter::client::Client;
@@ -22,7 +23,8 @@ pub struct Account {
     /// The API gateway, with its snapshots.
     pub gateway: GatewayAccess,
     client: Client,
-    load_balancers: tokio::sync::Mutex<HashMap<String, CachedLoadBalancer>>,
+    load_balancers: Mutex<HashMap<String, CachedLoadBalancer>>,
+    reading: tokio::sync::Mutex<()>,
     checked: tokio::sync::Mutex<Instant>,
     /// Serialises changes of what bindings share.
     pub shared: tokio::sync::Mutex<()>,
@@ -43,7 +45,8 @@ impl Account {
             region: client.region().to_owned(),
             gateway,
             client,
-            load_balancers: tokio::sync::Mutex::default(),
+            load_balancers: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             checked: tokio::sync::Mutex::new(Instant::now()),
             shared: tokio::sync::Mutex::default(),
         }
@@ -72,15 +75,16 @@ impl Account {
         version: &str,
         max_age: Duration,
     ) -> Result<Option<LoadBalancerState>, CloudError> {
-        let mut cache = self.load_balancers.lock().await;
-        if let Some(cached) = cache.get(id)
-            && cached.version == version
-            && cached.read.elapsed() < max_age
-        {
-            return Ok(Some(cached.state.clone()));
+        if let Some(known) = self.known_load_balancer(id, version, max_age) {
+            return Ok(Some(known));
+        }
+        // Read once for all who ask meanwhile.
+        let _reading = self.reading.lock().await;
+        if let Some(known) = self.known_load_balancer(id, version, max_age) {
+            return Ok(Some(known));
         }
         let Some(found) = cloud_adapter::slb::load_balancer(&self.client, id).await? else {
-            cache.remove(id);
+            self.cached().remove(id);
             return Ok(None);
         };
         let state = LoadBalancerState {
@@ -98,8 +102,26 @@ impl Account {
             read: Instant::now(),
             version: version.to_owned(),
         };
-        cache.insert(id.to_owned(), cached);
+        self.cached().insert(id.to_owned(), cached);
         Ok(Some(state))
+    }
+
+    fn known_load_balancer(
+        &self,
+        id: &str,
+        version: &str,
+        max_age: Duration,
+    ) -> Option<LoadBalancerState> {
+        let cache = self.cached();
+        let cached = cache.get(id)?;
+        let good = cached.version == version && cached.read.elapsed() < max_age;
+        good.then(|| cached.state.clone())
+    }
+
+    fn cached(&self) -> MutexGuard<'_, HashMap<String, CachedLoadBalancer>> {
+        self.load_balancers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

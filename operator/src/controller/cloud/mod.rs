@@ -228,8 +228,8 @@ impl Clouds {
                 Ok(())
             })),
             after: Some(Arc::new(move |record| {
-                health.note(record.outcome, Instant::now());
                 let operation = record.operation;
+                health.note(operation.product(), record.outcome, Instant::now());
                 let outcome = record.outcome.map_or_else(ErrorClass::as_str, |()| "ok");
                 let product = operation.product().code();
                 metrics.cloud_call(

@@ -42,6 +42,9 @@ pub(super) async fn finalize(
     if annotation.is_some_and(|value| value == "true") {
         return let_go(&consumer, context, audits).await;
     }
+    if consumer.status.is_none() && context.has_lost_status(&*consumer) {
+        reach::claim_everywhere(&consumer, &mut claims, context).await;
+    }
     let mut removed = Vec::new();
     let result = remove(&consumer, &mut claims, &mut removed, context).await;
     tell(&consumer, &removed, context);
@@ -192,6 +195,7 @@ async fn let_go(consumer: &GatewayConsumer, context: &Context, audits: &Audits) 
     }
     if let Some(uid) = consumer.uid() {
         context.consumers.forget(&uid);
+        context.forget(&uid);
         context.runtime.events.forget(&uid);
         audits.forget_all(&uid);
     }
@@ -206,6 +210,7 @@ pub(super) async fn add_finalizer(
     context: &Context,
 ) -> Result<(), Trouble> {
     if let Some(written) = writes::hold(&api(consumer, context), consumer, context).await? {
+        context.begin(&written);
         context.consumers.wrote(written);
     }
     Ok(())

@@ -24,6 +24,8 @@ use super::context::Context;
 use super::queue::Ended;
 use super::writes;
 use crate::core::consumer;
+use crate::core::problem::Problem;
+use crate::core::unreadable;
 use audits::Audits;
 use report::Report;
 pub use watch::spawn as watch_secrets;
@@ -53,13 +55,20 @@ async fn reconcile(
     if consumer.metadata.deletion_timestamp.is_some() {
         return finalize::finalize(consumer, &context, &audits).await;
     }
-    if !writes::is_held(&*consumer) {
+    if !writes::is_held(&*consumer) && unreadable::why(&*consumer).is_none() {
         return match finalize::add_finalizer(&consumer, &context).await {
             Ok(()) => Ended::Done,
             Err(trouble) => retry(&trouble),
         };
     }
     pass(consumer, &context, &audits).await
+}
+
+/// Says on a consumer that a pass over it panicked.
+pub async fn tell_panic(stored: Arc<GatewayConsumer>, context: Arc<Context>) {
+    let mut report = Report::new(context.consumers.newest(stored));
+    report.trouble(Problem::defect().into());
+    report.publish(&context).await;
 }
 
 /// A consumer belongs to no class, so it says itself which shard it belongs to.
@@ -75,9 +84,13 @@ fn serves(consumer: &GatewayConsumer, context: &Context) -> bool {
 /// wanted, leave those that nobody needs, report.
 async fn pass(consumer: Arc<GatewayConsumer>, context: &Context, audits: &Audits) -> Ended {
     let mut report = Report::new(consumer.clone());
-    if let Err(problem) = consumer::check(&consumer::name_of(&consumer)) {
+    let readable = unreadable::problem(&*consumer).map_or(Ok(()), Err);
+    if let Err(problem) = readable.and_then(|()| consumer::check(&consumer::name_of(&consumer))) {
         report.trouble(problem.into());
         return report.publish(context).await;
+    }
+    if consumer.status.is_none() && context.has_lost_status(&*consumer) {
+        reach::claim_everywhere(&consumer, &mut report.claims, context).await;
     }
     let mut work = Work::begin(&consumer, context, audits).await;
     work.look(&mut report).await;

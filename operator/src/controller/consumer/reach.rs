@@ -10,7 +10,7 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::triggers;
 use crate::core::class;
-use crate::core::consumer::claims::{AppKey, Location};
+use crate::core::consumer::claims::{AppKey, Claim, Claims, Location};
 use crate::core::consumer::places::Use;
 use crate::core::consumer::{lets_in, name_of};
 use crate::core::key::{ConsumerKey, ObjectKey};
@@ -114,6 +114,36 @@ fn granted(binding: &GatewayBinding, consumer: &GatewayConsumer) -> BTreeSet<Loc
             })
         })
         .collect()
+}
+
+/// Claims the consumer in every account that a class leads into. Its status was lost, so it may be
+/// in any of them; where it is not, the claim ends as soon as the account is looked at.
+pub(super) async fn claim_everywhere(
+    consumer: &GatewayConsumer,
+    claims: &mut Claims,
+    context: &Context,
+) {
+    for class in context.stores.classes.state() {
+        let Some(cloud) = &class.spec.cloud else {
+            continue;
+        };
+        let known = class.status.as_ref();
+        let known = known.and_then(|status| status.account.clone());
+        let account = match context.clouds.of(&class).await {
+            Ok(account) => Some(account.id.clone()),
+            Err(_) => cloud.account_id.clone().or(known),
+        };
+        // An account of which not even the id is known was never entered.
+        let Some(account) = account else { continue };
+        let app = AppKey {
+            location: Location {
+                account,
+                region: cloud.region_id.clone(),
+            },
+            name: app_name(consumer, &cloud.cluster_id),
+        };
+        claims.claim(&Claim::App(app));
+    }
 }
 
 /// A way to an app that no binding names any more: any class that leads into its account, first

@@ -20,6 +20,7 @@ use crate::core::consumer::claims::{Claim, Claims};
 use crate::core::consumer::credentials::Slot;
 use crate::core::consumer::status::{View, status};
 use crate::core::problem::Problem;
+use crate::core::unreadable::Readable;
 use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
 
@@ -35,6 +36,10 @@ pub(super) struct Report {
     pub valid: Option<BTreeSet<Slot>>,
     /// Credentials that could not be put into the cloud.
     pub failed: BTreeSet<Slot>,
+    /// What somebody else changed and the policy says to leave.
+    pub drifted: Vec<String>,
+    /// What does not keep what is written to it.
+    pub unkept: Vec<String>,
     /// When a credential reaches its end.
     pub next_check: Option<Timestamp>,
     retry_after: Option<Duration>,
@@ -50,6 +55,8 @@ impl Report {
             problems: Vec::new(),
             valid: None,
             failed: BTreeSet::new(),
+            drifted: Vec::new(),
+            unkept: Vec::new(),
             next_check: None,
             retry_after: None,
             executed: Vec::new(),
@@ -141,7 +148,7 @@ impl Report {
 }
 
 /// The consumers of a consumer's namespace.
-pub(super) fn api(consumer: &GatewayConsumer, context: &Context) -> Api<GatewayConsumer> {
+pub(super) fn api(consumer: &GatewayConsumer, context: &Context) -> Api<Readable<GatewayConsumer>> {
     let namespace = consumer.namespace().unwrap_or_default();
     Api::namespaced(context.runtime.client.clone(), &namespace)
 }

@@ -1,7 +1,7 @@
 //! A consumer in one account: looked up, brought to what is wanted, removed.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cloud_adapter::error::{CloudError, ErrorClass};
 use cloud_adapter::gateway::ApiGateway;
@@ -13,11 +13,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::reach::Access;
 use crate::controller::cloud::Trouble;
-use crate::core::consumer::claims::{AppKey, Claims};
+use crate::controller::tries::Tries;
+use crate::core::consumer::claims::{AppKey, Claim, Claims};
 use crate::core::consumer::credentials::{Slot, same};
+use crate::core::consumer::drift;
 use crate::core::consumer::places::Intent;
 use crate::core::consumer::steps::{App, Step, Wish, find, ours, steps};
 use crate::core::consumer::{name_of, owner};
+use crate::core::names;
+use crate::core::plan::odd;
 use crate::core::problem::Problem;
 
 /// Plans that follow each other at the most: making an app, adding the rest of its credentials.
@@ -49,7 +53,14 @@ pub(super) struct Outcome {
     pub failed: BTreeSet<Slot>,
     /// What went wrong.
     pub troubles: Vec<Trouble>,
+    /// What somebody else changed and is left as it is.
+    pub drifted: Option<String>,
+    /// What does not keep what is written to it.
+    pub unkept: Option<String>,
 }
+
+/// Changes that were made, whose they are, and for how long lists may not show them.
+pub(super) type Made<'a> = (&'a Tries, &'a str, Duration);
 
 impl Site {
     /// Not looked at yet.
@@ -131,14 +142,45 @@ impl Site {
         steps(wish, self.app.as_ref())
     }
 
+    fn claim(&self) -> Claim {
+        Claim::App(self.key.clone())
+    }
+
+    /// Takes no step to what is wanted, and tells what is otherwise.
+    pub(super) fn leave(&self, wish: &Wish<'_>) -> Outcome {
+        let steps = self.steps(wish);
+        let told = || drift::of_app(&self.claim(), self.app.as_ref(), wish, &steps);
+        Outcome {
+            drifted: (!steps.is_empty()).then(told),
+            ..Outcome::default()
+        }
+    }
+
     /// Takes the steps to what is wanted. One that fails does not keep others from being taken:
     /// taking access away waits for nothing.
-    pub(super) async fn carry_out(&mut self, wish: &Wish<'_>) -> Outcome {
+    pub(super) async fn carry_out(
+        &mut self,
+        wish: &Wish<'_>,
+        (tries, uid, fresh): Made<'_>,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
+        let key = self.claim().to_string();
         for _ in 0..ROUNDS {
             let steps = self.steps(wish);
             if steps.is_empty() || !outcome.troubles.is_empty() {
                 break;
+            }
+            let changed = self
+                .app
+                .as_ref()
+                .map(|app| drift::changes(app, wish, &steps));
+            if let Some(fields) = &changed {
+                let change = names::digest(fields);
+                if tries.exhausted(uid, &key, &change) {
+                    outcome.unkept = Some(drift::unkept(&self.claim(), fields));
+                    break;
+                }
+                tries.made(uid, &key, change, Instant::now());
             }
             for step in steps {
                 match self.take(&step, &wish.spec).await {
@@ -149,6 +191,11 @@ impl Site {
                     }
                 }
             }
+        }
+        let app = self.app.as_ref();
+        let compared = app.is_some_and(|app| app.credentials.is_some());
+        if compared && outcome.unkept.is_none() {
+            tries.kept(uid, std::iter::once(&key), fresh, Instant::now());
         }
         outcome
     }
@@ -211,6 +258,9 @@ impl Site {
     pub(super) async fn remove(&self) -> Result<bool, Trouble> {
         for max_age in [RECENT, Duration::ZERO] {
             let inventory = self.inventory(max_age).await?;
+            if let Some(problem) = self.unreadable(&inventory) {
+                return Err(problem.into());
+            }
             if let Some(app) = ours(&inventory, &self.marker) {
                 let deleted = self.gateway().delete_consumer(&app.id).await;
                 deleted.map_err(|error| self.trouble(error, &[]))?;
@@ -218,6 +268,19 @@ impl Site {
             }
         }
         Ok(false)
+    }
+
+    /// An app that may be this one, and of which the cloud does not say whose it is.
+    fn unreadable(&self, inventory: &Inventory) -> Option<Problem> {
+        let odd = inventory.unreadable.keys();
+        let mut odd = odd.filter(|(kind, _)| *kind == Kind::Consumers);
+        odd.find_map(|(kind, id)| {
+            let app = inventory.consumers.get(&ConsumerId::from(id.as_str()))?;
+            let named = app.spec.name == self.key.name || app.spec.name.is_empty();
+            let known = app.marker.as_ref() == Some(&self.marker);
+            let may_be = known || (app.marker.is_none() && named);
+            may_be.then(|| odd::about(inventory, *kind, id))?
+        })
     }
 
     /// The cloud does not take credentials: which ones, and where they come from.

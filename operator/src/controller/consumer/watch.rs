@@ -11,17 +11,14 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::controller::context::Context;
+use crate::controller::line::Lane;
+use crate::controller::queue::Asker;
 use crate::supervise::{Stage, Supervisor};
 
 /// Has consumers looked at when a Secret that they name changes: they go into `sender`'s queue.
-pub fn spawn(
-    context: &Arc<Context>,
-    sender: UnboundedSender<ObjectRef<GatewayConsumer>>,
-    supervisor: &mut Supervisor,
-) {
+pub fn spawn(context: &Arc<Context>, sender: Asker<GatewayConsumer>, supervisor: &mut Supervisor) {
     let gate = context.runtime.readiness.gate("watch of Secrets");
     let context = context.clone();
     supervisor.spawn(Stage::Work, "watch of Secrets", async move {
@@ -32,9 +29,11 @@ pub fn spawn(
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(Event::Apply(secret) | Event::Delete(secret)) => {
-                        tell(&context, &secret, &sender);
+                        tell(&context, &secret, &sender, Lane::Edit);
                     }
-                    Ok(Event::InitApply(secret)) => tell(&context, &secret, &sender),
+                    Ok(Event::InitApply(secret)) => {
+                        tell(&context, &secret, &sender, Lane::Check);
+                    }
                     Ok(Event::InitDone) => gate.open(),
                     Ok(Event::Init) => {}
                     // The watcher tries again by itself, with backoff.
@@ -51,11 +50,12 @@ pub fn spawn(
 fn tell(
     context: &Context,
     secret: &PartialObjectMeta<Secret>,
-    sender: &UnboundedSender<ObjectRef<GatewayConsumer>>,
+    sender: &Asker<GatewayConsumer>,
+    lane: Lane,
 ) {
     for consumer in context.stores.consumers.state() {
         if names(&consumer, secret) {
-            let _ = sender.send(ObjectRef::from_obj(&*consumer));
+            sender.ask(ObjectRef::from_obj(&*consumer), lane);
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::{ConsumerSpec, Credential};
-use crds::v1alpha1::{ConsumerState, CredentialKind, CredentialType, GatewayConsumer, Reason};
+use crds::v1alpha1::{
+    ConsumerState, CredentialKind, CredentialType, DriftPolicy, GatewayConsumer, Reason,
+};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -20,6 +22,7 @@ use crate::core::consumer::claims::{AppKey, Claim, Claims};
 use crate::core::consumer::credentials::{
     Found, Gap, Outlook, Recovery, SecretState, outlook, recover,
 };
+use crate::core::consumer::drift;
 use crate::core::consumer::places::{Intent, intents};
 use crate::core::consumer::steps::Wish;
 use crate::core::consumer::{name_of, owner};
@@ -32,6 +35,8 @@ pub(super) struct Work<'a> {
     context: &'a Context,
     audits: &'a Audits,
     secrets: Secrets<'a>,
+    /// Versions of the Secrets, as they were read.
+    versions: String,
     outlook: Outlook,
     /// All that credentials in the cloud depend on.
     depends: String,
@@ -76,6 +81,7 @@ impl<'a> Work<'a> {
             context,
             audits,
             secrets,
+            versions,
             outlook,
             depends: names::short_hash(&depends),
             refresh: context.check_requested(consumer),
@@ -134,7 +140,7 @@ impl<'a> Work<'a> {
         let max_age = if self.refresh {
             Duration::ZERO
         } else {
-            interval
+            self.context.max_age()
         };
         site.look(claims, max_age).await?;
         let due = self.refresh
@@ -150,6 +156,9 @@ impl<'a> Work<'a> {
 
     /// Decides on values for what Secrets lack: those that the cloud has, else new ones.
     pub(super) fn close_gaps(&mut self, report: &mut Report) -> Made {
+        if self.consumer.spec.drift_policy() == DriftPolicy::Report {
+            self.leave_drifted_secrets(report);
+        }
         let apps = self.found(&report.claims);
         let mut made = Made::new();
         for gap in self.outlook.gaps.clone() {
@@ -172,6 +181,38 @@ impl<'a> Work<'a> {
             made.push((gap, value));
         }
         made
+    }
+
+    /// What somebody took out of a Secret that was whole is told, and not put back.
+    fn leave_drifted_secrets(&mut self, report: &mut Report) {
+        let mut by_secret: BTreeMap<String, Vec<Gap>> = BTreeMap::new();
+        for gap in self.outlook.gaps.clone() {
+            by_secret.entry(gap.secret.clone()).or_default().push(gap);
+        }
+        for (name, gaps) in by_secret {
+            let claim = self.secret_claim(&name);
+            if !drift::is_applied(&report.claims, &claim, &self.secret_digest(&name)) {
+                continue;
+            }
+            let exists = self.own.contains(&name);
+            let lacking: Vec<&Gap> = gaps.iter().collect();
+            report
+                .drifted
+                .push(drift::of_secret(&claim, exists, &lacking));
+            for gap in &gaps {
+                self.outlook.leave_open(&gap.slot);
+            }
+        }
+    }
+
+    /// Digest of what a generated Secret is to hold.
+    fn secret_digest(&self, name: &str) -> String {
+        let credentials = self.consumer.spec.credentials.iter();
+        let holds: Vec<(&str, &[CredentialKind])> = credentials
+            .filter(|credential| credential.secret_ref.name == name)
+            .map(|credential| (credential.name.as_str(), credential.kinds.as_slice()))
+            .collect();
+        drift::secret_digest(&holds)
     }
 
     /// What the apps have, those that could not be looked at included.
@@ -284,18 +325,32 @@ impl<'a> Work<'a> {
             if site.intent == Intent::Leave {
                 continue;
             }
-            let outcome = site.carry_out(&self.wish(&site.key, &report.claims)).await;
             let claim = Claim::App(site.key.clone());
+            let wish = self.wish(&site.key, &report.claims);
+            let digest = drift::app_digest(&wish, &self.versions);
+            let leave = self.consumer.spec.drift_policy() == DriftPolicy::Report
+                && drift::is_applied(&report.claims, &claim, &digest);
+            let outcome = if leave {
+                site.leave(&wish)
+            } else {
+                let interval = self.context.runtime.args.drift_interval;
+                site.carry_out(&wish, (&self.context.tries, &uid, interval))
+                    .await
+            };
             for action in outcome.done {
                 report.done(action, &claim, self.context);
             }
             report.note_id(site);
             report.failed.extend(outcome.failed);
+            let left = outcome.drifted.is_some() || outcome.unkept.is_some();
+            report.drifted.extend(outcome.drifted);
+            report.unkept.extend(outcome.unkept);
             let compared = site
                 .app
                 .as_ref()
                 .is_some_and(|app| app.credentials.is_some());
-            if !outcome.troubles.is_empty() {
+            if left || !outcome.troubles.is_empty() {
+                // What is left as it is is compared until it is as it should be.
                 self.audits.forget(&uid, &site.key);
                 self.unseen.insert(site.key.clone());
             } else if compared {
@@ -363,12 +418,43 @@ impl<'a> Work<'a> {
         for site in &self.sites {
             let settled = site.app.is_some() && clear && !self.unseen.contains(&site.key);
             if settled && site.intent != Intent::Leave {
+                let digest =
+                    drift::app_digest(&self.wish(&site.key, &report.claims), &self.versions);
                 report.claims.place(&site.key, &names);
+                let entry = report.claims.claim(&Claim::App(site.key.clone()));
+                entry.applied = Some(digest);
             }
+        }
+        self.settle_secrets(report);
+        if !report.drifted.is_empty() {
+            let problem = Problem::drifted(&report.drifted);
+            report.problems.push(problem);
+        }
+        if !report.unkept.is_empty() {
+            let problem = Problem::unkept(&report.unkept);
+            report.problems.push(problem);
         }
         let values = self.outlook.values.iter();
         let valid = values.map(|(slot, _)| slot.clone());
         report.valid = Some(valid.filter(|slot| !report.failed.contains(slot)).collect());
+    }
+
+    /// Secrets of ours that hold all they are to hold are as they were applied.
+    fn settle_secrets(&self, report: &mut Report) {
+        let values = &self.outlook.values;
+        for credential in &self.consumer.spec.credentials {
+            let whole = credential.kinds.iter().all(|kind| {
+                let mut slots = values.iter().map(|(slot, _)| slot);
+                slots.any(|slot| slot.credential == credential.name && slot.kind == *kind)
+            });
+            let name = &credential.secret_ref.name;
+            let digest = self.secret_digest(name);
+            if let Some(entry) = report.claims.entries.get_mut(&self.secret_claim(name))
+                && whole
+            {
+                entry.applied = Some(digest);
+            }
+        }
     }
 
     fn secret_claim(&self, name: &str) -> Claim {

@@ -11,6 +11,7 @@ use crate::controller::cloud::Trouble;
 use crate::controller::writes;
 use crate::core::orphans::memory::{Memory, status};
 use crate::core::orphans::{Id, Judged};
+use crate::core::unreadable::Readable;
 use crate::events::{Happening, Severity};
 
 /// Orphans that an event names at the most.
@@ -31,7 +32,7 @@ impl Sweep<'_> {
             ..before.clone()
         };
         if before != after {
-            let api: Api<GatewayBindingClass> = Api::all(context.runtime.client.clone());
+            let api: Api<Readable<GatewayBindingClass>> = Api::all(context.runtime.client.clone());
             match writes::status(&api, &*class, &after, context).await {
                 Ok(written) => drop(context.classes.wrote(written)),
                 Err(trouble) => {

@@ -9,6 +9,7 @@
 
 pub mod claims;
 pub mod credentials;
+pub mod drift;
 pub mod places;
 pub mod status;
 pub mod steps;

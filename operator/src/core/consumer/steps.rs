@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use cloud_adapter::gateway::model::{Consumer, ConsumerSpec, Credential, Inventory, Marker};
+use cloud_adapter::gateway::model::{
+    Consumer, ConsumerId, ConsumerSpec, Credential, Inventory, Kind, Marker,
+};
 use crds::v1alpha1::{CredentialKind, Reason};
 
 use super::claims::{AppKey, Claims};
 use super::credentials::{Outlook, Slot, kind_of, same};
+use crate::core::plan::odd;
 use crate::core::problem::{Problem, Severity};
 
 /// What is wanted of an app.
@@ -119,6 +122,21 @@ pub fn find<'a>(
     marker: &Marker,
     claims: &Claims,
 ) -> Result<Option<&'a Consumer>, Problem> {
+    let id = claims.apps().find(|(app, _)| *app == key);
+    let id = id.and_then(|(_, entry)| entry.id.as_deref());
+    // One whose marker or name cannot be read is still known by its id.
+    let known = id.and_then(|id| inventory.consumers.get(&ConsumerId::from(id)));
+    let named = inventory.consumers.values();
+    let named = named.filter(|consumer| consumer.spec.name == key.name);
+    let candidates = ours(inventory, marker)
+        .into_iter()
+        .chain(known)
+        .chain(named);
+    for consumer in candidates {
+        if let Some(problem) = odd::about(inventory, Kind::Consumers, consumer.id.as_str()) {
+            return Err(problem);
+        }
+    }
     if let Some(ours) = ours(inventory, marker) {
         return Ok(Some(ours));
     }

@@ -9,7 +9,7 @@ use cloud_adapter::gateway::model::{
 use crds::v1alpha1::Reason;
 use jiff::Timestamp;
 
-use super::{Operation, Plan, Step, World};
+use super::{Operation, Plan, Step, World, odd};
 use crate::core::desired::{BackendDesired, Desired, Item, ServiceDesired};
 use crate::core::diff;
 use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
@@ -56,6 +56,13 @@ impl Forward<'_, '_> {
         let Some(inventory) = self.world.inventory else {
             return;
         };
+        if let Some(problem) = self.unreadable(item, inventory) {
+            self.note_ids(key, inventory);
+            if !self.plan.problems.contains(&problem) {
+                self.plan.problems.push(problem);
+            }
+            return;
+        }
         match (key, &item.desired) {
             (_, Desired::Undecided | Desired::Service(_)) => self.note_ids(key, inventory),
             (_, Desired::Group(spec)) => self.group(key, spec, inventory),
@@ -99,11 +106,37 @@ impl Forward<'_, '_> {
     }
 
     fn note_ids(&mut self, key: &ObjectKey, inventory: &Inventory) {
-        if let ObjectKey::Api(api) = key
-            && let Some(found) = inventory.api(&api.group, &api.name)
-        {
-            self.id(key, found.id.as_str());
+        let id = match key {
+            ObjectKey::Api(api) => {
+                let present = self.present(api);
+                let found = inventory.api(&present.group, &present.name);
+                found.map(|found| found.id.as_str())
+            }
+            ObjectKey::Group { name } => inventory.group(name).map(|found| found.id.as_str()),
+            ObjectKey::Backend { name } => inventory.backend(name).map(|found| found.id.as_str()),
+            ObjectKey::Policy { name } => inventory.policy(name).map(|found| found.id.as_str()),
+            _ => None,
+        };
+        if let Some(id) = id {
+            self.id(key, id);
         }
+    }
+
+    /// What of the cloud's answers keeps anything from being planned about an item.
+    fn unreadable(&self, item: &Item, inventory: &Inventory) -> Option<Problem> {
+        let ends = match &item.desired {
+            Desired::Attachment { policy } => odd::Ends {
+                policy: Some(policy),
+                ..odd::Ends::default()
+            },
+            Desired::Grant { consumer, .. } => odd::Ends {
+                consumer: Some(consumer),
+                ..odd::Ends::default()
+            },
+            _ => odd::Ends::default(),
+        };
+        let present = odd::api_of(&item.key).map(|api| self.present(api));
+        odd::unreadable(&item.key, present.as_ref(), ends, inventory)
     }
 
     /// Whether an object under a name of ours is ours; if not, that is a problem.

@@ -4,6 +4,7 @@
 mod fields;
 mod forward;
 mod identity;
+pub(crate) mod odd;
 mod remove;
 mod room;
 mod step;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, Inventory};
 
-use super::{Operation, Plan, Step, World, after_rename};
+use super::{Operation, Plan, Step, World, after_rename, odd};
 use crate::core::key::{ApiKey, ObjectKey};
 use crate::core::ledger::Ledger;
 use crate::core::observed::{Lookup, ServiceState, is_ours};
@@ -87,6 +87,18 @@ fn removal(
     let Some(inventory) = world.inventory else {
         return Removal::Unknown;
     };
+    let consumer = ledger.entries.get(key).and_then(|entry| entry.id.clone());
+    let consumer = consumer.map(ConsumerId);
+    let ends = odd::Ends {
+        consumer: consumer.as_ref(),
+        ..odd::Ends::default()
+    };
+    if let Some(problem) = odd::unreadable(key, odd::api_of(key), ends, inventory) {
+        if !plan.problems.contains(&problem) {
+            plan.problems.push(problem);
+        }
+        return Removal::Unknown;
+    }
     let found = match key {
         ObjectKey::Service { .. } => None,
         ObjectKey::Group { name } => inventory
@@ -127,7 +139,7 @@ fn removal(
         | ObjectKey::Grant { api, .. } => plan.ids.insert(ObjectKey::Api(api.clone()), id),
         _ => plan.ids.insert(key.clone(), id),
     };
-    if let Some(api) = api_of(key)
+    if let Some(api) = odd::api_of(key)
         && let Some(group) = inventory.group(&api.group)
     {
         let name = api.group.clone();
@@ -135,16 +147,6 @@ fn removal(
             .insert(ObjectKey::Group { name }, group.id.0.clone());
     }
     Removal::Do(Box::new(operation))
-}
-
-fn api_of(key: &ObjectKey) -> Option<&ApiKey> {
-    match key {
-        ObjectKey::Api(api)
-        | ObjectKey::Deployment { api, .. }
-        | ObjectKey::Attachment { api, .. }
-        | ObjectKey::Grant { api, .. } => Some(api),
-        _ => None,
-    }
 }
 
 fn service(

@@ -3,6 +3,7 @@
 mod approvals;
 mod bad_input;
 mod model;
+mod odd;
 mod orphans;
 mod plans;
 mod scenario;

@@ -38,7 +38,7 @@ pub(super) fn converge(
 }
 
 /// Removes a binding: nothing is wanted any more.
-fn remove(
+pub(super) fn remove(
     subject: &GatewayBinding,
     others: &[&GatewayBinding],
     ledger: &Ledger,
@@ -182,7 +182,7 @@ fn two_bindings_share_and_part_again() {
     assert_eq!(model.inventory, Inventory::default());
 }
 
-fn with_path(mut spec: Value, path: &str) -> Value {
+pub(super) fn with_path(mut spec: Value, path: &str) -> Value {
     spec["apiGateway"]["routes"][0]["path"] = json!({"prefix": path, "replaceWith": "/"});
     spec
 }
