@@ -28,15 +28,18 @@ pub enum Feature {
     Consumers,
     /// Limits of requests.
     Throttling,
+    /// Removing what lost its owner.
+    Orphans,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LoadBalancers,
         Self::ApiGateway,
         Self::Consumers,
         Self::Throttling,
+        Self::Orphans,
     ];
 
     /// The name on the command line and in documents.
@@ -46,6 +49,7 @@ impl Feature {
             Self::ApiGateway => "api-gateway",
             Self::Consumers => "consumers",
             Self::Throttling => "throttling",
+            Self::Orphans => "orphans",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The table of permissions. Source of `Documented`: the section "RAM authorization" (授权信息) of the
 //! API action's page in the vendor's API reference.
 
-use super::Feature::{ApiGateway, Consumers, LoadBalancers, Throttling};
+use super::Feature::{ApiGateway, Consumers, LoadBalancers, Orphans, Throttling};
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{ApiGroup, App, LoadBalancer, Plugin, VSwitch, Vpc, VpcAccess};
 use super::{Feature, Known, Permission, Resource};
@@ -30,6 +30,8 @@ pub const PERMISSIONS: &[Permission] = &[
     ),
     needs(ApiGateway, DESCRIBE_UPDATE_VPC_INFO_TASK, &[], Documented),
     needs(ApiGateway, REMOVE_VPC_ACCESS, &[], Documented),
+    // Its page was not seen.
+    needs(Orphans, DESCRIBE_APIS_BY_VPC_ACCESS, &[], Unknown),
     // Its page was not seen, and it is called without a group.
     needs(ApiGateway, DESCRIBE_APIS, &[], Unknown),
     needs(ApiGateway, DESCRIBE_API, &[ApiGroup], Documented),
@@ -39,6 +41,9 @@ pub const PERMISSIONS: &[Permission] = &[
     needs(ApiGateway, DELETE_API, &[ApiGroup], Documented),
     needs(ApiGateway, DEPLOY_API, &[ApiGroup], Inferred),
     needs(ApiGateway, ABOLISH_API, &[ApiGroup], Documented),
+    // Tells what the last publication says when a definition does not last; without it, that is left
+    // out and everything else works.
+    nothing_needs(DESCRIBE_API_HISTORIES, &[ApiGroup], Unknown),
     needs(ApiGateway, DESCRIBE_APP_ATTRIBUTES, &[App], Documented),
     needs(Consumers, DESCRIBE_APP_SECURITIES, &[App], Documented),
     needs(Consumers, DESCRIBE_APP_SECURITY, &[App], Documented),

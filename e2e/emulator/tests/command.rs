@@ -126,3 +126,43 @@ async fn a_key_without_a_secret_is_refused_with_what_to_do() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("colon between them"), "{text}");
 }
+
+#[tokio::test]
+async fn a_policy_is_read_from_its_file_or_refused_with_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("policy.json");
+    let flag = format!("testid={}", file.display());
+    let arguments = ["--access-key", "testid:testsecret", "--ram-policy", &flag];
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+
+    write(
+        r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "CreateApi", "Resource": "*"}]}"#,
+    );
+    let output = command(&arguments).output().await.expect("it runs");
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    for word in ["policy.json", "CreateApi", "product:Action"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+
+    write(
+        r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "slb:Describe*", "Resource": "*"}]}"#,
+    );
+    let (child, mut lines) = start(&arguments);
+    let client = Client {
+        url: format!("http://{}", line(&mut lines).await),
+        key: common::KEY.to_owned(),
+        secret: SECRET.to_owned(),
+        token: None,
+        clock_offset: jiff::SignedDuration::ZERO,
+        nonce: None,
+        http: reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client"),
+    };
+    client.slb_ok("DescribeLoadBalancers", &[]).await;
+    let refused = client.slb("CreateLoadBalancer", &[]).await;
+    assert_eq!(refused.code(), "Forbidden.RAM", "{refused:?}");
+    assert_eq!(terminate(child).await, Some(0));
+}

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf};
 
 use e2e::{
-    gitops::Gitops,
+    gitops::{Gitops, Judgement},
     world::{Expect, OperatorOptions, Target, World, WorldOptions},
 };
 use serde_json::{Value, json};
@@ -102,16 +102,16 @@ impl Court {
         serde_json::to_value(now(&self.world, target).await).unwrap()
     }
 
+    async fn judge(&self, object: &Value) -> Judgement {
+        let judged = self.gitops.judge(std::slice::from_ref(object)).await;
+        judged.unwrap().remove(0)
+    }
+
     /// Waits until the object is as expected, and what both judges say of it then.
     async fn finds(&self, target: &Target, expect: Expect, health: &str, kstatus: &str) -> String {
         let object = self.world.wait_for(target, &expect, PATIENCE).await;
         let object = serde_json::to_value(object.unwrap()).unwrap();
-        let judgement = self
-            .gitops
-            .judge(&[object.clone()])
-            .await
-            .unwrap()
-            .remove(0);
+        let judgement = self.judge(&object).await;
         assert_eq!(
             (judgement.health.status.as_str(), judgement.kstatus.as_str()),
             (health, kstatus),
@@ -129,12 +129,7 @@ impl Court {
     /// As a person who chooses an action in Argo CD.
     async fn act(&self, action: &str, target: &Target) {
         let object = self.object(target).await;
-        let judgement = self
-            .gitops
-            .judge(&[object.clone()])
-            .await
-            .unwrap()
-            .remove(0);
+        let judgement = self.judge(&object).await;
         assert!(
             judgement.actions.iter().any(|offered| offered == action),
             "{action} is not offered: {judgement:?}"
@@ -145,12 +140,7 @@ impl Court {
 
     async fn actions(&self, target: &Target) -> Vec<String> {
         let object = self.object(target).await;
-        self.gitops
-            .judge(&[object])
-            .await
-            .unwrap()
-            .remove(0)
-            .actions
+        self.judge(&object).await.actions
     }
 }
 

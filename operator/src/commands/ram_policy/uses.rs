@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::ram::{Feature, Place};
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, OrphanPolicy};
 use kube::ResourceExt;
 
 use crate::commands::plan::given::namespace_labels;
@@ -53,11 +53,19 @@ pub(super) fn of(manifests: &Manifests) -> Uses {
         }
     }
     for class in &manifests.classes {
+        if collects(class) {
+            uses.add(place(class), [Feature::Orphans]);
+        }
         if !bound.contains(&class.name_any()) {
             uses.add(place(class), offered(class));
         }
     }
     uses
+}
+
+/// Whether a class lets what lost its owner be removed.
+fn collects(class: &GatewayBindingClass) -> bool {
+    class.spec.orphan_policy() == OrphanPolicy::Collect
 }
 
 fn place(class: &GatewayBindingClass) -> Place {

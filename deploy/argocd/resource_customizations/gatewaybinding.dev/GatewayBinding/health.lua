@@ -25,11 +25,9 @@ if stalled ~= nil then
   hs.message = stalled.message
 elseif ready.status == "True" then
   hs.status = "Healthy"
-elseif ready.reason == "DeletionBlocked" then
-  hs.status = "Degraded"
 elseif ready.reason == "Suspended" then
   hs.status = "Suspended"
-elseif programmed ~= nil and programmed.reason == "PlanOnly" then
+elseif programmed ~= nil and (programmed.reason == "PlanOnly" or programmed.reason == "ApprovalStale") then
   hs.status = "Suspended"
   hs.message = programmed.message
 elseif programmed ~= nil and programmed.reason == "DriftDetected" then

@@ -23,7 +23,5 @@ if stalled ~= nil then
   hs.message = stalled.message
 elseif ready.status == "True" then
   hs.status = "Healthy"
-elseif ready.reason == "DeletionBlocked" then
-  hs.status = "Degraded"
 end
 return hs
