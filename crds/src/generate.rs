@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
-use crate::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
+use crate::{GatewayBinding, GatewayBindingClass, GatewayConsumer, UNOBSERVED};
 
 /// First line of every generated file.
 pub const HEADER: &str = "# Generated from the types of the crate `crds`. Do not edit; regenerate with\n\
@@ -99,7 +99,9 @@ fn tidy(schema: &mut JSONSchemaProps) {
 fn unobserved(schema: &mut JSONSchemaProps) {
     let properties = schema.properties.as_mut();
     if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
-        status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+        status.default = Some(JSON(
+            serde_json::json!({ "observedGeneration": UNOBSERVED }),
+        ));
     }
 }
 

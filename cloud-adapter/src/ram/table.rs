@@ -43,7 +43,7 @@ pub const PERMISSIONS: &[Permission] = &[
     needs(ApiGateway, ABOLISH_API, &[ApiGroup], Documented),
     // Tells what the last publication says when a definition does not last; without it, that is left
     // out and everything else works.
-    nothing_needs(DESCRIBE_API_HISTORIES, &[ApiGroup], Unknown),
+    nothing_needs(DESCRIBE_API_HISTORIES, &[], Unknown),
     needs(ApiGateway, DESCRIBE_APP_ATTRIBUTES, &[App], Documented),
     needs(Consumers, DESCRIBE_APP_SECURITIES, &[App], Documented),
     needs(Consumers, DESCRIBE_APP_SECURITY, &[App], Documented),

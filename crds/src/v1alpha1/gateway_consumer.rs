@@ -5,7 +5,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConsumerNamespaces, ConsumerNamespacesFrom, DriftPolicy, LedgerEntry, LocalSecretRef};
+use super::{
+    ConsumerNamespaces, ConsumerNamespacesFrom, DriftPolicy, LedgerEntry, LocalSecretRef,
+    UNOBSERVED,
+};
 use crate::keys::consumer_secret;
 
 /// A caller of exposed services.
@@ -234,6 +237,15 @@ pub struct GatewayConsumerStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub ledger: Vec<LedgerEntry>,
+}
+
+impl GatewayConsumerStatus {
+    /// Whether it is what the API server gives to an object that the operator has not written the
+    /// status of, or whose status somebody removed.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        matches!(self.observed_generation, None | Some(UNOBSERVED)) && self.ledger.is_empty()
+    }
 }
 
 /// A credential that is valid.

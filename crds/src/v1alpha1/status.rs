@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiGatewayType, Environment, LedgerEntry, NamespacedName, PlanStatus};
 
+/// `observedGeneration` of an object that nobody has looked at yet: the default of the schema.
+pub const UNOBSERVED: i64 = -1;
+
 /// Where a binding stands. Nothing in it moves while nothing changes.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +80,13 @@ pub struct GatewayBindingStatus {
 impl GatewayBindingStatus {
     /// The most conflicts that are shown; the rest is counted in `conflicts_omitted`.
     pub const MAX_CONFLICTS: usize = 16;
+
+    /// Whether it is what the API server gives to an object that the operator has not written the
+    /// status of, or whose status somebody removed.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        matches!(self.observed_generation, None | Some(UNOBSERVED)) && self.ledger.is_empty()
+    }
 }
 
 /// The load balancer of a gateway.

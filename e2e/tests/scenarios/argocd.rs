@@ -172,13 +172,18 @@ async fn coming(court: &Court) {
         .await;
     assert!(message.contains("GatewayBindingClass"), "{message}");
 
-    let wrong = example_file("class.yaml").replace("1234567890123456", "9999999999999999");
+    // Not the default one: once the binding has it, it has to stay for it.
+    let wrong = example_file("class.yaml")
+        .replace("1234567890123456", "9999999999999999")
+        .replace("name: production", "name: elsewhere")
+        .replace("is-default-class: \"true\"", "is-default-class: \"false\"");
     world.apply(&wrong).await.unwrap();
+    let elsewhere = super::exposed::class("elsewhere");
     let stuck = because("Stalled", "True", "AccountMismatch");
-    let message = court.finds(&class, stuck, "Degraded", "Failed").await;
+    let message = court.finds(&elsewhere, stuck, "Degraded", "Failed").await;
     assert!(message.contains("9999999999999999"), "{message}");
-    world.delete(&class).await.unwrap();
-    gone(world, &class).await;
+    world.delete(&elsewhere).await.unwrap();
+    gone(world, &elsewhere).await;
 
     // In the order of the waves: each is Healthy before the next is applied.
     world.apply(&example_file("class.yaml")).await.unwrap();

@@ -102,9 +102,11 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
     let name = class.name_any();
     let classes = context.stores.classes.state();
     let claims = |binding: &GatewayBinding| match &binding.status {
-        Some(status) => class_of(binding) == Some(&name) && !status.ledger.is_empty(),
+        Some(status) if !status.is_blank() => {
+            class_of(binding) == Some(&name) && !status.ledger.is_empty()
+        }
         // What it claimed is not known any more, only which class it has.
-        None => {
+        _ => {
             context.has_lost_status(binding)
                 && class::resolve(binding, classes.iter().map(AsRef::as_ref))
                     .is_ok_and(|class| class.name_any() == name)
@@ -144,7 +146,7 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
                     // The region of a class that cannot be read is not known.
                     && (region.is_none() || entry.region.as_deref() == region)
             })
-            || (consumer.status.is_none() && context.has_lost_status(&*consumer));
+            || context.has_lost_status(&*consumer);
         if here {
             users.push(format!(
                 "GatewayConsumer {}/{}",

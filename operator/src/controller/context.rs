@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer};
+use crds::v1alpha1::{
+    GatewayBinding, GatewayBindingClass, GatewayBindingStatus, GatewayConsumer,
+    GatewayConsumerStatus,
+};
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
 
@@ -102,9 +105,9 @@ impl Context {
 
     /// Whether an object without a status had one: our finalizer is older than this process, so
     /// something may have been claimed for it.
-    pub fn has_lost_status(&self, object: &impl ResourceExt) -> bool {
+    pub fn has_lost_status(&self, object: &(impl ResourceExt + MayBeBlank)) -> bool {
         let uid = object.uid().unwrap_or_default();
-        writes::is_held(object) && !self.begun().contains(&uid)
+        object.is_blank() && writes::is_held(object) && !self.begun().contains(&uid)
     }
 
     fn begun(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -122,5 +125,25 @@ impl Context {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(uid);
+    }
+}
+
+/// Whose status may say nothing of what was claimed.
+pub trait MayBeBlank {
+    /// Whether it does not.
+    fn is_blank(&self) -> bool;
+}
+
+impl MayBeBlank for GatewayBinding {
+    fn is_blank(&self) -> bool {
+        let status = self.status.as_ref();
+        status.is_none_or(GatewayBindingStatus::is_blank)
+    }
+}
+
+impl MayBeBlank for GatewayConsumer {
+    fn is_blank(&self) -> bool {
+        let status = self.status.as_ref();
+        status.is_none_or(GatewayConsumerStatus::is_blank)
     }
 }

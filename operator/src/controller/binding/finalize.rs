@@ -67,7 +67,7 @@ pub(super) async fn finalize(
         return Ended::Stuck;
     }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
-    if !detached && binding.status.is_none() && context.has_lost_status(&*binding) {
+    if !detached && context.has_lost_status(&*binding) {
         ledger = class
             .as_ref()
             .map_or(ledger, |class| claimed_by_spec(&binding, class, context));

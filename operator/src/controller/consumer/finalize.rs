@@ -42,7 +42,7 @@ pub(super) async fn finalize(
     if annotation.is_some_and(|value| value == "true") {
         return let_go(&consumer, context, audits).await;
     }
-    if consumer.status.is_none() && context.has_lost_status(&*consumer) {
+    if context.has_lost_status(&*consumer) {
         reach::claim_everywhere(&consumer, &mut claims, context).await;
     }
     let mut removed = Vec::new();

@@ -89,7 +89,7 @@ async fn pass(consumer: Arc<GatewayConsumer>, context: &Context, audits: &Audits
         report.trouble(problem.into());
         return report.publish(context).await;
     }
-    if consumer.status.is_none() && context.has_lost_status(&*consumer) {
+    if context.has_lost_status(&*consumer) {
         reach::claim_everywhere(&consumer, &mut report.claims, context).await;
     }
     let mut work = Work::begin(&consumer, context, audits).await;
