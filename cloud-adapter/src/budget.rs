@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use tokio::time::Instant;
 
 use crate::operations::Operation;
+
+/// The longest that one answer keeps everybody from calling.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Account and region.
 type Place = (String, String);
@@ -83,8 +88,39 @@ impl Budget {
         lock(&self.lease.account.state).rate
     }
 
-    /// Waits for a token and takes it. Returns how many are left in the operation's bucket.
+    /// The cloud asks for no call of an operation for so long; that holds for everybody.
+    pub fn pause(&self, operation: Operation, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_PAUSE);
+        let mut state = lock(&self.lease.account.state);
+        let end = state.pauses.entry(operation).or_insert(until);
+        *end = until.max(*end);
+    }
+
+    /// How long the cloud still wants no call of an operation.
+    pub fn paused(&self, operation: Operation) -> Option<Duration> {
+        let mut state = lock(&self.lease.account.state);
+        let left = state.pauses.get(&operation)?;
+        let left = left.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            state.pauses.remove(&operation);
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Waits for a token and takes it, while the cloud wants calls at all. Returns how many are left
+    /// in the operation's bucket.
     pub async fn take(&self, operation: Operation, share: Share) -> u32 {
+        loop {
+            let left = self.token(operation, share).await;
+            match self.paused(operation) {
+                None => return left,
+                Some(pause) => tokio::time::sleep(pause).await,
+            }
+        }
+    }
+
+    async fn token(&self, operation: Operation, share: Share) -> u32 {
         if share == Share::Background {
             let background = self.lease.account.limiter(operation, Share::Background);
             background.until_ready().await;
@@ -122,6 +158,8 @@ struct State {
     rates: BTreeMap<u64, NonZeroU32>,
     rate: NonZeroU32,
     limiters: HashMap<(Operation, Share), Arc<Limiter>>,
+    /// Until when the cloud wants no calls.
+    pauses: HashMap<Operation, Instant>,
 }
 
 impl Default for Account {
@@ -132,6 +170,7 @@ impl Default for Account {
                 rates: BTreeMap::new(),
                 rate: NonZeroU32::MIN,
                 limiters: HashMap::new(),
+                pauses: HashMap::new(),
             }),
         }
     }
@@ -194,8 +233,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use futures::FutureExt;
 
     use super::*;
@@ -214,6 +251,25 @@ mod tests {
         assert_eq!((a.per_second(), other.per_second()), (rate(4), rate(7)));
         drop(b);
         assert_eq!(a.per_second(), rate(10));
+    }
+
+    #[tokio::test]
+    async fn what_the_cloud_asks_of_one_holds_for_all_of_the_account() {
+        let budgets = Budgets::new();
+        let a = budgets.lease("1", "cn-beijing", rate(1000));
+        let b = budgets.lease("1", "cn-beijing", rate(1000));
+        let other = budgets.lease("2", "cn-beijing", rate(1000));
+        let wait = Duration::from_millis(200);
+        let begin = Instant::now();
+        a.pause(DESCRIBE_APIS, wait);
+        a.pause(DESCRIBE_APIS, Duration::ZERO);
+        assert!(b.paused(DESCRIBE_APIS).is_some(), "the longer one holds");
+        for (budget, operation) in [(&b, CREATE_API), (&other, DESCRIBE_APIS)] {
+            assert_eq!(budget.paused(operation), None);
+        }
+        b.take(DESCRIBE_APIS, Share::Foreground).await;
+        assert!(begin.elapsed() >= wait, "{:?}", begin.elapsed());
+        assert_eq!(b.paused(DESCRIBE_APIS), None);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use crate::credentials::CredentialsProvider;
 use crate::endpoints::Endpoints;
 use crate::error::{CloudError, Effect, ErrorClass};
 use crate::observe::{CallRecord, Observer};
+use crate::operations::Operation;
 use crate::retry::{expired, wait};
 use crate::transport::{self, Attempt, failure};
 
@@ -21,6 +22,8 @@ use crate::{Clock, system_clock};
 
 /// Code of the error for an answer that is JSON but not what the operation is known to answer.
 pub(crate) const UNEXPECTED_SHAPE: &str = "UnexpectedShape";
+/// Code of a call that was not made because the cloud had asked for none.
+pub(crate) const PAUSED: &str = "CallsPaused";
 
 /// What a [`Client`] is made of.
 #[derive(Clone)]
@@ -205,6 +208,11 @@ impl Client {
     ) -> (Result<Value, CloudError>, Option<String>) {
         let config = &self.inner.config;
         let operation = call.operation;
+        if let Some(left) = config.budget.paused(operation)
+            && left > config.patience.longest_wait
+        {
+            return (Err(not_yet(operation, left)), None);
+        }
         let waiting = Instant::now();
         let take = config.budget.take(operation, self.share);
         let Ok(budget_left) = tokio::time::timeout_at(deadline, take).await else {
@@ -254,6 +262,12 @@ impl Client {
                 .min(deadline.saturating_duration_since(started)),
         )
         .await;
+        if let Err(error) = &result
+            && error.class == ErrorClass::Throttled
+            && let Some(wait) = error.retry_after
+        {
+            config.budget.pause(operation, wait);
+        }
         config.observer.tell(&CallRecord {
             operation,
             attempt: number,
@@ -265,6 +279,20 @@ impl Client {
         });
         (result, Some(credentials.access_key_id))
     }
+}
+
+/// The cloud asked somebody else for a longer wait than a call may take.
+fn not_yet(operation: Operation, left: Duration) -> CloudError {
+    let message = "the cloud has asked for no call of this operation for a while";
+    let mut error = failure(
+        operation,
+        ErrorClass::Throttled,
+        PAUSED,
+        message,
+        Effect::None,
+    );
+    error.retry_after = Some(left);
+    error
 }
 
 /// Answers say "nothing" by `null` as well as by leaving a member out.

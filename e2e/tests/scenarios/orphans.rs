@@ -79,11 +79,20 @@ fn shows(status: &Value, kinds: &[&str], cause: &str) -> Result<(), String> {
 
 /// Waits until the class shows these orphans; its status.
 async fn shown(world: &World, kinds: &'static [&'static str], cause: &'static str) -> Value {
+    shown_within(PATIENCE, world, kinds, cause).await
+}
+
+async fn shown_within(
+    patience: Duration,
+    world: &World,
+    kinds: &'static [&'static str],
+    cause: &'static str,
+) -> Value {
     let expect = Expect::that("with its orphans", move |class| {
         shows(&class.data["status"], kinds, cause)
     });
     let class = world
-        .wait_for(&class("production"), &expect, PATIENCE)
+        .wait_for(&class("production"), &expect, patience)
         .await;
     class.unwrap().data["status"].clone()
 }
@@ -332,7 +341,8 @@ async fn lists_that_show_less_than_there_is_make_no_orphan_and_forget_none() {
         world.cloud.faults(&json!({"rules": []})).await.unwrap();
     }
     policy(&world, "Collect").await;
-    shown(&world, &[], "OwnerLost").await;
+    // What failed is tried again with backoff.
+    shown_within(LONG, &world, &[], "OwnerLost").await;
     let (service, is_gone) = (intranet_service(), Expect::gone());
     world.wait_for(&service, &is_gone, LONG).await.unwrap();
 }
