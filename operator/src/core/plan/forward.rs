@@ -300,7 +300,7 @@ impl Forward<'_, '_> {
         }
         match &found.spec {
             Some(seen) => {
-                let changes = diff::fields(seen, spec);
+                let changes = diff::fields(&**seen, spec);
                 if !changes.is_empty() {
                     self.step(key, Operation::UpdateApi(spec.clone()), changes);
                 }
@@ -387,7 +387,7 @@ impl Forward<'_, '_> {
                 let comparable = ApiSpec {
                     name: spec.name.clone(),
                     description: spec.description.clone(),
-                    ..seen.clone()
+                    ..ApiSpec::clone(seen)
                 };
                 let changes = diff::fields(&comparable, spec);
                 if !changes.is_empty() {
