@@ -142,6 +142,7 @@ operations! {
         MODIFY_VPC_ACCESS_AND_UPDATE_APIS "ModifyVpcAccessAndUpdateApis" Upsert,
         DESCRIBE_UPDATE_VPC_INFO_TASK "DescribeUpdateVpcInfoTask" Read,
         REMOVE_VPC_ACCESS "RemoveVpcAccess" Upsert,
+        DESCRIBE_APIS_BY_VPC_ACCESS "DescribeApisByVpcAccess" Read,
 
         DESCRIBE_APIS "DescribeApis" Read,
         DESCRIBE_API "DescribeApi" Read,

@@ -6,6 +6,7 @@
 
 pub mod generate;
 pub mod keys;
+pub mod reference;
 pub mod v1alpha1;
 
 mod schema;

@@ -1,11 +1,12 @@
-//! The committed CustomResourceDefinitions are those that the types generate.
+//! The committed CustomResourceDefinitions, and the reference in `docs`, are those that the types
+//! generate.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::{fs, path::PathBuf};
 
-use crds::generate;
+use crds::{generate, reference};
 use similar::TextDiff;
 
 fn directory() -> PathBuf {
@@ -27,15 +28,20 @@ fn files() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
+fn api_reference() -> (PathBuf, String) {
+    let path = directory().join("../../docs/api-reference.md");
+    (path, reference::markdown())
+}
+
 #[test]
 fn the_committed_files_are_current() {
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::create_dir_all(directory()).unwrap();
-        for (path, text) in files() {
+        for (path, text) in files().into_iter().chain([api_reference()]) {
             fs::write(path, text).unwrap();
         }
     }
-    for (path, generated) in files() {
+    for (path, generated) in files().into_iter().chain([api_reference()]) {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         let diff = TextDiff::from_lines(&committed, &generated);
         assert!(

@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod binaries;
+pub mod documents;
 pub mod gateway;
 pub mod harness;
 pub mod knative;

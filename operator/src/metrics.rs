@@ -7,7 +7,9 @@
 mod ages;
 mod bounded;
 mod objects;
+mod orphans;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use self::ages::{Ages, LeaderCollector};
 use self::bounded::Bounded;
 pub use self::objects::ConditionState;
 use self::objects::Objects;
+use self::orphans::Orphans;
 use crate::backoff::ObjectKey;
 use crate::leader::Leadership;
 
@@ -100,6 +103,7 @@ pub struct Metrics {
     queue_depth: Family<ByController, Gauge>,
     time_to_programmed: Histograms<ByKind>,
     objects: Objects,
+    orphans: Orphans,
     drift_checks: Arc<Ages>,
     outcomes: Arc<Bounded>,
     accounts: Arc<Bounded>,
@@ -132,6 +136,7 @@ impl Metrics {
             queue_depth: Family::default(),
             time_to_programmed: Histograms::new_with_constructor(long_times),
             objects: Objects::default(),
+            orphans: Orphans::default(),
             drift_checks: Arc::default(),
             outcomes: Arc::new(Bounded::new(24)),
             accounts: Arc::new(Bounded::new(64)),
@@ -185,6 +190,11 @@ impl Metrics {
             "objects",
             "Objects by kind, condition, its status and reason",
             self.objects.family(),
+        );
+        registry.register(
+            "orphans",
+            "Things that carry the mark of ownership and belong to nobody, by class, kind and cause",
+            self.orphans.family(),
         );
         registry.register_collector(Box::new(self.drift_checks.clone()));
     }
@@ -281,6 +291,16 @@ impl Metrics {
         self.drift_checks.forget(class);
     }
 
+    /// Replaces what the gauge of orphans knows of a class, by kind and cause.
+    pub fn orphans(&self, class: &str, counts: &BTreeMap<(&'static str, &'static str), i64>) {
+        self.orphans.set(class, counts);
+    }
+
+    /// Drops classes that are gone out of the gauge of orphans.
+    pub fn orphans_only_of(&self, is_there: impl Fn(&str) -> bool) {
+        self.orphans.retain(is_there);
+    }
+
     /// Replaces what the gauge of objects knows of one object by its present conditions.
     pub fn object(&self, key: &ObjectKey, conditions: impl IntoIterator<Item = ConditionState>) {
         self.objects.set(key, conditions);
@@ -327,6 +347,8 @@ mod tests {
         metrics.queue_depth("gatewaybinding", 7);
         metrics.programmed("GatewayBinding", Duration::from_secs(4));
         metrics.drift_checked("production");
+        let orphans = BTreeMap::from([(("API", "OwnerLost"), 2)]);
+        metrics.orphans("production", &orphans);
         let text = text(&registry);
         for line in [
             "gatewaybinding_build_info{version=\"0.1.0\"} 1",
@@ -339,6 +361,7 @@ mod tests {
             "gatewaybinding_queue_depth{controller=\"gatewaybinding\"} 7",
             "gatewaybinding_time_to_programmed_seconds_bucket{le=\"5.0\",kind=\"GatewayBinding\"} 1",
             "gatewaybinding_time_to_programmed_seconds_bucket{le=\"3.0\",kind=\"GatewayBinding\"} 0",
+            "gatewaybinding_orphans{class=\"production\",kind=\"API\",cause=\"OwnerLost\"} 2",
             "gatewaybinding_leader 1",
             "# EOF",
         ] {
@@ -346,6 +369,7 @@ mod tests {
         }
         assert!(text.contains("gatewaybinding_drift_check_age_seconds{class=\"production\"} 0."));
         metrics.class_gone("production");
+        metrics.orphans_only_of(|_| false);
         assert!(!self::text(&registry).contains("production"));
     }
 

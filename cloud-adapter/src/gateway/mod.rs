@@ -40,6 +40,9 @@ pub trait ApiGateway: Debug + Send + Sync {
     /// Deletes a backend. `spec` is what it says now: the classic product removes it by
     /// VPC, load balancer and port, not by name.
     async fn delete_backend(&self, spec: &BackendSpec) -> Result<(), CloudError>;
+    /// The APIs that run with a backend, whoever made them. The product itself does not refuse to
+    /// delete a backend that is in use.
+    async fn backend_users(&self, name: &BackendName) -> Result<Vec<ApiId>, CloudError>;
 
     /// Every API, as an index: with the definitions of those whose marker names `cluster` where
     /// they were read before and did not move since. Reads no definition.

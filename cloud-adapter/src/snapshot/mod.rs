@@ -218,6 +218,13 @@ impl Snapshots {
         self.lock().lists.iter().filter_map(age).collect()
     }
 
+    /// When each list was begun; kinds that were never listed are missing. Two equal moments mean
+    /// the same list.
+    pub fn taken(&self) -> BTreeMap<Kind, Instant> {
+        let taken = |(kind, list): (&Kind, &List)| Some((*kind, list.taken?.0));
+        self.lock().lists.iter().filter_map(taken).collect()
+    }
+
     async fn ensure(&self, kind: Kind, oldest: Option<Instant>) -> Result<(), CloudError> {
         // Grants and attachments are asked for by consumer and policy.
         match kind {

@@ -10,8 +10,8 @@ use crate::error::{CloudError, Effect, ErrorClass};
 use crate::gateway::ApiGateway;
 use crate::gateway::model::*;
 
-/// Decorates a gateway: each write is recorded in the snapshots. Lists and credentials pass
-/// through to the cloud.
+/// Decorates a gateway: each write is recorded in the snapshots. Other reads than those
+/// of an API pass through to the cloud.
 #[derive(Debug)]
 pub struct RecordingGateway {
     inner: Arc<dyn ApiGateway>,
@@ -142,6 +142,9 @@ impl ApiGateway for RecordingGateway {
         )?;
         self.record(Change::DeleteBackend(spec.name.clone()));
         Ok(())
+    }
+    async fn backend_users(&self, name: &BackendName) -> Result<Vec<ApiId>, CloudError> {
+        self.inner.backend_users(name).await
     }
 
     async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {

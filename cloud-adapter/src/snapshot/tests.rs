@@ -99,6 +99,7 @@ played! {
     create_backend(spec: &BackendSpec, marker: &Marker) -> Backend = |_me| Backend { spec: spec.clone(), id: "v".into(), marker: Some(marker.clone()) };
     update_backend(spec: &BackendSpec) -> () = |_me| ();
     delete_backend(spec: &BackendSpec) -> () = |_me| ();
+    backend_users(name: &BackendName) -> Vec<ApiId> = |_me| vec![];
     list_apis(cluster: &str) -> Vec<Api> = |me| me.apis.lock().unwrap().clone();
     read_api(api: &Api) -> Option<Api> = |_me| Some(api.clone());
     create_api(group: &GroupId, spec: &ApiSpec, marker: &Marker) -> ApiId = |_me| ApiId::from("new");
@@ -228,9 +229,13 @@ async fn one_listing_serves_everybody_until_it_is_too_old() {
         stage.access.snapshots.ages()[&Kind::Groups],
         Duration::from_secs(59)
     );
+    let first = stage.access.snapshots.taken();
     stage.pass(2);
     stage.get().await;
     assert_eq!(stage.played.calls("list_groups"), 2);
+    let second = stage.access.snapshots.taken();
+    assert_eq!(second.len(), 7);
+    assert!(first.iter().all(|(kind, at)| second[kind] > *at));
 }
 
 #[tokio::test]

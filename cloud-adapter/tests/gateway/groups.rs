@@ -117,7 +117,11 @@ async fn backends() {
     gateway.update_backend(&moved).await.unwrap();
     assert_eq!(gateway.list_backends().await.unwrap()[0].spec, moved);
 
+    let users = async |name: &str| gateway.backend_users(&name.into()).await.unwrap();
+    assert_eq!(users(moved.name.as_str()).await, std::slice::from_ref(&api));
+    assert!(users("lb_80").await.is_empty(), "a part of its name");
     gateway.undeploy(&group.id, &api, RELEASE).await.unwrap();
+    assert!(users(moved.name.as_str()).await.is_empty());
     gateway.delete_api(&group.id, &api).await.unwrap();
     gateway.delete_backend(&moved).await.unwrap();
     assert!(gateway.list_backends().await.unwrap().is_empty());

@@ -4,7 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{AllowedNamespaces, ClassApiGateway, Cloud, DeletionPolicy, DriftPolicy, SlbGateway};
+use super::{
+    AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy, DriftPolicy,
+    OrphanStatus, SlbGateway,
+};
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
 /// what a binding may set on them. One class may be the default for bindings that name none: set the
@@ -64,6 +67,11 @@ pub struct GatewayBindingClassSpec {
     /// What holds for bindings that do not say otherwise. It is never written into them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub defaults: Option<ClassDefaults>,
+
+    /// What happens to things that carry the mark of ownership and belong to nobody. Default: they are
+    /// reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orphans: Option<ClassOrphans>,
 
     /// The gateways that bindings may enter through.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +183,18 @@ pub struct GatewayBindingClassStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub account: Option<String>,
+
+    /// Things of this class in cluster and cloud that carry the mark of ownership and belong to nobody.
+    /// At most 64, in the order of kind and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "id".into()]))]
+    pub orphans: Vec<OrphanStatus>,
+
+    /// How many more there are than are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub orphans_omitted: Option<i32>,
 
     /// Accepted (valid, credentials work) and Ready, which sums it up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

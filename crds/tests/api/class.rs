@@ -197,6 +197,16 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "/requestsPerSecond",
     ),
     (
+        "an unknown policy for orphans",
+        "spec: {orphans: {policy: Delete}}",
+        "/policy",
+    ),
+    (
+        "orphans of two sweeps",
+        "spec: {orphans: {sweeps: 2}}",
+        "/sweeps",
+    ),
+    (
         "a group with a short name",
         "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: abc}]}]}",
         "/groups/0/name",
@@ -321,6 +331,11 @@ fn what_is_legal_is_accepted() {
                 "spec: {defaults: {apiGateway: {group: null}}}",
             ),
             ("no defaults", "spec: {defaults: null}"),
+            ("orphans as by default", "spec: {orphans: {}}"),
+            (
+                "orphans that are collected after three sweeps",
+                "spec: {orphans: {policy: Collect, sweeps: 3}}",
+            ),
             (
                 "a gateway that leaves nothing open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}]}",

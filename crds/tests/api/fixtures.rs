@@ -2,7 +2,7 @@
 
 use crds::{
     DeletionPolicy, DriftPolicy, Environment, GatewayBinding, GatewayBindingClass, GatewayConsumer,
-    Mode, Protocol, SlbField, TestDomain,
+    Mode, OrphanPolicy, Protocol, SlbField, TestDomain,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -164,6 +164,28 @@ fn a_class_opens_what_it_lists() {
     let none =
         class("spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}}]}");
     assert!(!none.binding_may_set(SlbField::Name));
+}
+
+#[test]
+fn orphans_are_reported_after_three_sweeps_unless_the_class_says_otherwise() {
+    let class =
+        |patch| decoded::<GatewayBindingClass>(&patched(base("GatewayBindingClass"), patch));
+    for (patch, policy, sweeps) in [
+        ("{}", OrphanPolicy::Report, 3),
+        ("spec: {orphans: {}}", OrphanPolicy::Report, 3),
+        (
+            "spec: {orphans: {policy: Collect, sweeps: 144}}",
+            OrphanPolicy::Collect,
+            144,
+        ),
+    ] {
+        let spec = class(patch).spec;
+        assert_eq!(
+            (spec.orphan_policy(), spec.orphan_sweeps()),
+            (policy, sweeps),
+            "{patch}"
+        );
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ async fn run(
     }
     terminal.step("everything is Ready");
     terminal.say(&format!(
-        "\n    export KUBECONFIG={}\n    kubectl get gatewaybindings -A\n\nThe emulated cloud is at {}",
+        "\n    export KUBECONFIG={}\n    export CLOUD={}   # the emulated cloud\n    kubectl get gatewaybindings -A",
         world.control_plane.kubeconfig().path().display(),
         world.cloud.url()
     ));

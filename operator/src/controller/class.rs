@@ -1,5 +1,5 @@
-//! The controller of GatewayBindingClasses: whether a class's account can be used, and whether the
-//! class may go.
+//! The controller of GatewayBindingClasses: whether a class's account can be used, whether the class
+//! may go, and what was left behind in its account.
 
 use std::sync::Arc;
 
@@ -7,11 +7,13 @@ use crds::v1alpha1::{
     ConditionStatus, ConditionType, ConditionUpdate, GatewayBinding, GatewayBindingClass,
     GatewayBindingClassStatus, Reason, remove_condition, set_condition,
 };
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
 use super::cloud::Trouble;
 use super::context::Context;
+use super::orphans::Orphans;
 use super::queue::Ended;
 use super::triggers::class_of;
 use super::writes;
@@ -25,8 +27,21 @@ pub const KIND: &str = "GatewayBindingClass";
 /// Users that a message names at the most.
 const NAMED: usize = 5;
 
+/// The reconciler of classes, with what it remembers of orphans from pass to pass.
+pub fn reconciler(
+    orphans: Orphans,
+) -> impl Fn(Arc<GatewayBindingClass>, Arc<Context>) -> BoxFuture<'static, Ended> + Clone + Send + 'static
+{
+    let orphans = Arc::new(orphans);
+    move |class, context| Box::pin(reconcile(class, context, orphans.clone()))
+}
+
 /// One pass over one class.
-pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) -> Ended {
+async fn reconcile(
+    stored: Arc<GatewayBindingClass>,
+    context: Arc<Context>,
+    orphans: Arc<Orphans>,
+) -> Ended {
     let class = context.classes.newest(stored);
     if !context.serves(&class) {
         return Ended::Done;
@@ -60,7 +75,11 @@ pub async fn reconcile(stored: Arc<GatewayBindingClass>, context: Arc<Context>) 
         Err(trouble) => Err(trouble),
     };
     match checked {
-        Ok(account) => publish(&class, Some(account.id.clone()), None, &context).await,
+        Ok(account) => {
+            let ended = publish(&class, Some(account.id.clone()), None, &context).await;
+            orphans.sweep(&class, &account, &context).await;
+            ended
+        }
         Err(trouble) => publish(&class, None, Some(trouble), &context).await,
     }
 }
@@ -187,7 +206,7 @@ async fn publish(
     let mut status = GatewayBindingClassStatus {
         observed_generation: class.metadata.generation,
         account: account.or_else(|| before.account.clone()),
-        conditions: before.conditions.clone(),
+        ..before.clone()
     };
     conditions(
         &mut status,

@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod latest;
+pub mod orphans;
 pub mod peers;
 pub mod queue;
 pub mod service;
@@ -27,6 +28,7 @@ use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
 use latest::Latest;
+use orphans::{Fates, Orphans};
 use peers::Peers;
 use queue::Ended;
 use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
@@ -45,7 +47,14 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         consumers: consumers.clone(),
         classes,
     };
-    let triggers = Triggers::new(stores.clone(), peers.clone(), services.clone(), queues);
+    let fates = Fates::default();
+    let triggers = Triggers::new(
+        stores.clone(),
+        peers.clone(),
+        services.clone(),
+        fates.clone(),
+        queues,
+    );
     watch(&runtime, writers, &triggers, supervisor);
 
     let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
@@ -62,7 +71,8 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let reconcile = consumer::reconciler();
     control(consumer::KIND, &context, queue, reconcile, supervisor);
     let queue = (stores.classes, class_requests);
-    control(class::KIND, &context, queue, class::reconcile, supervisor);
+    let reconcile = class::reconciler(Orphans::new(fates));
+    control(class::KIND, &context, queue, reconcile, supervisor);
 }
 
 /// Starts one controller. Every replica watches; the one that leads works its queue.

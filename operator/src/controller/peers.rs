@@ -125,6 +125,11 @@ impl Peers {
             .any(|peer| peer.binding != *but)
     }
 
+    /// Whether any binding uses a shared object, or is about to.
+    pub fn is_used(&self, key: &ObjectKey) -> bool {
+        self.lock().by_key.contains_key(key)
+    }
+
     /// Whether the owner in a marker is a binding that exists and is not on its way out.
     pub fn is_live(&self, owner: &str) -> bool {
         self.lock().live.contains_key(owner)

@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::latest::Latest;
+use super::orphans::Fates;
 use super::peers::Peers;
 use super::stores::{Seen, Stores, fingerprint};
 
@@ -32,18 +33,26 @@ pub struct Triggers {
     stores: Stores,
     peers: Peers,
     services: Latest<Service>,
+    fates: Fates,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
     uses: Arc<Mutex<HashMap<String, u64>>>,
 }
 
 impl Triggers {
-    /// Triggers that look relations up in `stores` and keep `peers` up to date.
-    pub fn new(stores: Stores, peers: Peers, services: Latest<Service>, queues: Queues) -> Self {
+    /// Triggers that look relations up in `stores` and keep `peers` and `fates` up to date.
+    pub fn new(
+        stores: Stores,
+        peers: Peers,
+        services: Latest<Service>,
+        fates: Fates,
+        queues: Queues,
+    ) -> Self {
         Self {
             stores,
             peers,
             services,
+            fates,
             queues,
             seen: Arc::default(),
             uses: Arc::default(),
@@ -55,6 +64,7 @@ impl Triggers {
         match seen {
             Seen::NoSuchKind => {}
             Seen::Listed => {
+                self.fates.clear();
                 self.peers.rebuild();
                 self.bindings_where(|_| true);
                 self.all_consumers();
@@ -71,6 +81,10 @@ impl Triggers {
                 }
             }
             Seen::Gone(binding) => {
+                let class = class_of(binding).map(ObjectRef::new);
+                let class = class.and_then(|class| self.stores.classes.get(&class));
+                let class = class.as_ref().map(|class| &class.spec);
+                self.fates.binding_gone(binding, class);
                 self.forget(binding);
                 self.peers.remove(&binding.uid().unwrap_or_default());
                 self.losers_of(binding);
@@ -120,6 +134,7 @@ impl Triggers {
         match seen {
             Seen::NoSuchKind => {}
             Seen::Listed => {
+                self.fates.clear();
                 self.all_consumers();
                 self.bindings_where(|_| true);
             }
@@ -130,6 +145,7 @@ impl Triggers {
                 self.bindings_where(|binding| names(binding, consumer));
             }
             Seen::Gone(consumer) => {
+                self.fates.consumer_gone(consumer);
                 self.forget(consumer);
                 self.bindings_where(|binding| names(binding, consumer));
                 self.all_classes();

@@ -15,6 +15,9 @@ use super::cloud::{Trouble, kube_message};
 use super::context::Context;
 use crate::core::problem::Problem;
 
+/// Times that finalizers are written to an object that others write at the same moment.
+const TRIES: u32 = 4;
+
 /// Server-side apply of the whole status.
 pub async fn status<K, S>(
     api: &Api<K>,
@@ -46,14 +49,18 @@ pub fn is_held(object: &impl ResourceExt) -> bool {
     finalizers.any(|finalizer| finalizer == keys::FINALIZER)
 }
 
-/// Puts our finalizer on an object.
+/// Puts our finalizer on an object; none: it is gone.
 pub async fn hold<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Option<K>, Trouble>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let ours = keys::FINALIZER.to_owned();
-    let finalizers: Vec<&String> = object.finalizers().iter().chain([&ours]).collect();
-    finalizers_of(api, object, &finalizers, context).await
+    let with_ours = |mut finalizers: Vec<String>| {
+        if !finalizers.iter().any(|one| one == keys::FINALIZER) {
+            finalizers.push(keys::FINALIZER.to_owned());
+        }
+        finalizers
+    };
+    finalizers_of(api, object, with_ours, context).await
 }
 
 /// Takes our finalizer off an object; none: it is gone.
@@ -61,32 +68,48 @@ pub async fn let_go<K>(api: &Api<K>, object: &K, context: &Context) -> Result<Op
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let others = object.finalizers().iter();
-    let finalizers: Vec<&String> = others
-        .filter(|finalizer| *finalizer != keys::FINALIZER)
-        .collect();
-    finalizers_of(api, object, &finalizers, context).await
+    let without_ours = |mut finalizers: Vec<String>| {
+        finalizers.retain(|one| one != keys::FINALIZER);
+        finalizers
+    };
+    finalizers_of(api, object, without_ours, context).await
 }
 
-/// The resource version makes this fail rather than undo what somebody else wrote meanwhile.
+/// The resource version makes a write fail rather than undo what somebody else wrote meanwhile;
+/// then it is made again to what the object is now.
 async fn finalizers_of<K>(
     api: &Api<K>,
     object: &K,
-    finalizers: &[&String],
+    change: impl Fn(Vec<String>) -> Vec<String>,
     context: &Context,
 ) -> Result<Option<K>, Trouble>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    lead("finalizer", object, context)?;
-    let patch = Patch::Merge(json!({
-        "metadata": {"finalizers": finalizers, "resourceVersion": object.resource_version()},
-    }));
-    let params = PatchParams::default();
-    match api.patch(&object.name_any(), &params, &patch).await {
-        Ok(written) => Ok(Some(written)),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-        Err(error) => Err(failed("finalizer", object, &kube_message(&error))),
+    let name = object.name_any();
+    let mut newest = object.clone();
+    let mut tries = 0;
+    loop {
+        lead("finalizer", object, context)?;
+        let patch = Patch::Merge(json!({
+            "metadata": {
+                "finalizers": change(newest.finalizers().to_vec()),
+                "resourceVersion": newest.resource_version(),
+            },
+        }));
+        tries += 1;
+        let trouble = |error: kube::Error| failed("finalizer", object, &kube_message(&error));
+        match api.patch(&name, &PatchParams::default(), &patch).await {
+            Ok(written) => return Ok(Some(written)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+            Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => {
+                match api.get_opt(&name).await.map_err(trouble)? {
+                    Some(found) if found.uid() == object.uid() => newest = found,
+                    _ => return Ok(None),
+                }
+            }
+            Err(error) => return Err(trouble(error)),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod merge;
 pub mod names;
 pub mod observed;
+pub mod orphans;
 pub mod peers;
 pub mod plan;
 pub mod problem;

@@ -8,7 +8,7 @@ use super::{ClassicTiming, check, gone_is_fine, pages};
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, Effect, ErrorClass};
-use crate::gateway::model::{Backend, BackendName, BackendSpec, Marker};
+use crate::gateway::model::{ApiId, Backend, BackendName, BackendSpec, Marker};
 use crate::operations::*;
 use crate::transport::failure;
 
@@ -179,6 +179,25 @@ pub(super) async fn delete(client: &Client, spec: &BackendSpec) -> Result<(), Cl
         .query("InstanceId", &spec.load_balancer_id)
         .query("Port", spec.port);
     gone_is_fine(client.call(call).await)
+}
+
+/// Published APIs only: the product does not tell of drafts.
+pub(super) async fn users(client: &Client, name: &BackendName) -> Result<Vec<ApiId>, CloudError> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct User {
+        api_id: String,
+        stage_name: String,
+        vpc_name: String,
+    }
+    let call = RpcCall::new(DESCRIBE_APIS_BY_VPC_ACCESS).query("VpcName", name);
+    let items = ("ApiVpcAccessInfos", "ApiVpcAccessInfo");
+    let id = |user: &User| format!("{}/{}", user.api_id, user.stage_name);
+    let users = pages::all(client, call, PAGE, items, id).await?;
+    // Whether VpcName filters by equality is not documented.
+    let here = |user: &User| user.vpc_name.is_empty() || user.vpc_name == name.as_str();
+    let users = users.into_iter().filter(here);
+    Ok(users.map(|user| ApiId(user.api_id)).collect())
 }
 
 #[cfg(test)]

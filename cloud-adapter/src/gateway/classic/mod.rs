@@ -160,6 +160,9 @@ impl ApiGateway for ClassicGateway {
     async fn delete_backend(&self, spec: &BackendSpec) -> Result<(), CloudError> {
         backends::delete(&self.client, spec).await
     }
+    async fn backend_users(&self, name: &BackendName) -> Result<Vec<ApiId>, CloudError> {
+        backends::users(&self.client, name).await
+    }
 
     async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError> {
         apis::read(&self.client, &self.details, api).await

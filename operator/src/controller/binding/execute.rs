@@ -16,8 +16,8 @@ use crate::core::plan::{Operation, Step};
 use crate::core::problem::Problem;
 use crate::core::validate::Validated;
 
-/// Executes the steps of one binding.
-pub(super) struct Executor<'a> {
+/// Executes the steps of one binding, or of nobody any more.
+pub(in crate::controller) struct Executor<'a> {
     /// What the controllers share.
     pub context: &'a Context,
     /// The class's account; none: steps in the cloud cannot be done.
@@ -45,7 +45,7 @@ pub(super) fn markers(binding: &Validated) -> (Marker, Marker) {
 
 impl Executor<'_> {
     /// Executes one step.
-    pub(super) async fn execute(&mut self, step: &Step) -> Result<(), Trouble> {
+    pub(in crate::controller) async fn execute(&mut self, step: &Step) -> Result<(), Trouble> {
         self.context
             .runtime
             .leadership

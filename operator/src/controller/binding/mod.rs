@@ -1,7 +1,7 @@
 //! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
 
 mod dereference;
-mod execute;
+pub(super) mod execute;
 mod finalize;
 mod kubernetes;
 mod report;

@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod model;
+mod orphans;
 mod plans;
 mod scenario;

@@ -12,7 +12,7 @@ use crate::core::plan::{Action, Plan};
 
 /// Executes passes until a plan is empty; a plan may need several, since the load balancer is made
 /// between them. Fails if it does not end.
-fn converge(
+pub(super) fn converge(
     subject: &GatewayBinding,
     all: &[&GatewayBinding],
     ledger: Ledger,
