@@ -214,10 +214,10 @@ impl<T, F: Fn(&T) -> Ordering> Equivalent<T> for Before<F> {
 }
 
 /// The APIs that a probe finds equal to what it looks for. It must go by the order of the set.
-fn all<'a, O: Order>(
-    set: &'a OrdSet<By<O>>,
+fn all<O: Order>(
+    set: &OrdSet<By<O>>,
     probe: impl Fn(&Api) -> Ordering + Copy,
-) -> impl Iterator<Item = &'a Api> {
+) -> impl Iterator<Item = &Api> {
     let from = Before(move |api: &By<O>| probe(&api.0));
     let found = set.range(from..).map(|api| &*api.0);
     found.take_while(move |api| probe(api) == Ordering::Equal)
