@@ -19,6 +19,9 @@ mod policy;
 mod reason;
 mod reference;
 mod slb;
+mod slb_field;
+mod slb_listeners;
+mod slb_settings;
 mod status;
 
 pub use api_gateway::*;
@@ -35,4 +38,7 @@ pub use policy::*;
 pub use reason::*;
 pub use reference::*;
 pub use slb::*;
+pub use slb_field::*;
+pub use slb_listeners::*;
+pub use slb_settings::*;
 pub use status::*;

@@ -82,6 +82,16 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
         wanted.push(key, Desired::Undecided);
         return;
     }
+    let ports = references.service.as_ref().map(|service| &service.shape);
+    let ports = ports.or(references.source.as_ref());
+    if let Some(fault) = ports.and_then(|shape| slb::check_ports(&shares.settings, &shape.ports)) {
+        let message = format!("{}: {}", fault.path, fault.why);
+        wanted
+            .problems
+            .push(Problem::blocked(Reason::InvalidSpec, message));
+        wanted.push(key, Desired::Undecided);
+        return;
+    }
     let missing = |name: &str, path: &str| {
         Problem::unresolved(
             Reason::ServiceNotFound,

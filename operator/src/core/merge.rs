@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::v1alpha1::{FieldConflict, NamespacedName, SlbField, SlbSettings};
 use jiff::Timestamp;
 
-use super::slb;
-
 /// What one binding wants of a shared gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contribution {
@@ -40,20 +38,18 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
         settings: class.clone(),
         ..Merged::default()
     };
-    for field in slb::FIELDS {
-        let path = slb::field_path(field);
+    for field in SlbField::EACH {
+        let path = field.path();
         let wanting = contributions
             .iter()
-            .filter(|contribution| slb::value(&contribution.settings, field).is_some());
+            .filter(|contribution| field.is_set(&contribution.settings));
         let Some(holder) = wanting.clone().min_by_key(|c| precedence(c, path)) else {
             continue;
         };
-        slb::copy(&mut merged.settings, &holder.settings, field);
+        field.copy(&mut merged.settings, &holder.settings);
         merged.holders.insert(path, holder.binding.clone());
-        let held = slb::value(&holder.settings, field);
         for loser in wanting {
-            let wanted = slb::value(&loser.settings, field);
-            if wanted != held {
+            if !field.agrees(&loser.settings, &holder.settings) {
                 merged
                     .conflicts
                     .entry(loser.binding.clone())
@@ -61,8 +57,8 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
                     .push(FieldConflict {
                         object: object.to_owned(),
                         field: path.to_owned(),
-                        wanted,
-                        held: held.clone(),
+                        wanted: field.value(&loser.settings),
+                        held: field.value(&holder.settings),
                         held_by: Some(holder.binding.clone()),
                     });
             }
@@ -82,10 +78,10 @@ fn precedence<'a>(
 /// Checks which of a binding's settings the class leaves open; the path of the first that it does
 /// not.
 pub fn not_open(settings: &SlbSettings, open: impl Fn(SlbField) -> bool) -> Option<&'static str> {
-    slb::FIELDS
-        .into_iter()
-        .find(|field| slb::value(settings, *field).is_some() && !open(*field))
-        .map(slb::field_path)
+    SlbField::EACH
+        .iter()
+        .find(|field| field.is_set(settings) && !open(**field))
+        .map(|field| field.path())
 }
 
 #[cfg(test)]

@@ -56,6 +56,24 @@ pub struct LoadBalancerState {
     pub backup_zone: String,
     /// `active`, `inactive` or `locked`.
     pub status: String,
+    /// The address that it serves.
+    pub address: String,
+    /// `ipv4` or `ipv6`.
+    pub ip_version: String,
+    /// `rg-…`
+    pub resource_group_id: String,
+    /// `PayByCLCU` or `PayBySpec`.
+    pub instance_charge: String,
+    /// `slb.s1.small`, …; empty without PayBySpec.
+    pub spec: String,
+    /// Mbit/s; -1: billed by traffic.
+    pub bandwidth: i64,
+    /// `on` or `off`.
+    pub delete_protection: String,
+    /// `ConsoleProtection` or `NonProtection`.
+    pub modification_protection: String,
+    /// Tags, those of the cloud controller manager included.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Look-ups by what identifies an object before its id is known.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{
-    AddressType, DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbField,
-    SlbSettings, SlbZones,
+    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbField, SlbSettings,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -15,9 +14,9 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
+use super::throttling;
 use super::unreadable;
 use super::validate::{Gateway, Validated};
-use super::{slb, throttling};
 
 /// What one binding contributes to what it shares with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,26 +142,13 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
 
 /// Settings as the ledger's `fields` record them.
 fn recorded(fields: &BTreeMap<String, String>) -> SlbSettings {
-    let get = |field: SlbField| fields.get(slb::field_path(field)).cloned();
-    SlbSettings {
-        address_type: match get(SlbField::AddressType).as_deref() {
-            Some("Intranet") => Some(AddressType::Intranet),
-            Some("Internet") => Some(AddressType::Internet),
-            _ => None,
-        },
-        name: get(SlbField::Name),
-        zones: get(SlbField::Zones).map(|zones| match zones.split_once('/') {
-            Some((primary, backup)) => SlbZones {
-                primary: primary.to_owned(),
-                backup: Some(backup.to_owned()),
-            },
-            None => SlbZones {
-                primary: zones,
-                backup: None,
-            },
-        }),
-        vswitch_id: get(SlbField::VswitchId),
+    let mut settings = SlbSettings::default();
+    for field in SlbField::EACH {
+        if let Some(text) = fields.get(field.path()) {
+            field.read(&mut settings, text);
+        }
     }
+    settings
 }
 
 /// What a binding gets of what it shares.
@@ -240,10 +226,10 @@ fn settings(
         .collect();
     let mut merged = merge::merge(&gateway.class_settings, &contributions, &gateway.object());
     for (path, holder) in &merged.holders {
-        let value = slb::FIELDS
-            .into_iter()
-            .find(|field| slb::field_path(*field) == *path)
-            .and_then(|field| slb::value(&merged.settings, field));
+        let value = SlbField::EACH
+            .iter()
+            .find(|field| field.path() == *path)
+            .and_then(|field| field.value(&merged.settings));
         if let (true, Some(value)) = (*holder == binding.binding, value) {
             outcome.holds.insert((*path).to_owned(), value);
         }

@@ -257,15 +257,10 @@ fn slb_gateway(
             ),
         ));
     }
-    if let Some(lb_name) = slb::value(&settings, crds::v1alpha1::SlbField::Name)
-        && lb_name.len() > 80
-    {
+    if let Some(fault) = slb::check(&slb::over(&class_settings, &settings)) {
         return Err(Problem::rejected(
-            Reason::NameTooLong,
-            format!(
-                "spec.slb.name: \"{lb_name}\" has {} characters, a load balancer's name has at most 80. Shorten it.",
-                lb_name.len()
-            ),
+            Reason::InvalidSpec,
+            format!("spec.{}: {}", fault.path, fault.why),
         ));
     }
     Ok(Gateway {

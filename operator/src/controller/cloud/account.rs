@@ -96,6 +96,20 @@ impl Account {
             primary_zone: found.primary_zone,
             backup_zone: found.backup_zone,
             status: found.status,
+            address: found.address,
+            ip_version: found.address_ip_version,
+            resource_group_id: found.resource_group_id,
+            instance_charge: found.instance_charge_type,
+            spec: found.spec,
+            bandwidth: found.bandwidth,
+            delete_protection: found.delete_protection,
+            modification_protection: found.modification_protection_status,
+            tags: found
+                .tags
+                .tag
+                .into_iter()
+                .map(|tag| (tag.key, tag.value))
+                .collect(),
         };
         let cached = CachedLoadBalancer {
             state: state.clone(),

@@ -188,14 +188,12 @@ impl Forward<'_, '_> {
         let mut annotations = annotations;
         for ours in &state.our_annotations {
             if !annotations.contains_key(ours) {
-                let kept = state.annotations.get(ours).cloned();
-                if let Some(value) = slb::restored(ours, None, state).or(kept) {
-                    annotations.insert(ours.clone(), value);
-                }
+                annotations.extend(slb::left(ours, None, state));
             }
         }
         let seen: BTreeMap<&String, &String> = annotations
             .keys()
+            .chain(&state.our_annotations)
             .filter_map(|key| state.annotations.get_key_value(key))
             .collect();
         let wanted: BTreeMap<&String, &String> = annotations.iter().collect();

@@ -1,0 +1,106 @@
+//! What comes back when nobody wants a setting any more. The cloud controller manager does not revert
+//! what an annotation merely stops saying.
+
+use super::table::{self, Undo};
+use super::{LEGACY_PREFIX, PREFIX};
+use crate::core::observed::ServiceState;
+
+/// What becomes of an annotation of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Restored {
+    /// It gets this value.
+    Write(String),
+    /// It goes.
+    Remove,
+    /// It stays as it is.
+    Keep,
+}
+
+/// What an annotation of ours that nobody wants any more goes back to: what it said before, what a
+/// key of the older form that it masked says, or the default.
+fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Restored {
+    let Some(row) = key.strip_prefix(PREFIX).and_then(table::find) else {
+        return Restored::Keep;
+    };
+    if row.undo == Undo::Keep {
+        return Restored::Keep;
+    }
+    let masked = service
+        .annotations
+        .get(&format!("{LEGACY_PREFIX}{}", row.key));
+    if let Some(before) = previous.or(masked) {
+        return Restored::Write(before.clone());
+    }
+    match row.undo {
+        Undo::Keep => Restored::Keep,
+        Undo::Remove => Restored::Remove,
+        Undo::Write(default) => Restored::Write(default.to_owned()),
+        Undo::OwnName => {
+            let uid: String = service.uid.chars().filter(|c| *c != '-').collect();
+            Restored::Write(format!("a{uid}").chars().take(32).collect())
+        }
+    }
+}
+
+/// The annotation that is left of one of ours that nobody wants any more.
+pub fn left(
+    key: &str,
+    previous: Option<&String>,
+    service: &ServiceState,
+) -> Option<(String, String)> {
+    let value = match restored(key, previous, service) {
+        Restored::Write(value) => value,
+        Restored::Remove => return None,
+        Restored::Keep => service.annotations.get(key)?.clone(),
+    };
+    Some((key.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(annotations: &[(&str, &str)]) -> ServiceState {
+        let annotations = annotations
+            .iter()
+            .map(|(key, value)| (format!("{LEGACY_PREFIX}{key}"), (*value).to_owned()));
+        ServiceState {
+            uid: "0af1b2c3-0000-1111-2222-333344445555".into(),
+            annotations: annotations.collect(),
+            ..ServiceState::default()
+        }
+    }
+
+    fn undone(key: &str, previous: Option<&str>, service: &ServiceState) -> Restored {
+        let previous = previous.map(str::to_owned);
+        restored(&format!("{PREFIX}{key}"), previous.as_ref(), service)
+    }
+
+    fn written(value: &str) -> Restored {
+        Restored::Write(value.to_owned())
+    }
+
+    #[test]
+    fn a_name_nobody_wants_goes_back_to_what_it_was() {
+        let own = "a0af1b2c3000011112222333344445555";
+        let bare = service(&[]);
+        assert_eq!(undone("name", None, &bare), written(&own[..32]));
+        let masked = service(&[("name", "old")]);
+        assert_eq!(undone("name", None, &masked), written("old"));
+        assert_eq!(undone("name", Some("before"), &masked), written("before"));
+    }
+
+    #[test]
+    fn what_removal_does_not_undo_gets_its_default_and_what_is_for_life_stays() {
+        let bare = service(&[]);
+        assert_eq!(undone("scheduler", None, &bare), written("rr"));
+        assert_eq!(undone("acl-status", None, &bare), written("off"));
+        assert_eq!(undone("acl-id", None, &bare), Restored::Remove);
+        assert_eq!(undone("protocol-port", None, &bare), Restored::Remove);
+        let before = undone("protocol-port", Some("http:80"), &bare);
+        assert_eq!(before, written("http:80"));
+        for key in ["address-type", "vswitch-id", "resource-group-id"] {
+            assert_eq!(undone(key, Some("x"), &bare), Restored::Keep, "{key}");
+        }
+    }
+}
