@@ -162,8 +162,7 @@ impl Report {
         self.release(&plan.released);
         let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
-            let there = self.ids.contains_key(key) || !needs_id(key);
-            if !there || self.drifted.contains(key) {
+            if !is_there(key, &self.ids) || self.drifted.contains(key) {
                 continue;
             }
             if let Some(entry) = self.ledger.entries.get_mut(key) {
@@ -357,6 +356,17 @@ pub(super) fn version(key: &ObjectKey, inventory: &Inventory) -> Option<String> 
     (!version.is_empty()).then(|| version.clone())
 }
 
+/// Whether an object is there where nothing is left to do about it; `ids` are of those that are.
+fn is_there(key: &ObjectKey, ids: &BTreeMap<ObjectKey, String>) -> bool {
+    match key {
+        // As long as their API waits for something, so do they.
+        ObjectKey::Deployment { api, .. }
+        | ObjectKey::Attachment { api, .. }
+        | ObjectKey::Grant { api, .. } => ids.contains_key(&ObjectKey::Api(api.clone())),
+        key => !needs_id(key) || ids.contains_key(key),
+    }
+}
+
 /// Whether an object is only there once its id is known.
 fn needs_id(key: &ObjectKey) -> bool {
     matches!(
@@ -383,4 +393,27 @@ pub(super) async fn write_status(
     let written = writes::status(&api(binding, context), binding, status, context).await?;
     context.peers.update(&written);
     Ok(context.bindings.wrote(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::key::ApiKey;
+    use cloud_adapter::gateway::model::Environment;
+
+    #[test]
+    fn what_acts_on_an_api_is_not_there_before_the_api_is() {
+        let api = ApiKey {
+            group: "g".into(),
+            name: "a".into(),
+        };
+        let deployment = ObjectKey::Deployment {
+            api: api.clone(),
+            environment: Environment::Release,
+        };
+        let mut ids = BTreeMap::new();
+        assert!(!is_there(&deployment, &ids));
+        ids.insert(ObjectKey::Api(api), "1".to_owned());
+        assert!(is_there(&deployment, &ids));
+    }
 }
