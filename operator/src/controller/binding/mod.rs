@@ -45,7 +45,8 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
         return Ended::Done;
     }
     if binding.metadata.deletion_timestamp.is_some() {
-        return finalize::finalize(binding, class.ok(), &context).await;
+        let class = class.ok().or_else(|| lost_class(&binding, &context));
+        return finalize::finalize(binding, class, &context).await;
     }
     if !writes::is_held(&*binding) && unreadable::why(&*binding).is_none() {
         return match finalize::add_finalizer(&binding, &context).await {
@@ -54,6 +55,15 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
         };
     }
     pass(binding, class, &context).await
+}
+
+/// The class of a binding whose status was lost, and with it the class's name.
+fn lost_class(binding: &GatewayBinding, context: &Context) -> Option<GatewayBindingClass> {
+    let lost = context.has_lost_status(binding);
+    let classes = context.stores.classes.state();
+    let classes: Vec<&GatewayBindingClass> = classes.iter().map(AsRef::as_ref).collect();
+    let class = lost.then(|| class::of_lost(binding, &classes))?;
+    class.cloned()
 }
 
 /// Says on a binding that a pass over it panicked.
