@@ -260,6 +260,9 @@ async fn publish(
             }
         }
     }
+    if let Some(left) = trouble.as_ref().and_then(Trouble::pause) {
+        return Ended::Paused { left };
+    }
     match trouble {
         None => Ended::Converged { within: None },
         Some(trouble) => match trouble.problem.severity {

@@ -281,9 +281,12 @@ fn by(step: &Step, report: &Report) -> String {
 
 pub(super) fn retry(trouble: &Trouble) -> Ended {
     tracing::warn!(reason = %trouble.problem.reason, message = trouble.problem.message, "will be tried again");
-    Ended::Retry {
-        after: trouble.retry_after,
-        outage: trouble.problem.is_outage(),
+    match trouble.pause() {
+        Some(left) => Ended::Paused { left },
+        None => Ended::Retry {
+            after: trouble.retry_after,
+            outage: trouble.problem.is_outage(),
+        },
     }
 }
 
@@ -291,10 +294,13 @@ pub(super) fn retry(trouble: &Trouble) -> Ended {
 pub(super) fn ended(
     problems: &[Problem],
     retry_after: Option<std::time::Duration>,
+    pause: Option<std::time::Duration>,
     next_check: Option<Timestamp>,
 ) -> Ended {
     let has = |severity| problems.iter().any(|problem| problem.severity == severity);
-    if has(Severity::Retry) {
+    if let Some(left) = pause {
+        Ended::Paused { left }
+    } else if has(Severity::Retry) {
         Ended::Retry {
             after: retry_after,
             outage: problems.iter().any(Problem::is_outage),

@@ -45,6 +45,7 @@ pub(super) struct Report {
     /// What cluster and cloud answered with in this pass.
     troubles: Vec<Problem>,
     retry_after: Option<Duration>,
+    pause: Option<Duration>,
     /// What is claimed.
     pub ledger: Ledger,
     /// What is wanted.
@@ -83,6 +84,7 @@ impl Report {
             problems: Vec::new(),
             troubles: Vec::new(),
             retry_after: None,
+            pause: None,
             wanted: Wanted::default(),
             digests: BTreeMap::new(),
             inventory: None,
@@ -108,6 +110,7 @@ impl Report {
     pub(super) fn trouble(&mut self, trouble: Trouble) {
         tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
         self.retry_after = self.retry_after.max(trouble.retry_after);
+        self.pause = self.pause.max(trouble.pause());
         if !self.troubles.contains(&trouble.problem) {
             self.troubles.push(trouble.problem);
         }
@@ -240,10 +243,19 @@ impl Report {
         if self.binding.status.as_ref() != Some(&new) {
             match write_status(&self.binding, &new, context).await {
                 Ok(binding) => self.binding = binding,
-                Err(trouble) => self.trouble(trouble),
+                Err(trouble) => {
+                    let message = &trouble.problem.message;
+                    tracing::warn!(message, "status not written");
+                    self.trouble(trouble);
+                }
             }
         }
-        ended(&self.obstacles(), self.retry_after, self.wanted.next_check)
+        ended(
+            &self.obstacles(),
+            self.retry_after,
+            self.pause,
+            self.wanted.next_check,
+        )
     }
 
     /// The plan for status. What could not be judged this time stays as it was.

@@ -51,6 +51,7 @@ impl Door {
         Trouble {
             retry_after: Some(again),
             problem,
+            paused: true,
         }
     }
 

@@ -14,6 +14,15 @@ pub struct Trouble {
     pub problem: Problem,
     /// How long to wait at least.
     pub retry_after: Option<Duration>,
+    /// Whether nothing was tried at all, since the account does not answer for the moment.
+    pub paused: bool,
+}
+
+impl Trouble {
+    /// How long the account is given a rest, if that is all that is in the way.
+    pub fn pause(&self) -> Option<Duration> {
+        self.retry_after.filter(|_| self.paused)
+    }
 }
 
 impl From<Problem> for Trouble {
@@ -21,6 +30,7 @@ impl From<Problem> for Trouble {
         Self {
             problem,
             retry_after: None,
+            paused: false,
         }
     }
 }
@@ -30,6 +40,7 @@ impl From<CloudError> for Trouble {
         Self {
             retry_after: error.retry_after,
             problem: problem(&error),
+            paused: false,
         }
     }
 }
