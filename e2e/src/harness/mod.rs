@@ -17,7 +17,6 @@ mod names;
 mod rehearsal;
 mod replica;
 mod scenario;
-mod secrets;
 
 pub use calls::{Meter, early_calls};
 pub use crash::{Boundary, Points};
@@ -28,4 +27,3 @@ pub use instance::Instance;
 pub use rehearsal::{How, Rehearsal};
 pub use replica::{Replica, ReplicaOptions};
 pub use scenario::Scenario;
-pub use secrets::UsedSecrets;

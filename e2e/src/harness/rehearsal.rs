@@ -8,9 +8,7 @@ use std::{
 use kube::api::DynamicObject;
 use serde_json::json;
 
-use super::{
-    Footprint, HarnessError, Instance, Meter, Scenario, UsedSecrets, description::Request,
-};
+use super::{Footprint, HarnessError, Instance, Meter, Scenario, description::Request};
 use crate::world::{Expect, OperatorOptions, Target, World, WorldError, WorldOptions};
 
 /// Secret with the credentials of classes for an operator in this process.
@@ -58,7 +56,6 @@ pub struct Rehearsal {
     how: How,
     before: Before,
     expected: Footprint,
-    used: UsedSecrets,
 }
 
 /// What is there without the scenario.
@@ -94,7 +91,6 @@ impl Rehearsal {
             how,
             before: Before::default(),
             expected: Footprint::default(),
-            used: UsedSecrets::default(),
         };
         if matches!(rehearsal.how, How::InProcess) {
             rehearsal.store_credentials().await?;
@@ -132,7 +128,7 @@ impl Rehearsal {
         self.plain.create_time = started.elapsed();
         self.plain.create = self.costs().await?;
         self.answers(PATIENCE, "the undisturbed run").await?;
-        self.used.gather(&self.world).await?;
+        self.world.remember_secrets().await?;
 
         self.world.cloud.reset_calls().await?;
         self.delete().await?;
@@ -229,7 +225,8 @@ impl Rehearsal {
             .await
             .map_err(|source| self.wait_error(context, source))?;
         self.answers(patience, context).await?;
-        self.used.gather(&self.world).await
+        self.world.remember_secrets().await?;
+        Ok(())
     }
 
     /// Waits until nothing of the scenario is left, and everything else is as it was.
@@ -363,14 +360,8 @@ impl Rehearsal {
     ///
     /// # Errors
     /// With the places that show one.
-    pub async fn assert_no_secret_leaked(&mut self) -> Result<(), HarnessError> {
-        self.used.gather(&self.world).await?;
-        self.used.assert_nowhere(&self.world).await
-    }
-
-    /// Which secrets were used.
-    pub fn used(&self) -> &UsedSecrets {
-        &self.used
+    pub async fn assert_no_secret_leaked(&self) -> Result<(), HarnessError> {
+        Ok(self.world.assert_no_secret_shown().await?)
     }
 
     pub(super) fn wait_error(

@@ -6,7 +6,7 @@ use control_plane::ControlPlane;
 
 use super::{
     Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
-    operator, start_gateway,
+    operator, secrecy::Secrecy, start_gateway,
 };
 use crate::{
     binaries,
@@ -40,7 +40,13 @@ impl World {
         let (control_plane, folder) = start_control_plane(&options).await?;
         tell("starting the emulated cloud");
         let cloud = start_cloud(&options, &control_plane, folder.path()).await?;
+        let keys = [
+            &options.operator_keys,
+            &options.ccm_keys,
+            &options.console_keys,
+        ];
         let mut world = Self {
+            secrecy: Secrecy::new(&control_plane, &cloud, &keys, folder.path()),
             operator: None,
             knative: None,
             gateway: None,
@@ -117,6 +123,7 @@ impl World {
             self.folder(),
         )?;
         operator.wait_until_ready(OPERATOR_PATIENCE).await?;
+        self.secrecy.operator_at(Some(operator.health_url()));
         self.operator = Some(operator);
         Ok(())
     }
@@ -127,10 +134,13 @@ impl World {
     /// If something does not end.
     pub async fn stop(mut self) -> Result<(), WorldError> {
         if let Some(operator) = self.operator.take() {
+            self.secrecy.operator_at(None);
             operator.terminate(OPERATOR_PATIENCE).await?;
         }
         drop(self.knative.take());
         drop(self.gateway.take());
+        let client = self.control_plane.client();
+        self.secrecy.end(client).await?;
         Ok(self.control_plane.stop().await?)
     }
 }

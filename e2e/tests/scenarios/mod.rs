@@ -30,6 +30,7 @@ mod plan_command;
 mod ram_policy;
 mod repairs;
 mod reverse;
+mod secrecy;
 mod sharing;
 mod traffic;
 mod weather;
