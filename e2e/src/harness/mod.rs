@@ -9,6 +9,8 @@
 mod calls;
 mod crash;
 mod description;
+mod disturb;
+mod drift;
 mod error;
 mod footprint;
 mod gate;

@@ -62,6 +62,7 @@ pub struct Rehearsal {
 #[derive(Debug, Default)]
 struct Before {
     cluster: BTreeSet<String>,
+    cloud: Vec<String>,
     ours: Footprint,
 }
 
@@ -97,11 +98,28 @@ impl Rehearsal {
         }
         rehearsal.before = Before {
             cluster: rehearsal.world.objects().await?.into_keys().collect(),
+            cloud: rehearsal.world.cloud_objects().await?.into_keys().collect(),
             ours: Footprint::of(&rehearsal.world).await?,
         };
         rehearsal.start_operator().await?;
         rehearsal.run_plain().await?;
         Ok(rehearsal)
+    }
+
+    /// The kinds of objects that the description names.
+    pub fn described_kinds(&self) -> BTreeSet<&str> {
+        let places = self.scenario.description.objects.keys();
+        places.filter_map(|place| place.split(' ').nth(1)).collect()
+    }
+
+    /// What an undisturbed run comes to.
+    pub(super) fn expected(&self) -> &Footprint {
+        &self.expected
+    }
+
+    /// The places of the cloud that are there without the scenario.
+    pub(super) fn cloud_before(&self) -> &[String] {
+        &self.before.cloud
     }
 
     async fn store_credentials(&self) -> Result<(), HarnessError> {
@@ -356,7 +374,7 @@ impl Rehearsal {
         Ok(Meter::of(&calls, &self.world.options().operator_keys.id))
     }
 
-    /// To be called at the end of each run: no secret of this world is shown anywhere.
+    /// No secret of this world is shown anywhere so far. It is looked once more when it ends.
     ///
     /// # Errors
     /// With the places that show one.

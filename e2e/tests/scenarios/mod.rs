@@ -16,6 +16,8 @@ mod deletion;
 mod documents;
 mod drift;
 mod drift_cases;
+mod drift_consumers;
+mod drift_everywhere;
 mod existing_service;
 mod exposed;
 mod faults;
