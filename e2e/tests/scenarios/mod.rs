@@ -29,6 +29,7 @@ mod modes;
 mod neighbours;
 mod orphans;
 mod plan_command;
+mod poisoned;
 mod ram_policy;
 mod repairs;
 mod reverse;
