@@ -109,7 +109,7 @@ pub fn vacated(inventory: &Inventory, plan: &Plan) -> Option<Inventory> {
                 moved |= vacated.apis.contains_key(&id);
                 vacated.apis.remove(&id);
             }
-            Operation::UpdateApi(spec) => {
+            Operation::UpdateApi(spec) | Operation::AmendApi(spec) => {
                 moved |= vacated.apis.amend(&id, |api| {
                     api.method = spec.method;
                     api.path.clone_from(&spec.path);

@@ -8,6 +8,7 @@
 //! class::resolve → validate → desire (merging what is shared) → plan (against what is there) → project
 //! ```
 
+pub mod adoption;
 pub mod approval;
 pub mod class;
 pub mod conditions;

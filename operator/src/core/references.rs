@@ -26,6 +26,16 @@ pub struct References {
     pub consumers: BTreeMap<ConsumerKey, ConsumerState>,
 }
 
+impl References {
+    /// The consumers that are in the cloud.
+    pub fn known_consumers(&self) -> impl Iterator<Item = ConsumerId> + '_ {
+        self.consumers.values().filter_map(|state| match state {
+            ConsumerState::Ready(id) => Some(id.clone()),
+            _ => None,
+        })
+    }
+}
+
 /// What is exposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {

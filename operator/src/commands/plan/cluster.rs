@@ -82,6 +82,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
         planned.copied_from = gateway.service.create_from.map(|source| source.name);
         planned.gateway = Some(gateway.name);
     }
+    planned.adopted = preview.plan.adopted.into_iter().collect();
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;
     planned.verdict = Some(preview.verdict);

@@ -1,5 +1,6 @@
 //! `plan`: prints what would be done for manifests, and does nothing.
 
+mod assumed;
 mod cluster;
 mod explain;
 pub(super) mod given;

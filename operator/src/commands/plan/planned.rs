@@ -6,6 +6,7 @@ use crds::v1alpha1::{ConditionType, FieldConflict, Mode, NamespacedName};
 use serde::Serialize;
 
 use crate::core::approval::Verdict;
+use crate::core::key::ObjectKey;
 use crate::core::ledger::Place;
 use crate::core::plan::{Action, Step};
 use crate::core::problem::{Problem, Severity};
@@ -61,6 +62,8 @@ pub(super) struct Planned {
     pub(super) mode: Mode,
     /// In the order of execution.
     pub(super) steps: Vec<Step>,
+    /// What others made and the binding uses, with its name in the cloud.
+    pub(super) adopted: Vec<(ObjectKey, String)>,
     /// Stands for exactly these steps; none: there are none, or they were not compared with a cloud.
     pub(super) hash: Option<String>,
     /// What `spec.approvedPlan` comes to, if that was compared.
@@ -107,6 +110,7 @@ impl Planned {
             gateway: None,
             mode: Mode::default(),
             steps: Vec::new(),
+            adopted: Vec::new(),
             hash: None,
             verdict: None,
             copied_from: None,

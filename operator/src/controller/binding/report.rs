@@ -145,6 +145,7 @@ impl Report {
         let action = step.operation.action();
         self.executed
             .push(format!("{} {}", action.as_str(), step.key));
+        self.ledger.done(step);
         if !claims.contains(&step.key) {
             self.ledger.entries.remove(&step.key);
         }
@@ -163,7 +164,7 @@ impl Report {
         let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
             let there = self.ids.contains_key(key) || !needs_id(key);
-            if !there || self.drifted.contains(key) {
+            if !there || self.drifted.contains(key) || plan.withheld.contains(key) {
                 continue;
             }
             if let Some(entry) = self.ledger.entries.get_mut(key) {
