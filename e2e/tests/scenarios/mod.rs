@@ -1,4 +1,6 @@
 mod absence;
+mod adoption;
+mod adoption_consumers;
 mod api_gateway_intranet_slb;
 mod approvals;
 mod argocd;
@@ -9,6 +11,7 @@ mod bad_input_classes;
 mod by_hand;
 mod changes;
 mod class_changes;
+mod console;
 mod consumers;
 mod crashes;
 mod crashes_leaders;
