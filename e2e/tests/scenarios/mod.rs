@@ -24,6 +24,7 @@ mod exposed;
 mod faults;
 mod gateway;
 mod idle;
+mod import;
 mod knative;
 mod kubectl;
 mod modes;

@@ -68,8 +68,10 @@ pub fn references(
 ) -> References {
     let mut foreseen = references.clone();
     for (key, state) in &mut foreseen.consumers {
-        if *state == ConsumerState::NotReady {
-            *state = ConsumerState::Ready(consumer(key));
+        match state {
+            ConsumerState::NotReady => *state = ConsumerState::Ready(consumer(key)),
+            ConsumerState::ToAdopt(id) => *state = ConsumerState::Ready(id.clone()),
+            _ => {}
         }
     }
     let Some(gateway) = &binding.gateway else {

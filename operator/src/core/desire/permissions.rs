@@ -63,7 +63,7 @@ fn permission(allowed: &Allowed, references: &References) -> Result<Desired, Pro
                 "{path}: GatewayConsumer {consumer} does not let this namespace use it. Its owner can, in its spec.allowedNamespaces."
             ),
         )),
-        Some(ConsumerState::NotReady) => Ok(Desired::Undecided),
+        Some(ConsumerState::NotReady | ConsumerState::ToAdopt(_)) => Ok(Desired::Undecided),
         Some(ConsumerState::Ready(id)) => Ok(Desired::Grant {
             consumer: id.clone(),
             until: *until,

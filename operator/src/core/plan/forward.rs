@@ -194,6 +194,7 @@ impl Forward<'_, '_> {
             return;
         };
         let mut annotations = annotations;
+        annotations.retain(|key, value| !slb::is_said(key, value, state));
         for ours in &state.our_annotations {
             if !annotations.contains_key(ours) {
                 let kept = state.annotations.get(ours).cloned();

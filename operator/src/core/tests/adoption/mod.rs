@@ -2,6 +2,7 @@
 
 mod any;
 mod changes;
+mod import;
 mod refusals;
 mod sharing;
 
