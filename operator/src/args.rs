@@ -28,6 +28,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print what would be done for manifests, and do nothing.
     Plan(PlanArgs),
+    /// Print manifests that adopt what was made with kubectl and in the cloud console.
+    Import(ImportArgs),
     /// Print the least permissions that the operator needs in the cloud.
     RamPolicy(RamPolicyArgs),
     /// Print the CustomResourceDefinitions as YAML.
@@ -182,6 +184,44 @@ pub enum PlanFormat {
     /// For programs.
     Json,
 }
+
+/// Flags of `import`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = IMPORT_HELP)]
+pub struct ImportArgs {
+    /// The API group whose APIs are imported: its id, or its name in the console.
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+
+    /// The cluster with the Knative Services and the Services of their gateways.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: PathBuf,
+
+    /// Region of the group. Example: cn-beijing.
+    #[arg(long, value_name = "ID")]
+    pub region: String,
+
+    /// Id of the cluster, for `cloud.clusterId` of the class.
+    #[arg(long, value_name = "ID")]
+    pub cluster_id: String,
+
+    /// Name of the class.
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub class: String,
+
+    /// One endpoint for all products of the cloud, instead of their own. For tests.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub cloud_endpoint: Option<String>,
+}
+
+const IMPORT_HELP: &str = "\
+Credentials come from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for temporary
+keys, ALIBABA_CLOUD_SECURITY_TOKEN. Only what reads is called, and no secret is printed.
+
+Exit codes:
+  0  everything of the group is in the manifests, and applying them changes nothing
+  1  nothing is printed: wrong flags, or cluster or cloud cannot be read
+  3  manifests are printed, and something is not in them or would change; standard error says what";
 
 /// Flags of `ram-policy`.
 #[derive(Clone, Debug, Args)]

@@ -20,6 +20,7 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::adoption::watched;
 use crate::core::approval::{self, Approval, Basis, Verdict};
 use crate::core::desire::{Shares, desire};
 use crate::core::key::ObjectKey;
@@ -323,6 +324,9 @@ impl Removal<'_> {
     }
 
     async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
+        if let Some(account) = self.account {
+            account.gateway.snapshots.watch(watched(&[], ledger));
+        }
         let inventory = match self.account {
             None => None,
             Some(account) => Some(

@@ -28,6 +28,7 @@ use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
 use crate::core::writers;
+pub use dereference::route_host;
 use report::Report;
 use work::Work;
 

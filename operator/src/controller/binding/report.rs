@@ -148,6 +148,7 @@ impl Report {
         let action = step.operation.action();
         self.executed
             .push(format!("{} {}", action.as_str(), step.key));
+        self.ledger.done(step);
         if !claims.contains(&step.key) {
             self.ledger.entries.remove(&step.key);
         }
@@ -165,7 +166,8 @@ impl Report {
         self.release(&plan.released);
         let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
-            if !is_there(key, &self.ids) || self.drifted.contains(key) {
+            let drifted = self.drifted.contains(key) || plan.withheld.contains(key);
+            if !is_there(key, &self.ids) || drifted {
                 continue;
             }
             if let Some(entry) = self.ledger.entries.get_mut(key) {

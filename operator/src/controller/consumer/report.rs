@@ -36,6 +36,8 @@ pub(super) struct Report {
     pub valid: Option<BTreeSet<Slot>>,
     /// Credentials that could not be put into the cloud.
     pub failed: BTreeSet<Slot>,
+    /// An adopted app is disabled.
+    pub disabled_by_others: bool,
     /// What somebody else changed and the policy says to leave.
     pub drifted: Vec<String>,
     /// What does not keep what is written to it.
@@ -56,6 +58,7 @@ impl Report {
             problems: Vec::new(),
             valid: None,
             failed: BTreeSet::new(),
+            disabled_by_others: false,
             drifted: Vec::new(),
             unkept: Vec::new(),
             next_check: None,
@@ -111,6 +114,7 @@ impl Report {
             problems: &self.problems,
             valid: self.valid.as_ref(),
             claims: &self.claims,
+            disabled_by_others: self.disabled_by_others,
         };
         let new = status(&view);
         self.tell(&new, context);

@@ -97,6 +97,28 @@ impl<'a> Secrets<'a> {
         }
     }
 
+    /// The credentials in a Secret that the operator wrote, also one that is no longer listed.
+    pub(super) async fn own(&self, name: &str) -> Result<Vec<Credential>, Trouble> {
+        let Some(secret) = self.get(name).await?.filter(|secret| self.is_ours(secret)) else {
+            return Ok(Vec::new());
+        };
+        let entry = |key: &str| {
+            let bytes = secret.data.as_ref()?.get(key)?;
+            match Entry::read(Some(bytes.0.as_slice())) {
+                Entry::Text(text) => Some(text),
+                Entry::Missing | Entry::Unusable(_) => None,
+            }
+        };
+        let key = entry(consumer_secret::API_KEY).map(Credential::ApiKey);
+        let id = entry(consumer_secret::KEY_ID);
+        let pair = id.zip(entry(consumer_secret::KEY_SECRET));
+        let pair = pair.map(|(id, secret)| Credential::KeyPair {
+            id: id.expose_secret().to_owned(),
+            secret,
+        });
+        Ok(key.into_iter().chain(pair).collect())
+    }
+
     /// Writes what a Secret of ours lacks: the Secret itself, or entries. What is there stays.
     /// Returns what was done, and the version that came of it.
     pub(super) async fn write(

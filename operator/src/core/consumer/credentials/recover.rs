@@ -16,6 +16,8 @@ pub struct Found {
     pub placed: Option<BTreeSet<(CredentialKind, String)>>,
     /// Its credentials; none: they could not be read.
     pub credentials: Option<Vec<Credential>>,
+    /// Others made it: what it has is taken over, whatever was put there.
+    pub adopted: bool,
 }
 
 /// Where the value for a gap comes from.
@@ -42,8 +44,9 @@ impl Found {
 }
 
 /// Where the value for a gap comes from. One that was put into an app before is the only one there
-/// that nothing else accounts for; where several are left, none can be told to be the one. One that
-/// is in no list is believed to be gone if an earlier pass has `missed` it too.
+/// that nothing else accounts for; where several are left, none can be told to be the one. Of an
+/// adopted app the first that is left will do: its callers have all of them. One that is in no list
+/// is believed to be gone if an earlier pass has `missed` it too.
 pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Recovery {
     let (mut later, mut is_missing) = (false, false);
     for app in apps.iter().filter(|app| app.may_have(gap)) {
@@ -58,6 +61,11 @@ pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Re
             .filter(|credential| fits(credential, gap))
             .collect();
         is_missing |= left.is_empty();
+        if app.adopted
+            && let Some(first) = left.first()
+        {
+            return Recovery::Take((*first).clone());
+        }
         let rivals = outlook.gaps.iter().filter(|other| {
             other.slot != gap.slot
                 && other.slot.kind == gap.slot.kind

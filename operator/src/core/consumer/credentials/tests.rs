@@ -169,7 +169,46 @@ fn found(placed: Option<&[&str]>, credentials: Option<Vec<Credential>>) -> Found
     Found {
         placed: placed.map(slots),
         credentials,
+        adopted: false,
     }
+}
+
+#[test]
+fn what_an_adopted_app_has_is_taken_over_in_its_order_and_the_rest_is_made() {
+    let spec = spec(json!(["a", "b", "c"].map(
+        |name| json!({"name": name, "type": "Generated", "kinds": ["KeyPair"], "secretRef": {"name": name}})
+    )));
+    let mut outlook = look(&spec, &[]);
+    let app = Found {
+        adopted: true,
+        ..found(
+            None,
+            Some(vec![pair("k", "k"), key("code"), pair("l", "l")]),
+        )
+    };
+    let mut taken = Vec::new();
+    for gap in outlook.gaps.clone() {
+        let text = match recover(&gap, &outlook, std::slice::from_ref(&app)) {
+            Recovery::Take(credential) => {
+                outlook.close(gap.slot, credential.clone());
+                plain(&credential)
+            }
+            Recovery::Make => "make".to_owned(),
+            Recovery::Later => "later".to_owned(),
+        };
+        taken.push(text);
+    }
+    assert_eq!(taken, ["k:k", "l:l", "make"]);
+    let later = Found {
+        placed: Some(BTreeSet::from([(CredentialKind::KeyPair, "a".to_owned())])),
+        ..app
+    };
+    let outlook = look(&spec, &[("a", state("", "k", "k"))]);
+    let new = outlook.gaps.iter().find(|gap| gap.slot.credential == "b");
+    assert!(
+        matches!(recover(new.unwrap(), &outlook, &[later]), Recovery::Make),
+        "one that is listed later is a new one"
+    );
 }
 
 #[test]
