@@ -18,6 +18,7 @@
 //! process is killed.
 
 mod address;
+mod audit;
 mod cloud;
 mod console;
 mod error;
@@ -34,6 +35,7 @@ mod wait;
 use std::path::Path;
 
 pub use address::start_gateway;
+pub use audit::Asked;
 pub use cloud::{Answer, Ccm, Cloud, CloudOptions};
 pub use error::WorldError;
 pub use expect::Expect;

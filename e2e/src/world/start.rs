@@ -6,7 +6,7 @@ use control_plane::ControlPlane;
 
 use super::{
     Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
-    operator, secrecy::Secrecy, start_gateway,
+    audit, operator, secrecy::Secrecy, start_gateway,
 };
 use crate::{
     binaries,
@@ -72,10 +72,11 @@ impl World {
         let knative = control_plane::knative::crds().await?;
         control_plane::install_crds(self.client(), &knative).await?;
         let namespace = operator::NAMESPACE;
-        let yaml = format!(
-            "{}\n---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n",
-            crds::generate::yaml()?
-        );
+        let mut yaml =
+            format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n");
+        if self.options.definitions {
+            yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
+        }
         self.apply(&yaml).await?;
         Ok(())
     }
@@ -162,6 +163,9 @@ async fn start_control_plane(options: &WorldOptions) -> Result<(ControlPlane, Fo
             })?)
         }
     };
+    if options.audited {
+        builder = builder.apiserver_flags(audit::flags(folder.path())?);
+    }
     Ok((builder.start().await?, folder))
 }
 

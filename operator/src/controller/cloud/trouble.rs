@@ -93,6 +93,32 @@ fn problem(error: &CloudError) -> Problem {
     }
 }
 
+/// How the API server answered where the operator may lack a permission.
+pub struct Refusal {
+    /// [`Reason::PermissionDenied`] if that is it.
+    pub reason: Reason,
+    /// Its words and, then, how the permission is given.
+    pub message: String,
+}
+
+/// The reason and message of an error on an object that has to be let in by `chart`: what to add to
+/// which value of the operator's chart.
+pub fn refusal(error: &kube::Error, chart: &str) -> Refusal {
+    match error {
+        kube::Error::Api(status) if status.is_forbidden() => Refusal {
+            reason: Reason::PermissionDenied,
+            message: format!(
+                "{}. Give the permission to the operator's ServiceAccount: with its chart, add {chart}.",
+                status.message.trim_end_matches('.')
+            ),
+        },
+        error => Refusal {
+            reason: Reason::InternalError,
+            message: kube_message(error),
+        },
+    }
+}
+
 /// A Kubernetes error in one line.
 pub fn kube_message(error: &kube::Error) -> String {
     match error {

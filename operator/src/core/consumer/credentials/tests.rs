@@ -188,13 +188,14 @@ fn what_an_adopted_app_has_is_taken_over_in_its_order_and_the_rest_is_made() {
     };
     let mut taken = Vec::new();
     for gap in outlook.gaps.clone() {
-        let text = match recover(&gap, &outlook, std::slice::from_ref(&app)) {
+        let text = match recover(&gap, &outlook, std::slice::from_ref(&app), true) {
             Recovery::Take(credential) => {
                 outlook.close(gap.slot, credential.clone());
                 plain(&credential)
             }
             Recovery::Make => "make".to_owned(),
             Recovery::Later => "later".to_owned(),
+            Recovery::LookAgain => "look again".to_owned(),
         };
         taken.push(text);
     }
@@ -206,7 +207,7 @@ fn what_an_adopted_app_has_is_taken_over_in_its_order_and_the_rest_is_made() {
     let outlook = look(&spec, &[("a", state("", "k", "k"))]);
     let new = outlook.gaps.iter().find(|gap| gap.slot.credential == "b");
     assert!(
-        matches!(recover(new.unwrap(), &outlook, &[later]), Recovery::Make),
+        matches!(recover(new.unwrap(), &outlook, &[later], false), Recovery::Make),
         "one that is listed later is a new one"
     );
 }
