@@ -27,6 +27,7 @@ mod modes;
 mod neighbours;
 mod orphans;
 mod plan_command;
+mod plugin;
 mod ram_policy;
 mod repairs;
 mod reverse;
