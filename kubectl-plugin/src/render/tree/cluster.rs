@@ -35,8 +35,11 @@ pub(super) fn below(chain: &Chain) -> Node {
             let knative = format!("Knative Service {exposed}");
             let knative = sought(knative, service, |node, service| judged(node, service));
             let way = sought(format!("Route {exposed}"), route, |node, route| {
-                let host = text(route, "/status/url");
-                judged(node, route).note(host)
+                let judged = judged(node, route);
+                match judged.state {
+                    State::Good => judged.note(text(route, "/status/url")),
+                    State::Bad | State::Unknown => judged,
+                }
             });
             let shares = shares(route);
             let way = revisions.iter().zip(shares).fold(
@@ -164,10 +167,7 @@ fn revision(found: &Sought<Value>, pods_: &Sought<Vec<Pod>>, name: &str, percent
 
 fn pods(node: Node, found: &Sought<Vec<Pod>>, none: &str) -> Node {
     match found {
-        Sought::There(pods) if pods.is_empty() => {
-            let note = node.note.clone();
-            node.note(note.map_or(none.to_owned(), |note| format!("{note}; {none}")))
-        }
+        Sought::There(pods) if pods.is_empty() && node.note.is_none() => node.note(none),
         Sought::There(pods) => pods.iter().fold(node, |node, it| node.with(pod(it))),
         Sought::Unread(why) => node.with(Node::new("pods", State::Unknown).note(why.as_str())),
         Sought::Missing | Sought::Unnamed => node,
