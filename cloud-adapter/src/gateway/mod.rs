@@ -1,5 +1,6 @@
 //! The API gateway, behind one trait that fits both of Alibaba Cloud's products.
 
+pub mod apis;
 pub mod classic;
 pub mod model;
 

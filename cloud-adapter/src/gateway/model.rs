@@ -13,11 +13,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use super::apis::{Apis, Before};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -254,7 +257,7 @@ pub struct ApiSpec {
 }
 
 /// An API as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
     /// Made by the cloud.
     pub id: ApiId,
@@ -270,7 +273,7 @@ pub struct Api {
     /// somebody changed it. Empty after a write of ours until the API is read.
     pub modified: String,
     /// The whole definition (the draft), as far as it has been read: see `ApiGateway::read_api`.
-    pub spec: Option<ApiSpec>,
+    pub spec: Option<Arc<ApiSpec>>,
     /// What runs, by environment.
     pub deployments: BTreeMap<Environment, Deployment>,
     /// Whose it is; none: somebody else's.
@@ -278,14 +281,14 @@ pub struct Api {
 }
 
 /// A definition that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// The cloud's version of it; moves with each deployment. Empty after one of ours until the
     /// API is read.
     pub version: String,
     /// The definition that runs, as far as it has been read. Its name and description are
     /// those of the draft, since the deployed one carries neither reliably.
-    pub spec: Option<ApiSpec>,
+    pub spec: Option<Arc<ApiSpec>>,
 }
 
 /// A caller.
@@ -430,12 +433,12 @@ pub struct Policy {
 /// A policy acting on an API in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attachment {
-    /// The policy.
-    pub policy: PolicyId,
     /// The API.
     pub api: ApiId,
     /// Where.
     pub environment: Environment,
+    /// The policy.
+    pub policy: PolicyId,
 }
 
 /// All that one account has in one region, as one consistent set of complete lists. The collections
@@ -448,7 +451,7 @@ pub struct Inventory {
     /// Every backend.
     pub backends: OrdMap<BackendName, Backend>,
     /// Every API, with its definition where it has been read.
-    pub apis: OrdMap<ApiId, Api>,
+    pub apis: Apis,
     /// Every consumer.
     pub consumers: OrdMap<ConsumerId, Consumer>,
     /// The grants of the consumers that are ours.
@@ -465,6 +468,22 @@ pub struct Inventory {
 /// a grant by [`GrantKey::id`]; and what it is. Each is listed with what can be read of it, and must
 /// neither be compared with what is wanted nor be taken for gone.
 pub type Unreadable = BTreeMap<(Kind, String), String>;
+
+impl Inventory {
+    /// The policies of ours that act on an API.
+    pub fn attachments_of(&self, api: &ApiId) -> impl Iterator<Item = &Attachment> {
+        let from = Before(|attachment: &Attachment| api.cmp(&attachment.api));
+        let attachments = self.attachments.range(from..);
+        attachments.take_while(move |attachment| attachment.api == *api)
+    }
+
+    /// The grants of our consumers for an API.
+    pub fn grants_of(&self, api: &ApiId) -> impl Iterator<Item = &Grant> {
+        let from = Before(|key: &GrantKey| api.cmp(&key.api));
+        let grants = self.grants.range(from..).map(|(_, grant)| grant);
+        grants.take_while(move |grant| grant.key.api == *api)
+    }
+}
 
 /// Kinds of an [`Inventory`], for asking that one be listed anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -79,8 +79,8 @@ impl Change {
                 );
             }
             Self::DeleteBackend(name) => drop(inventory.backends.remove(&name)),
-            Self::PutApi(api) => drop(inventory.apis.insert(api.id.clone(), *api)),
-            Self::DeleteApi(id) => drop(inventory.apis.remove(&id)),
+            Self::PutApi(api) => inventory.apis.insert(*api),
+            Self::DeleteApi(id) => inventory.apis.remove(&id),
             Self::PutConsumer(consumer) => {
                 drop(inventory.consumers.insert(consumer.id.clone(), consumer));
             }

@@ -294,7 +294,7 @@ impl Snapshots {
         match listed {
             Listed::Groups(list) => inventory.groups = by(list, |x| x.id.clone()),
             Listed::Backends(list) => inventory.backends = by(list, |x| x.spec.name.clone()),
-            Listed::Apis(list) => inventory.apis = by(list, |x| x.id.clone()),
+            Listed::Apis(list) => inventory.apis = list.into_iter().collect(),
             Listed::Consumers(list) => inventory.consumers = by(list, |x| x.id.clone()),
             Listed::Policies(list) => inventory.policies = by(list, |x| x.id.clone()),
             Listed::Grants(consumers, list) => {

@@ -72,23 +72,15 @@ impl RecordingGateway {
 
     /// What hung on an API that is gone from one environment, or from all.
     fn drop_attachments(&self, id: &ApiId, environment: Option<Environment>) {
-        let here = |at: &&Attachment| {
-            at.api == *id && environment.is_none_or(|place| place == at.environment)
-        };
-        for attachment in self.snapshots.peek().attachments.iter().filter(here) {
+        let here = |at: &&Attachment| environment.is_none_or(|place| place == at.environment);
+        for attachment in self.snapshots.peek().attachments_of(id).filter(here) {
             self.record(Change::DeleteAttachment(attachment.clone()));
         }
     }
 
-    fn drop_grants(&self, matching: impl Fn(&GrantKey) -> bool) {
-        for key in self
-            .snapshots
-            .peek()
-            .grants
-            .keys()
-            .filter(|key| matching(key))
-        {
-            self.record(Change::DeleteGrant(key.clone()));
+    fn drop_grants<'a>(&self, grants: impl Iterator<Item = &'a Grant>) {
+        for grant in grants {
+            self.record(Change::DeleteGrant(grant.key.clone()));
         }
     }
 }
@@ -181,7 +173,7 @@ impl ApiGateway for RecordingGateway {
             method: spec.method,
             path: spec.path.clone(),
             modified: String::new(),
-            spec: Some(spec.clone()),
+            spec: Some(Arc::new(spec.clone())),
             deployments: Default::default(),
             marker: Some(marker.clone()),
         })));
@@ -202,9 +194,10 @@ impl ApiGateway for RecordingGateway {
             api.method = spec.method;
             api.path.clone_from(&spec.path);
             api.modified.clear();
-            api.spec = Some(spec.clone());
+            api.spec = Some(Arc::new(spec.clone()));
             // What runs is shown with the name and description of the draft.
             for running in api.deployments.values_mut().filter_map(|d| d.spec.as_mut()) {
+                let running = Arc::make_mut(running);
                 running.name.clone_from(&spec.name);
                 running.description.clone_from(&spec.description);
             }
@@ -215,7 +208,7 @@ impl ApiGateway for RecordingGateway {
         self.check(self.inner.delete_api(group, id).await, &[Kind::Apis])?;
         self.record(Change::DeleteApi(id.clone()));
         self.drop_attachments(id, None);
-        self.drop_grants(|key| key.api == *id);
+        self.drop_grants(self.snapshots.peek().grants_of(id));
         Ok(())
     }
     /// The version of what runs shows with the next list; until then it is empty.
@@ -307,7 +300,9 @@ impl ApiGateway for RecordingGateway {
             &[Kind::Consumers, Kind::Grants],
         )?;
         self.record(Change::DeleteConsumer(id.clone()));
-        self.drop_grants(|key| key.consumer == *id);
+        let seen = self.snapshots.peek();
+        let of_consumer = |grant: &&Grant| grant.key.consumer == *id;
+        self.drop_grants(seen.grants.values().filter(of_consumer));
         Ok(())
     }
     async fn credentials(&self, id: &ConsumerId) -> Result<Vec<Credential>, CloudError> {
@@ -400,12 +395,11 @@ impl ApiGateway for RecordingGateway {
                 .map(|policy| kind_of(&policy.spec.rules))
         };
         let replaced = |at: &&Attachment| {
-            at.api == attachment.api
-                && at.environment == attachment.environment
+            at.environment == attachment.environment
                 && at.policy != attachment.policy
                 && rules(&at.policy) == rules(&attachment.policy)
         };
-        for old in seen.attachments.iter().filter(replaced) {
+        for old in seen.attachments_of(&attachment.api).filter(replaced) {
             self.record(Change::DeleteAttachment(old.clone()));
         }
         self.record(Change::PutAttachment(attachment.clone()));

@@ -463,8 +463,8 @@ async fn a_deployment_shows_what_was_the_draft() {
     gateway.update_api(&"g1".into(), &id, &newer).await.unwrap();
     let seen = stage.get().await;
     let api = &seen.apis[&id];
-    assert_eq!(api.spec.as_ref(), Some(&newer));
-    assert_eq!(api.deployments[&place].spec.as_ref(), Some(&spec));
+    assert_eq!(api.spec.as_deref(), Some(&newer));
+    assert_eq!(api.deployments[&place].spec.as_deref(), Some(&spec));
     assert_eq!(seen.attachments.len(), 1);
 
     gateway.undeploy(&"g1".into(), &id, place).await.unwrap();

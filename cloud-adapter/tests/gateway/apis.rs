@@ -31,8 +31,8 @@ async fn apis() {
     let listed = gateway.list_apis(CLUSTER).await.unwrap().remove(0);
     assert_eq!(listed.spec, None, "the list is an index");
     let seen = api().await;
-    assert_eq!(seen.spec.as_ref(), Some(&spec));
-    assert_eq!(seen.deployments[&RELEASE].spec.as_ref(), Some(&spec));
+    assert_eq!(seen.spec.as_deref(), Some(&spec));
+    assert_eq!(seen.deployments[&RELEASE].spec.as_deref(), Some(&spec));
     assert_eq!(
         seen.marker,
         Some(marker("GatewayBinding/default/helloworld"))
@@ -81,9 +81,9 @@ async fn apis() {
     };
     gateway.update_api(&group.id, &id, &narrower).await.unwrap();
     let seen = api().await;
-    assert_eq!(seen.spec.as_ref(), Some(&narrower));
+    assert_eq!(seen.spec.as_deref(), Some(&narrower));
     assert_eq!(
-        seen.deployments[&RELEASE].spec.as_ref(),
+        seen.deployments[&RELEASE].spec.as_deref(),
         Some(&spec),
         "not deployed yet"
     );
@@ -96,7 +96,7 @@ async fn apis() {
         .await
         .unwrap();
     let seen = api().await;
-    assert_eq!(seen.deployments[&RELEASE].spec.as_ref(), Some(&narrower));
+    assert_eq!(seen.deployments[&RELEASE].spec.as_deref(), Some(&narrower));
     assert_eq!(seen.deployments.len(), 2);
 
     let open = ApiSpec {
@@ -108,7 +108,10 @@ async fn apis() {
         .deploy(&group.id, &id, RELEASE, "third")
         .await
         .unwrap();
-    assert_eq!(api().await.deployments[&RELEASE].spec.as_ref(), Some(&open));
+    assert_eq!(
+        api().await.deployments[&RELEASE].spec.as_deref(),
+        Some(&open)
+    );
     assert_clean(&emulator);
 
     let taken = gateway
@@ -181,8 +184,8 @@ async fn an_edit_by_hand_shows() {
         .await
         .unwrap();
     let seen = only(&gateway).await;
-    assert_eq!(seen.spec.as_ref(), Some(&spec));
-    assert_eq!(seen.deployments[&RELEASE].spec.as_ref(), Some(&spec));
+    assert_eq!(seen.spec.as_deref(), Some(&spec));
+    assert_eq!(seen.deployments[&RELEASE].spec.as_deref(), Some(&spec));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::process::{Process, ProcessSpec};
 /// First wait of the cloud controller manager after a failure; the real one waits 5 s.
 const CCM_RETRY: Duration = Duration::from_millis(500);
 /// How long the emulator's process may take to serve.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 /// How the emulated cloud is started.

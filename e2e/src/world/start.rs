@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long the operator may take from its start to `/readyz`.
-const OPERATOR_PATIENCE: Duration = Duration::from_secs(30);
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(60);
 
 impl World {
     /// Starts everything that the options ask for, and waits until each part serves.

@@ -62,6 +62,7 @@ async fn each_bad_input_says_what_to_do_and_leaves_the_neighbours_alone() {
     by_hand(&world).await;
     world.apply(&classes()).await.unwrap();
     ready(&world, &helloworld()).await;
+    ready(&world, &binding("default", "holder")).await;
     let caller = Caller::of(&world, &helloworld()).await;
     caller.get_until("/", 200).await;
 

@@ -43,7 +43,7 @@ use e2e::{
 };
 
 /// For what takes some reconciliations of a loaded machine; nothing should come near it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A world without the operator.
 async fn world() -> World {

@@ -105,13 +105,15 @@ pub fn vacated(inventory: &Inventory, plan: &Plan) -> Option<Inventory> {
             continue;
         };
         match &step.operation {
-            Operation::DeleteApi => moved |= vacated.apis.remove(&id).is_some(),
+            Operation::DeleteApi => {
+                moved |= vacated.apis.contains_key(&id);
+                vacated.apis.remove(&id);
+            }
             Operation::UpdateApi(spec) => {
-                if let Some(api) = vacated.apis.get_mut(&id) {
+                moved |= vacated.apis.amend(&id, |api| {
                     api.method = spec.method;
                     api.path.clone_from(&spec.path);
-                    moved = true;
-                }
+                });
             }
             _ => {}
         }

@@ -91,16 +91,12 @@ impl Lookup for Inventory {
 
     fn api(&self, group: &str, name: &str) -> Option<&Api> {
         let group = &self.group(group)?.id;
-        self.apis
-            .values()
-            .find(|api| api.group == *group && api.name == name)
+        self.apis.named(group, name)
     }
 
     fn api_at(&self, group: &str, method: Method, path: &Path) -> Option<&Api> {
         let group = &self.group(group)?.id;
-        self.apis
-            .values()
-            .find(|api| api.group == *group && api.method == method && api.path == *path)
+        self.apis.at(group, method, path)
     }
 
     fn policy(&self, name: &str) -> Option<&Policy> {
@@ -114,9 +110,8 @@ impl Lookup for Inventory {
         api: &ApiId,
         environment: cloud_adapter::gateway::model::Environment,
     ) -> Option<&Policy> {
-        self.attachments
-            .iter()
-            .filter(|attachment| attachment.api == *api && attachment.environment == environment)
+        self.attachments_of(api)
+            .filter(|attachment| attachment.environment == environment)
             .filter_map(|attachment| self.policies.get(&attachment.policy))
             .find(|policy| matches!(policy.spec.rules, PolicyRules::Throttling(_)))
     }

@@ -56,11 +56,11 @@ fn recall(details: &Details, api: &mut Api) {
     let Ok(draft) = details.get(&api.id, None, &api.modified) else {
         return;
     };
-    api.spec = Some(api_parse::draft(&draft));
+    api.spec = Some(Arc::new(api_parse::draft(&draft)));
     for (environment, deployment) in &mut api.deployments {
         let place = Some(*environment);
         if let Ok(answer) = details.get(&api.id, place, &deployment.version) {
-            deployment.spec = Some(api_parse::deployed(&answer, &draft));
+            deployment.spec = Some(Arc::new(api_parse::deployed(&answer, &draft)));
         }
     }
 }
@@ -77,7 +77,7 @@ pub(super) async fn read(
         return Ok(None);
     };
     if draft.unreadable.is_some() {
-        let spec = Some(api_parse::draft(&draft));
+        let spec = Some(Arc::new(api_parse::draft(&draft)));
         return Ok(Some(Api {
             spec,
             ..api.clone()
@@ -85,14 +85,14 @@ pub(super) async fn read(
     }
     let modified = draft.modified_time.clone();
     details.keep(id, None, &modified, generation, &draft);
-    let spec = api_parse::draft(&draft);
+    let spec = Arc::new(api_parse::draft(&draft));
     let mut deployments = BTreeMap::new();
     for (environment, version) in running(&draft.deployed_infos) {
         let place = Some(environment);
         // Gone meanwhile: nothing runs there.
         if let Some(answer) = definition(client, group, id, place).await? {
             details.keep(id, place, &version, generation, &answer);
-            let spec = Some(api_parse::deployed(&answer, &draft));
+            let spec = Some(Arc::new(api_parse::deployed(&answer, &draft)));
             deployments.insert(environment, Deployment { version, spec });
         }
     }

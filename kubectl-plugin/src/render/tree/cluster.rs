@@ -167,7 +167,12 @@ fn revision(found: &Sought<Value>, pods_: &Sought<Vec<Pod>>, name: &str, percent
 
 fn pods(node: Node, found: &Sought<Vec<Pod>>, none: &str) -> Node {
     match found {
-        Sought::There(pods) if pods.is_empty() && node.note.is_none() => node.note(none),
+        // Where something else is wrong, that is what matters.
+        Sought::There(pods) if pods.is_empty() && node.state == State::Good => {
+            let notes = [node.note.clone(), Some(none.to_owned())];
+            let notes: Vec<String> = notes.into_iter().flatten().collect();
+            node.note(notes.join("; "))
+        }
         Sought::There(pods) => pods.iter().fold(node, |node, it| node.with(pod(it))),
         Sought::Unread(why) => node.with(Node::new("pods", State::Unknown).note(why.as_str())),
         Sought::Missing | Sought::Unnamed => node,

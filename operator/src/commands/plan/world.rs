@@ -2,6 +2,7 @@
 //! files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cloud_adapter::gateway::model::{
     Api, ApiId, Backend, Group, GroupId, Inventory, Marker, Policy, PolicyId,
@@ -182,17 +183,17 @@ fn apply(inventory: &mut Inventory, step: &Step, marker: Marker) {
                 return;
             };
             let api = Api {
-                id: ApiId(id.clone()),
+                id: ApiId(id),
                 group,
                 name: spec.name.clone(),
                 method: spec.method,
                 path: spec.path.clone(),
                 modified: String::new(),
-                spec: Some(spec.clone()),
+                spec: Some(Arc::new(spec.clone())),
                 deployments: BTreeMap::new(),
                 marker,
             };
-            inventory.apis.insert(ApiId(id), api);
+            inventory.apis.insert(api);
         }
         _ => {}
     }

@@ -27,6 +27,9 @@ pub(super) struct Secrets<'a> {
     leadership: Leadership,
 }
 
+/// The versions of Secrets, by name: one is another after each change of its Secret.
+pub(super) type Versions = BTreeMap<String, String>;
+
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
@@ -49,9 +52,8 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// The states of the Secrets, by name of the credential, and a text that changes whenever one
-    /// of them does.
-    pub(super) async fn states(&self) -> (BTreeMap<String, SecretState>, String) {
+    /// The states of the Secrets, by name of the credential, and the versions of the Secrets.
+    pub(super) async fn states(&self) -> (BTreeMap<String, SecretState>, Versions) {
         let mut read: BTreeMap<&str, Result<Option<Secret>, Problem>> = BTreeMap::new();
         let credentials = &self.consumer.spec.credentials;
         for credential in credentials {
@@ -68,15 +70,15 @@ impl<'a> Secrets<'a> {
             };
             (credential.name.clone(), state)
         });
-        let versions: Vec<String> = read
-            .values()
-            .map(|secret| match secret {
+        let versions = read.iter().map(|(name, secret)| {
+            let version = match secret {
                 Ok(Some(secret)) => version(secret),
                 Ok(None) => "absent".to_owned(),
                 Err(_) => "unreadable".to_owned(),
-            })
-            .collect();
-        (states.collect(), versions.join(","))
+            };
+            ((*name).to_owned(), version)
+        });
+        (states.collect(), versions.collect())
     }
 
     fn state(&self, credential: &ConsumerCredential, secret: &Secret) -> SecretState {
@@ -96,28 +98,29 @@ impl<'a> Secrets<'a> {
     }
 
     /// Writes what a Secret of ours lacks: the Secret itself, or entries. What is there stays.
+    /// Returns what was done, and the version that came of it.
     pub(super) async fn write(
         &self,
         name: &str,
         parts: &[(Gap, Credential)],
-    ) -> Result<Written, Trouble> {
+    ) -> Result<(Written, String), Trouble> {
         let entries = lacking(parts);
         self.ensure_leading()?;
-        match self.get(name).await? {
-            None => self.create(name, entries).await.map(|()| Written::Created),
+        let (written, secret) = match self.get(name).await? {
+            None => (Written::Created, self.create(name, entries).await?),
             Some(secret) if self.is_ours(&secret) => {
-                let filled = self.fill(&secret, entries).await;
-                filled.map(|()| Written::Filled)
+                (Written::Filled, self.fill(&secret, entries).await?)
             }
-            Some(_) => Err(Trouble::from(not_ours(name))),
-        }
+            Some(_) => return Err(Trouble::from(not_ours(name))),
+        };
+        Ok((written, version(&secret)))
     }
 
     async fn create(
         &self,
         name: &str,
         entries: BTreeMap<&'static str, String>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Secret, Trouble> {
         let data = entries
             .into_iter()
             .map(|(key, value)| (key.to_owned(), ByteString(value.into_bytes())));
@@ -138,7 +141,7 @@ impl<'a> Secrets<'a> {
             ..PostParams::default()
         };
         match self.api.create(&params, &secret).await {
-            Ok(_) => Ok(()),
+            Ok(secret) => Ok(secret),
             // Looked at again by the next pass, and judged as it then is.
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 Err(Trouble::from(Problem::retry(
@@ -155,7 +158,7 @@ impl<'a> Secrets<'a> {
         &self,
         secret: &Secret,
         entries: BTreeMap<&'static str, String>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Secret, Trouble> {
         let name = secret.name_any();
         let data: BTreeMap<&str, ByteString> = entries
             .into_iter()
@@ -171,9 +174,7 @@ impl<'a> Secrets<'a> {
             ..PatchParams::default()
         };
         let written = self.api.patch(&name, &params, &Patch::Merge(patch)).await;
-        written
-            .map(drop)
-            .map_err(|error| Trouble::from(failed(&name, &error)))
+        written.map_err(|error| Trouble::from(failed(&name, &error)))
     }
 
     /// Deletes a Secret if the operator made it for this consumer; returns whether it did.

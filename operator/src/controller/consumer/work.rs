@@ -14,7 +14,7 @@ use super::audits::Audits;
 use super::generate;
 use super::reach::{self, Survey};
 use super::report::Report;
-use super::secrets::{Secrets, Written};
+use super::secrets::{Secrets, Versions, Written};
 use super::site::Site;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
@@ -35,11 +35,9 @@ pub(super) struct Work<'a> {
     context: &'a Context,
     audits: &'a Audits,
     secrets: Secrets<'a>,
-    /// Versions of the Secrets, as they were read.
-    versions: String,
+    /// As they were read, and then written.
+    versions: Versions,
     outlook: Outlook,
-    /// All that credentials in the cloud depend on.
-    depends: String,
     refresh: bool,
     /// Secrets that are there and that the operator made.
     own: BTreeSet<String>,
@@ -71,11 +69,6 @@ impl<'a> Work<'a> {
                 && matches!(state, Some(SecretState::Present { .. }))
         });
         let own = generated.map(|credential| credential.secret_ref.name.clone());
-        let depends = format!(
-            "{:?}/{versions}/{}",
-            consumer.metadata.generation,
-            outlook.ended.len()
-        );
         Self {
             consumer,
             context,
@@ -83,7 +76,6 @@ impl<'a> Work<'a> {
             secrets,
             versions,
             outlook,
-            depends: names::short_hash(&depends),
             refresh: context.check_requested(consumer),
             own: own.collect(),
             sites: Vec::new(),
@@ -147,7 +139,7 @@ impl<'a> Work<'a> {
             || !self.outlook.gaps.is_empty()
             || self
                 .audits
-                .due(&self.uid(), &site.key, &self.depends, interval);
+                .due(&self.uid(), &site.key, &self.depends(), interval);
         if due {
             site.read_credentials().await?;
         }
@@ -203,6 +195,19 @@ impl<'a> Work<'a> {
                 self.outlook.leave_open(&gap.slot);
             }
         }
+    }
+
+    /// The versions of all Secrets as one.
+    fn version(&self) -> String {
+        let versions: Vec<&str> = self.versions.values().map(String::as_str).collect();
+        versions.join(",")
+    }
+
+    /// All that credentials in the cloud depend on.
+    fn depends(&self) -> String {
+        let generation = self.consumer.metadata.generation;
+        let ended = self.outlook.ended.len();
+        names::short_hash(&format!("{generation:?}/{}/{ended}", self.version()))
     }
 
     /// Digest of what a generated Secret is to hold.
@@ -299,7 +304,8 @@ impl<'a> Work<'a> {
         }
         for (name, parts) in by_secret {
             match self.secrets.write(&name, &parts).await {
-                Ok(written) => {
+                Ok((written, version)) => {
+                    self.versions.insert(name.clone(), version);
                     let action = match written {
                         Written::Created => "create",
                         Written::Filled => "update",
@@ -327,7 +333,7 @@ impl<'a> Work<'a> {
             }
             let claim = Claim::App(site.key.clone());
             let wish = self.wish(&site.key, &report.claims);
-            let digest = drift::app_digest(&wish, &self.versions);
+            let digest = drift::app_digest(&wish, &self.version());
             let leave = self.consumer.spec.drift_policy() == DriftPolicy::Report
                 && drift::is_applied(&report.claims, &claim, &digest);
             let outcome = if leave {
@@ -354,7 +360,7 @@ impl<'a> Work<'a> {
                 self.audits.forget(&uid, &site.key);
                 self.unseen.insert(site.key.clone());
             } else if compared {
-                self.audits.done(&uid, &site.key, &self.depends);
+                self.audits.done(&uid, &site.key, &self.depends());
             }
             for trouble in outcome.troubles {
                 report.trouble(trouble);
@@ -419,7 +425,7 @@ impl<'a> Work<'a> {
             let settled = site.app.is_some() && clear && !self.unseen.contains(&site.key);
             if settled && site.intent != Intent::Leave {
                 let digest =
-                    drift::app_digest(&self.wish(&site.key, &report.claims), &self.versions);
+                    drift::app_digest(&self.wish(&site.key, &report.claims), &self.version());
                 report.claims.place(&site.key, &names);
                 let entry = report.claims.claim(&Claim::App(site.key.clone()));
                 entry.applied = Some(digest);

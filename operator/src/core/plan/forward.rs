@@ -333,7 +333,7 @@ impl Forward<'_, '_> {
         }
         match &found.spec {
             Some(seen) => {
-                let changes = diff::fields(seen, spec);
+                let changes = diff::fields(&**seen, spec);
                 if !changes.is_empty() {
                     self.step(key, Operation::UpdateApi(spec.clone()), changes);
                 }
@@ -420,7 +420,7 @@ impl Forward<'_, '_> {
                 let comparable = ApiSpec {
                     name: spec.name.clone(),
                     description: spec.description.clone(),
-                    ..seen.clone()
+                    ..ApiSpec::clone(seen)
                 };
                 let changes = diff::fields(&comparable, spec);
                 if !changes.is_empty() {

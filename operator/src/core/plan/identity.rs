@@ -64,15 +64,12 @@ impl Named {
             }
             ObjectKey::Api(api) if inventory.api(&api.group, &api.name).is_none() => {
                 let id = ApiId::from(id);
-                let Some(found) = inventory.apis.get_mut(&id) else {
-                    return false;
-                };
+                let found = inventory.apis.get(&id);
                 // The definition keeps the name that was seen, and so differs from what is wanted.
-                let ours = is_ours(found.marker.as_ref(), cluster);
-                if ours {
-                    found.name.clone_from(&api.name);
-                }
-                ours
+                found.is_some_and(|found| is_ours(found.marker.as_ref(), cluster))
+                    && inventory
+                        .apis
+                        .amend(&id, |found| found.name.clone_from(&api.name))
             }
             _ => false,
         }

@@ -147,11 +147,8 @@ fn marked(world: &World<'_>) -> BTreeSet<ObjectKey> {
         return BTreeSet::new();
     };
     let mut keys = BTreeSet::new();
-    for api in inventory.apis.values() {
-        let ours = api
-            .marker
-            .as_ref()
-            .is_some_and(|marker| marker.cluster == world.cluster && marker.owner == world.owner);
+    for api in inventory.apis.of_owner(world.owner) {
+        let ours = is_ours(api.marker.as_ref(), world.cluster);
         if let (true, Some(group)) = (ours, inventory.groups.get(&api.group)) {
             let api_key = ApiKey {
                 group: group.spec.name.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, Inventory};
+use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, GroupId, Inventory};
 
 use super::{Operation, Plan, Step, World, after_rename, odd};
 use crate::core::key::{ApiKey, ObjectKey};
@@ -104,7 +104,7 @@ fn removal(
         ObjectKey::Group { name } => inventory
             .group(name)
             .filter(|group| world.shared_is_ours(group.marker.as_ref()))
-            .filter(|group| empties(group.id.as_str(), obsolete, inventory))
+            .filter(|group| empties(&group.id, obsolete, inventory))
             .map(|group| (group.id.0.clone(), Operation::DeleteGroup)),
         ObjectKey::Backend { name } => inventory
             .backend(name)
@@ -206,11 +206,10 @@ fn carries_others(state: &ServiceState, context: &Context<'_, '_>, plan: &mut Pl
 
 /// Whether a group holds nothing but APIs that this plan removes. One that holds more, an API made
 /// in the console for example, is left.
-fn empties(id: &str, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
+fn empties(id: &GroupId, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
     inventory
         .apis
-        .values()
-        .filter(|api| api.group.as_str() == id)
+        .of_group(id)
         .all(|api| goes(api, obsolete, inventory))
 }
 

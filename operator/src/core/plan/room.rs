@@ -1,6 +1,6 @@
 //! Room for APIs that take each other's paths over.
 
-use cloud_adapter::gateway::model::{Api, Inventory, Path};
+use cloud_adapter::gateway::model::{Api, ApiSpec, Inventory, Path};
 
 use super::{Operation, Plan, Step};
 use crate::core::key::{ApiKey, ObjectKey};
@@ -26,7 +26,7 @@ pub(super) fn make(plan: &mut Plan, inventory: &Inventory) {
             && makes_way(holder, plan)
             && let Some(spec) = &holder.spec
         {
-            let mut spec = spec.clone();
+            let mut spec = ApiSpec::clone(spec);
             spec.path = Path::Exact(format!("/moving-{}", names::short_hash(&spec.name)));
             let key = ObjectKey::Api(ApiKey {
                 group: api.group.clone(),

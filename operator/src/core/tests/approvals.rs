@@ -1,6 +1,7 @@
 //! Exactly the approved plan is carried out: all of it, wherever it is interrupted, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crds::v1alpha1::{GatewayBinding, PlanStatus, SlbSettings};
 use proptest::prelude::*;
@@ -236,11 +237,11 @@ fn what_was_there_before_is_part_of_the_hash_and_not_of_what_a_step_comes_to() {
     let mut model = Model::default();
     let ledger = converge(&old, &[&old], Ledger::default(), &mut model);
     let before = whole(&new, &ledger, &model).steps;
-    let apis = model.inventory.apis.iter().map(|(id, api)| {
+    let apis = model.inventory.apis.values().map(|api| {
         let mut api = api.clone();
         let spec = api.spec.as_mut().expect("it was read");
-        spec.backend.timeout_ms = 1;
-        (id.clone(), api)
+        Arc::make_mut(spec).backend.timeout_ms = 1;
+        api
     });
     model.inventory.apis = apis.collect();
     let after = whole(&new, &ledger, &model).steps;

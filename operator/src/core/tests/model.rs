@@ -2,6 +2,7 @@
 //! they refuse, so a plan in a wrong order fails here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cloud_adapter::gateway::model::*;
 
@@ -57,13 +58,10 @@ impl Model {
     }
 
     /// By id where it was known, as the cloud does: a plan may rename it.
-    fn api_mut(&mut self, key: &ApiKey, ids: &Ids) -> &mut Api {
+    fn found(&self, key: &ApiKey, ids: &Ids) -> Api {
         if let Some(id) = ids.get(&ObjectKey::Api(key.clone())) {
-            return self
-                .inventory
-                .apis
-                .get_mut(&ApiId(id.clone()))
-                .expect("the API");
+            let id = ApiId::from(id.as_str());
+            return self.inventory.apis.get(&id).expect("the API").clone();
         }
         let group = self
             .inventory
@@ -71,14 +69,9 @@ impl Model {
             .expect("the API's group")
             .id
             .clone();
-        let found = self
-            .inventory
-            .apis
-            .values()
-            .find(|api| api.group == group && api.name == key.name)
-            .unwrap_or_else(|| panic!("no API {key:?}"));
-        let id = found.id.clone();
-        self.inventory.apis.get_mut(&id).expect("the API")
+        let mut apis = self.inventory.apis.values();
+        let found = apis.find(|api| api.group == group && api.name == key.name);
+        found.unwrap_or_else(|| panic!("no API {key:?}")).clone()
     }
 
     fn step(&mut self, step: &Step, ids: &Ids, owner: &str) {
@@ -230,20 +223,21 @@ impl Model {
                 );
                 let id = ApiId(self.next("api"));
                 let api = Api {
-                    id: id.clone(),
+                    id,
                     group,
                     name: spec.name.clone(),
                     method: spec.method,
                     path: spec.path.clone(),
                     modified: "1".into(),
-                    spec: Some(spec.clone()),
+                    spec: Some(Arc::new(spec.clone())),
                     deployments: BTreeMap::new(),
                     marker: Self::marker(owner),
                 };
-                self.inventory.apis.insert(id, api);
+                self.inventory.apis.insert(api);
             }
             Operation::UpdateApi(spec) => {
-                let id = self.api_mut(key, ids).id.clone();
+                let mut api = self.found(key, ids);
+                let id = api.id.clone();
                 let holder = self.inventory.api_at(&key.group, spec.method, &spec.path);
                 assert!(
                     holder.is_none_or(|holder| holder.id == id),
@@ -254,16 +248,16 @@ impl Model {
                     namesake.is_none_or(|namesake| namesake.id == id),
                     "the name is taken"
                 );
-                let api = self.api_mut(key, ids);
                 api.name.clone_from(&spec.name);
                 api.method = spec.method;
                 api.path = spec.path.clone();
-                api.spec = Some(spec.clone());
+                api.spec = Some(Arc::new(spec.clone()));
+                self.inventory.apis.insert(api);
             }
             Operation::DeleteApi => {
-                let api = self.api_mut(key, ids);
+                let api = self.found(key, ids);
                 assert!(api.deployments.is_empty(), "the API is deployed");
-                let id = api.id.clone();
+                let id = api.id;
                 self.inventory.apis.remove(&id);
                 let kept = self
                     .inventory
@@ -285,7 +279,7 @@ impl Model {
         operation: &Operation,
     ) {
         let version = self.next("v");
-        let api = self.api_mut(key, ids);
+        let mut api = self.found(key, ids);
         match operation {
             Operation::Deploy { .. } | Operation::Redeploy { .. } => {
                 let spec = api.spec.clone();
@@ -297,11 +291,11 @@ impl Model {
                     api.deployments.remove(&environment).is_some(),
                     "it is not deployed"
                 );
-                let id = api.id.clone();
-                self.detach_all(&id, environment);
+                self.detach_all(&api.id, environment);
             }
             other => panic!("{other:?} on a deployment"),
         }
+        self.inventory.apis.insert(api);
     }
 
     fn attachment(
@@ -310,12 +304,12 @@ impl Model {
         environment: Environment,
         operation: &Operation,
     ) {
-        let api = self.api_mut(key, ids);
+        let api = self.found(key, ids);
         assert!(
             api.deployments.contains_key(&environment),
             "the API is not deployed"
         );
-        let api = api.id.clone();
+        let api = api.id;
         match operation {
             Operation::Attach { policy } => {
                 let policy = self
@@ -357,9 +351,9 @@ impl Model {
         environment: Environment,
         operation: &Operation,
     ) {
-        let api = self.api_mut(key, ids);
+        let api = self.found(key, ids);
         let deployed = api.deployments.contains_key(&environment);
-        let api = api.id.clone();
+        let api = api.id;
         match operation {
             Operation::Grant { consumer, until } | Operation::Regrant { consumer, until } => {
                 assert!(deployed, "the API is not deployed");

@@ -63,9 +63,12 @@ fn an_api_that_cannot_be_read_hurts_only_its_binding() {
     let apis = now.model.inventory.apis.clone();
     let api = apis.values().find(|api| api.name.contains("one")).unwrap();
     // Of this item neither tags nor deployments can be read, as if there were none.
-    let poisoned = now.model.inventory.apis.get_mut(&api.id).unwrap();
-    poisoned.marker = None;
-    poisoned.deployments.clear();
+    let apis = &mut now.model.inventory.apis;
+    let found = apis.amend(&api.id, |poisoned| {
+        poisoned.marker = None;
+        poisoned.deployments.clear();
+    });
+    assert!(found);
     now.odd(Kind::Apis, api.id.as_str());
     left(&now.plan(&now.one, &now.first), api.id.as_str());
 

@@ -236,15 +236,10 @@ fn an_object_without_our_mark_is_left_alone() {
     let hello = binding("default", "helloworld", spec());
     let mut model = Model::default();
     let ledger = converge(&hello, &[&hello], Ledger::default(), &mut model);
-    let apis = model.inventory.apis.iter();
-    let unmarked = apis.map(|(id, api)| {
-        (
-            id.clone(),
-            Api {
-                marker: None,
-                ..api.clone()
-            },
-        )
+    let apis = model.inventory.apis.values();
+    let unmarked = apis.map(|api| Api {
+        marker: None,
+        ..api.clone()
     });
     model.inventory.apis = unmarked.collect();
     let groups = model.inventory.groups.iter();

@@ -158,9 +158,7 @@ impl Stage {
     }
 
     pub(super) fn api(mut self, id: &str, group: &str, marker: Option<Marker>) -> Self {
-        self.inventory
-            .apis
-            .insert(id.into(), api(id, group, marker));
+        self.inventory.apis.insert(api(id, group, marker));
         self
     }
 
