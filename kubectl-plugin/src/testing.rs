@@ -110,7 +110,7 @@ pub(crate) fn plain_chain() -> Chain {
         gateway: Sought::There(service.clone()),
         gateway_endpoints: Sought::There(0),
         target: Target::Plain {
-            service: Sought::There(service),
+            service: Sought::There(Box::new(service)),
             pods: Sought::There(vec![pod("nginx-a", false)]),
         },
     }

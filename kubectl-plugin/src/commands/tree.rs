@@ -83,7 +83,8 @@ async fn endpoints(cluster: &Cluster, namespace: &str, service: &str) -> Sought<
 }
 
 async fn plain(cluster: &Cluster, namespace: &str, name: &str) -> Target {
-    let service = sought(cluster.find::<Service>(namespace, name).await);
+    let found = cluster.find::<Service>(namespace, name).await;
+    let service = sought(found.map(|found| found.map(Box::new)));
     let selector = match &service {
         Sought::There(service) => service.spec.as_ref().and_then(|spec| spec.selector.clone()),
         _ => None,

@@ -11,12 +11,12 @@ pub(super) fn age(created: Timestamp, now: Timestamp) -> String {
         small => format!("{large}{unit}{small}{below}"),
     };
     match seconds {
-        ..120 => format!("{seconds}s"),
-        ..600 => parts(minutes, 'm', seconds % 60, 's'),
-        ..10_800 => format!("{minutes}m"),
-        ..28_800 => parts(hours, 'h', minutes % 60, 'm'),
-        ..172_800 => format!("{hours}h"),
-        ..691_200 => parts(days, 'd', hours % 24, 'h'),
+        0..120 => format!("{seconds}s"),
+        120..600 => parts(minutes, 'm', seconds % 60, 's'),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => parts(hours, 'h', minutes % 60, 'm'),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => parts(days, 'd', hours % 24, 'h'),
         _ if days < 730 => format!("{days}d"),
         _ => parts(days / 365, 'y', days % 365, 'd'),
     }

@@ -33,7 +33,7 @@ pub(super) fn below(chain: &Chain) -> Node {
             revisions,
         } => {
             let knative = format!("Knative Service {exposed}");
-            let knative = sought(knative, service, |node, service| judged(node, service));
+            let knative = sought(knative, service, judged);
             let way = sought(format!("Route {exposed}"), route, |node, route| {
                 let judged = judged(node, route);
                 match judged.state {
@@ -157,7 +157,7 @@ fn shares(route: &Sought<Value>) -> Vec<(String, i64)> {
 
 fn revision(found: &Sought<Value>, pods_: &Sought<Vec<Pod>>, name: &str, percent: i64) -> Node {
     let what = format!("Revision {name}, {percent} %");
-    let node = sought(what, found, |node, revision| judged(node, revision));
+    let node = sought(what, found, judged);
     pods(
         node,
         pods_,

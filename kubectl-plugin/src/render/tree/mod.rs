@@ -31,7 +31,7 @@ pub(crate) enum Target {
         revisions: Vec<(Sought<Value>, Sought<Vec<Pod>>)>,
     },
     Plain {
-        service: Sought<Service>,
+        service: Sought<Box<Service>>,
         pods: Sought<Vec<Pod>>,
     },
 }
