@@ -43,6 +43,7 @@ mod neighbours;
 mod orphans;
 mod plan_command;
 mod poisoned;
+mod plugin;
 mod ram_policy;
 mod repairs;
 mod reverse;
