@@ -19,9 +19,8 @@ const CHECK: &str = "DescribeApiGroups";
 const QUIET: usize = 2;
 
 impl Rehearsal {
-    /// Disturbs every object of the scenario, which has to be run with this policy and an operator
-    /// that compares often: under `Enforce` in every way, under `Report`, where it takes longer and
-    /// all is told alike, one of each kind in one way. Says what was done.
+    /// Disturbs the scenario, which has to be run with this policy and an operator that compares
+    /// often, in every way that there is, each on one object of its kind. Says what was done.
     ///
     /// # Errors
     /// With every disturbance of which something else became.
@@ -37,7 +36,7 @@ impl Rehearsal {
         let mut kinds = BTreeSet::new();
         let (mut done, mut failures) = (Vec::new(), Vec::new());
         for (index, known) in known.iter().enumerate() {
-            if !kinds.insert(known.kind()) && policy == DriftPolicy::Report {
+            if !kinds.insert(known.kind()) {
                 continue;
             }
             // Ids may be others by now; names and their order are not.
