@@ -131,7 +131,11 @@ fn adopted(planned: &Planned) -> Vec<String> {
             None => "is used as it is".to_owned(),
         };
         let known = name != LATER && id_of(name).is_none();
-        let name = known.then(|| format!(" \"{name}\"")).unwrap_or_default();
+        let name = if known {
+            format!(" \"{name}\"")
+        } else {
+            String::new()
+        };
         format!("{}{name} {use_of}.", object(key))
     };
     planned.adopted.iter().map(say).collect()
