@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ use cloud_adapter::ram::Feature;
 use jiff::SignedDuration;
 
 use crate::telemetry::LogFormat;
+
+/// What stands for all namespaces in `--secret-namespaces`.
+const ALL: &str = "*";
 
 /// Exposes Knative services on Alibaba Cloud from one typed GatewayBinding.
 #[derive(Clone, Debug, Parser)]
@@ -53,6 +57,11 @@ pub struct RunArgs {
     /// classes without the label.
     #[arg(long, default_value = "", value_parser = shard)]
     pub shard: String,
+
+    /// Namespaces whose Secrets are watched for changes and looked through for orphans, with commas
+    /// between them; `*` for all, empty for none. Name those where the operator may read Secrets.
+    #[arg(long, value_name = "NAMESPACES", default_value = ALL, value_parser = secret_namespaces)]
+    pub secret_namespaces: SecretNamespaces,
 
     /// One endpoint for all products of the cloud, instead of their own. For tests.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
@@ -99,6 +108,7 @@ impl RunArgs {
             kubeconfig: Some(kubeconfig.to_owned()),
             namespace: String::new(),
             shard: String::new(),
+            secret_namespaces: SecretNamespaces::All,
             cloud_endpoint: None,
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             drift_interval: Duration::from_secs(600),
@@ -114,6 +124,15 @@ impl RunArgs {
             },
         }
     }
+}
+
+/// Where Secrets are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretNamespaces {
+    /// Everywhere.
+    All,
+    /// In these namespaces, perhaps in none.
+    Only(BTreeSet<String>),
 }
 
 /// Flags of leader election.
@@ -286,6 +305,24 @@ fn shard(text: &str) -> Result<String, String> {
     Err("a shard is at most 40 lower-case letters, digits and inner dashes".into())
 }
 
+fn secret_namespaces(text: &str) -> Result<SecretNamespaces, String> {
+    if text == ALL {
+        return Ok(SecretNamespaces::All);
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let names: BTreeSet<String> = names.map(str::to_owned).collect();
+    match names.iter().find(|name| !name.chars().all(plain)) {
+        None => Ok(SecretNamespaces::Only(names)),
+        Some(name) => Err(format!(
+            "`{name}` is not the name of a namespace; write names with commas between them, or * alone for all"
+        )),
+    }
+}
+
 fn endpoint(text: &str) -> Result<String, String> {
     let uri: axum::http::Uri = text
         .parse()
@@ -327,6 +364,7 @@ mod tests {
         assert_eq!(args.drift_interval, Duration::from_secs(600));
         assert_eq!(args.lease.lease_duration, Duration::from_secs(15));
         assert_eq!(args.cloud_endpoint, None);
+        assert_eq!(args.secret_namespaces, SecretNamespaces::All);
     }
 
     #[test]
@@ -338,11 +376,21 @@ mod tests {
             "http://127.0.0.1:9/",
             "--shard",
             "eu-1",
+            "--secret-namespaces",
+            "shop, default",
         ];
         let args = run(&flags).unwrap();
         assert_eq!(args.drift_interval, Duration::from_secs(5400));
         assert_eq!(args.cloud_endpoint.as_deref(), Some("http://127.0.0.1:9"));
         assert_eq!(args.shard, "eu-1");
+        let names = ["default", "shop"].map(str::to_owned);
+        let only = SecretNamespaces::Only(names.into());
+        assert_eq!(args.secret_namespaces, only);
+        let none = SecretNamespaces::Only(BTreeSet::new());
+        assert_eq!(
+            run(&["--secret-namespaces="]).unwrap().secret_namespaces,
+            none
+        );
     }
 
     #[test]
@@ -354,6 +402,7 @@ mod tests {
             ("--lease-duration", "soon", "unit"),
             ("--shard", "EU", "lower-case"),
             ("--shard", "-a", "inner dashes"),
+            ("--secret-namespaces", "default,*", "* alone"),
             ("--cloud-endpoint", "127.0.0.1:9", "http"),
             ("--cloud-endpoint", "ftp://host", "http://"),
             ("--cloud-endpoint", "http://host/path", "no path"),

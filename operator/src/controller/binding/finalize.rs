@@ -64,7 +64,7 @@ pub(super) async fn finalize(
             ),
             ..problem
         };
-        show(&binding, &ledger, &blocked, None, context).await;
+        show(&binding, class.as_ref(), &ledger, &blocked, None, context).await;
         return Ended::Stuck;
     }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
@@ -91,7 +91,7 @@ pub(super) async fn finalize(
         Ok(()) if ledger.entries.is_empty() => let_go(&binding, context).await,
         Ok(()) => {
             let waiting = Problem::waiting(Reason::Deleting, left(&ledger));
-            show(&binding, &ledger, &waiting, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &waiting, plan, context).await;
             Ended::Waiting
         }
         Err(trouble) => {
@@ -105,7 +105,7 @@ pub(super) async fn finalize(
                 ),
                 ..trouble.problem.clone()
             };
-            show(&binding, &ledger, &blocked, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &blocked, plan, context).await;
             if blocked.severity == Severity::Terminal {
                 return Ended::Stuck;
             }
@@ -389,6 +389,7 @@ impl Removal<'_> {
 /// Shows what is left and why.
 async fn show(
     binding: &GatewayBinding,
+    class: Option<&GatewayBindingClass>,
     ledger: &Ledger,
     problem: &Problem,
     plan: Option<&Published>,
@@ -396,6 +397,9 @@ async fn show(
 ) {
     let mut status = binding.status.clone().unwrap_or_default();
     status.ledger = ledger.write();
+    // With the ledger, which class holds the credentials to what it names.
+    let class = class.map(ResourceExt::name_any);
+    status.class_name = status.class_name.or(class);
     if binding.spec.mode() == Mode::Plan {
         status.plan = plan.map(Published::status).or(status.plan);
     } else {

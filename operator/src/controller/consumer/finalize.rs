@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cloud_adapter::gateway::model::Credential;
 use crds::keys;
 use crds::v1alpha1::{
-    ConditionStatus, ConditionType, ConditionUpdate, GatewayConsumer, Reason, remove_condition,
-    set_condition,
+    ConditionStatus, ConditionType, ConditionUpdate, CredentialType, GatewayConsumer, Reason,
+    remove_condition, set_condition,
 };
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -47,6 +47,7 @@ pub(super) async fn finalize(
     }
     if context.has_lost_status(&*consumer) {
         reach::claim_everywhere(&consumer, &mut claims, context).await;
+        claim_secrets(&consumer, &mut claims);
     }
     let mut removed = Vec::new();
     let result = remove(&consumer, &mut claims, &mut removed, context).await;
@@ -61,6 +62,18 @@ pub(super) async fn finalize(
             }
             retry(&trouble)
         }
+    }
+}
+
+/// Claims every Secret that may have been generated for the consumer. One that was not made for it is
+/// seen when it is looked at.
+fn claim_secrets(consumer: &GatewayConsumer, claims: &mut Claims) {
+    let credentials = consumer.spec.credentials.iter();
+    for credential in credentials.filter(|it| it.type_ == CredentialType::Generated) {
+        claims.claim(&Claim::Secret {
+            namespace: consumer.namespace().unwrap_or_default(),
+            name: credential.secret_ref.name.clone(),
+        });
     }
 }
 

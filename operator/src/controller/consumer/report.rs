@@ -45,6 +45,7 @@ pub(super) struct Report {
     /// When a credential reaches its end.
     pub next_check: Option<Timestamp>,
     retry_after: Option<Duration>,
+    pause: Option<Duration>,
     executed: Vec<String>,
 }
 
@@ -62,6 +63,7 @@ impl Report {
             unkept: Vec::new(),
             next_check: None,
             retry_after: None,
+            pause: None,
             executed: Vec::new(),
         }
     }
@@ -70,6 +72,7 @@ impl Report {
     pub(super) fn trouble(&mut self, trouble: Trouble) {
         tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
         self.retry_after = self.retry_after.max(trouble.retry_after);
+        self.pause = self.pause.max(trouble.pause());
         if !self.problems.contains(&trouble.problem) {
             self.problems.push(trouble.problem);
         }
@@ -121,7 +124,12 @@ impl Report {
                 Err(trouble) => self.trouble(trouble),
             }
         }
-        ended(&self.problems, self.retry_after, self.next_check)
+        ended(
+            &self.problems,
+            self.retry_after,
+            self.pause,
+            self.next_check,
+        )
     }
 
     fn tell(&self, new: &GatewayConsumerStatus, context: &Context) {

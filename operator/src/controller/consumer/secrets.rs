@@ -14,7 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::cloud::{Trouble, refusal};
 use crate::core::consumer;
 use crate::core::consumer::credentials::{Entry, Gap, SecretState};
 use crate::core::problem::Problem;
@@ -316,17 +316,11 @@ fn not_ours(name: &str) -> Problem {
 }
 
 fn failed(name: &str, error: &kube::Error) -> Problem {
-    let reason = match error {
-        kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
-        _ => Reason::InternalError,
-    };
-    let problem = Problem::retry(
-        reason,
-        format!("Secret \"{name}\": {}", kube_message(error)),
-    );
+    let refusal = refusal(error, "the namespace to rbac.secretNamespaces");
+    let problem = format!("Secret \"{name}\": {}", refusal.message);
     Problem {
         condition: crds::v1alpha1::ConditionType::ResolvedRefs,
-        ..problem
+        ..Problem::retry(refusal.reason, problem)
     }
 }
 

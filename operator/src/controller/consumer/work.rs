@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::{ConsumerSpec, Credential};
-use crds::v1alpha1::{
-    ConsumerState, CredentialKind, CredentialType, DriftPolicy, GatewayConsumer, Reason,
-};
+use crds::v1alpha1::{ConsumerState, CredentialKind, CredentialType, DriftPolicy, GatewayConsumer};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -29,6 +27,9 @@ use crate::core::consumer::steps::Wish;
 use crate::core::consumer::{name_of, owner};
 use crate::core::names;
 use crate::core::problem::Problem;
+
+/// How long after a list lacked a credential another one is asked for.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// The middle of one pass.
 pub(super) struct Work<'a> {
@@ -166,8 +167,11 @@ impl<'a> Work<'a> {
         }
         let apps = self.found(&report.claims);
         let mut made = Made::new();
+        let uid = self.uid();
+        self.audits.keep_missed(&uid, &self.outlook.gaps);
         for gap in self.outlook.gaps.clone() {
-            let value = match recover(&gap, &self.outlook, &apps) {
+            let missed = self.audits.was_missed(&uid, &gap.slot, SECOND_LOOK);
+            let value = match recover(&gap, &self.outlook, &apps, missed) {
                 Recovery::Take(value) => value,
                 Recovery::Make => generate::credential(&gap),
                 Recovery::Later if self.adopts_unseen(&report.claims) => {
@@ -177,13 +181,18 @@ impl<'a> Work<'a> {
                 }
                 Recovery::Later => {
                     self.outlook.leave_open(&gap.slot);
-                    report.trouble(Trouble::from(Problem::retry(
-                        Reason::SecretNotFound,
-                        format!(
-                            "credential \"{}\": Secret \"{}\" lacks it, and the account that may still have it cannot be asked. It is written when the account answers.",
-                            gap.slot.credential, gap.secret
-                        ),
-                    )));
+                    let why = "the account that may still have it cannot be asked. It is written when the account answers.";
+                    report.trouble(gap.unwritten(why).into());
+                    continue;
+                }
+                Recovery::LookAgain => {
+                    self.audits.miss(&uid, &gap.slot);
+                    self.outlook.leave_open(&gap.slot);
+                    let why = "the account that has it does not list it. A new one is made if it is not listed the next time either.";
+                    report.trouble(Trouble {
+                        retry_after: Some(SECOND_LOOK),
+                        ..gap.unwritten(why).into()
+                    });
                     continue;
                 }
             };
