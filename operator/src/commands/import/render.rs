@@ -56,17 +56,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_name_cannot_leave_its_comment() {
+    fn a_name_cannot_leave_its_comment_and_an_id_is_no_number() {
         let import = Import {
             manifests: vec![Manifest {
                 notes: vec!["an app \"a\nkind: Secret\u{2028}x\"".to_owned()],
-                object: json!({"kind": "GatewayBindingClass"}),
+                object: json!({"kind": "GatewayBindingClass", "id": "38e81718"}),
             }],
             left: vec!["API \"x\r\n---\"".to_owned()],
         };
         let text = yaml(&import).unwrap();
         let outside: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_eq!(outside, ["kind: GatewayBindingClass"]);
+        assert_eq!(outside, ["id: \"38e81718\"", "kind: GatewayBindingClass"]);
         assert!(text.contains("# Not imported: API \"x  ---\""), "{text}");
     }
 }
