@@ -6,6 +6,8 @@
 
 mod ages;
 mod bounded;
+#[cfg(test)]
+mod documented;
 mod objects;
 mod orphans;
 

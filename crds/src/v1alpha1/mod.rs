@@ -5,6 +5,7 @@
 // Doc comments are what `kubectl explain` shows, which knows no markup.
 #![allow(rustdoc::bare_urls)]
 
+mod adoption;
 mod api_gateway;
 mod api_gateway_class;
 mod cloud;
@@ -21,6 +22,7 @@ mod reference;
 mod slb;
 mod status;
 
+pub use adoption::*;
 pub use api_gateway::*;
 pub use api_gateway_class::*;
 pub use cloud::*;

@@ -122,6 +122,26 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, \"*\"]}}]}",
         "must stand alone",
     ),
+    (
+        "one existing group twice",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative, existing: {id: \"1\"}}, {name: other, existing: {id: \"1\"}}]}]}",
+        "two groups name the same existing group",
+    ),
+    (
+        "one existing way for two ports",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}, {gateway: intranet, port: 81, existing: {id: \"1\"}}]}]}",
+        "two backends name the same existing way",
+    ),
+    (
+        "a way to a gateway that is none",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: other, port: 80, existing: {id: \"1\"}}]}]}",
+        "must each name one of gateways",
+    ),
+    (
+        "a way to a gateway without any",
+        "spec: {gateways: null, defaults: {gateway: null}, apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}]}]}",
+        "must each name one of gateways",
+    ),
 ];
 
 const MALFORMED: &[(&str, Patch, &str)] = &[
@@ -210,6 +230,26 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "a group with a short name",
         "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: abc}]}]}",
         "/groups/0/name",
+    ),
+    (
+        "an unknown kind to adopt",
+        "spec: {adoptable: [Group]}",
+        "/adoptable/0",
+    ),
+    (
+        "a list of nothing to adopt",
+        "spec: {adoptable: []}",
+        "/adoptable",
+    ),
+    (
+        "an existing group by its name",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative, existing: {name: other}}]}]}",
+        "existing",
+    ),
+    (
+        "a way without a port",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, existing: {id: \"1\"}}]}]}",
+        "port",
     ),
     (
         "an API gateway without groups",
@@ -343,6 +383,18 @@ fn what_is_legal_is_accepted() {
             (
                 "a gateway that leaves two fields open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, zones]}}]}",
+            ),
+            (
+                "what may be adopted",
+                "spec: {adoptable: [API, Policy, Consumer]}",
+            ),
+            (
+                "existing groups beside one of the operator",
+                "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}, {name: pays, existing: {id: \"1\"}}, {name: media, existing: {id: \"2\"}}]}]}",
+            ),
+            (
+                "existing ways",
+                "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}, {gateway: intranet, port: 81, existing: {id: \"2\"}}]}]}",
             ),
             (
                 "a Service made after another",

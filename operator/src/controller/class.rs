@@ -107,9 +107,9 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
         }
         // What it claimed is not known any more, only which class it has.
         _ => {
+            let classes: Vec<_> = classes.iter().map(AsRef::as_ref).collect();
             context.has_lost_status(binding)
-                && class::resolve(binding, classes.iter().map(AsRef::as_ref))
-                    .is_ok_and(|class| class.name_any() == name)
+                && class::of_lost(binding, &classes).is_some_and(|class| class.name_any() == name)
         }
     };
     let bindings = context.stores.bindings.state();
@@ -259,6 +259,9 @@ async fn publish(
                 };
             }
         }
+    }
+    if let Some(left) = trouble.as_ref().and_then(Trouble::pause) {
+        return Ended::Paused { left };
     }
     match trouble {
         None => Ended::Converged { within: None },

@@ -9,7 +9,8 @@ use crds::v1alpha1::{
     GatewayConsumerStatus,
 };
 use k8s_openapi::api::core::v1::Service;
-use kube::ResourceExt;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Resource, ResourceExt};
 
 use super::audit::Audits;
 use super::cloud::Clouds;
@@ -19,6 +20,7 @@ use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
 use super::writes;
+use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
 
 /// What the controllers share.
@@ -73,6 +75,26 @@ impl Context {
             .get(crds::keys::SHARD)
             .map_or("", String::as_str);
         shard == self.runtime.args.shard
+    }
+
+    /// The APIs by which Secrets are looked for, with their namespace: one for each namespace of
+    /// `--secret-namespaces`, or one for all.
+    pub fn secrets<K>(&self) -> Vec<(Option<String>, Api<K>)>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        let client = &self.runtime.client;
+        match &self.runtime.args.secret_namespaces {
+            SecretNamespaces::All => vec![(None, Api::all(client.clone()))],
+            SecretNamespaces::Only(namespaces) => namespaces
+                .iter()
+                .map(|namespace| {
+                    let api = Api::namespaced(client.clone(), namespace);
+                    (Some(namespace.clone()), api)
+                })
+                .collect(),
+        }
     }
 
     /// Whether a check on request (annotation `reconcile-at`) is due; each value counts once.

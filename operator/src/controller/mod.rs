@@ -169,12 +169,14 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
 
     // Knative may come later or never: nothing waits for its Routes if the kind is not there.
     let routes = Api::all_with(client.clone(), &knative_route());
+    let gate = runtime.readiness.gate("watch of Knative Routes");
     let triggers = triggers.clone();
     let stop = runtime.shutdown.clone();
     supervisor.spawn(Stage::Work, "watch of Knative Routes", async move {
         let mut tell = move |seen: Seen<'_, _>| {
             if matches!(seen, Seen::Listed | Seen::NoSuchKind) {
                 writers.listed.done("Knative Routes");
+                gate.open();
             }
             triggers.route(seen);
         };

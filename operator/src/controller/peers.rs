@@ -13,6 +13,7 @@ use kube::ResourceExt;
 
 use super::latest::version;
 use super::stores::Stores;
+use crate::core::adoption::Adopted;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
@@ -36,6 +37,7 @@ struct Index {
     by_service: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
     by_key: HashMap<ObjectKey, Uids>,
+    by_adopted: HashMap<Adopted, Uids>,
     /// Owners, as markers spell them, of bindings that are not on their way out.
     live: HashMap<String, Uids>,
 }
@@ -127,6 +129,9 @@ impl Peers {
                 uids.extend(index.by_path.get(&path).into_iter().flatten());
             }
         }
+        let adopted = peers::wants_to_adopt(validated);
+        let adopters = adopted.iter().filter_map(|what| index.by_adopted.get(what));
+        uids.extend(adopters.flatten());
         let peers: Vec<Arc<Peer>> = uids
             .into_iter()
             .filter_map(|uid| index.peers.get(uid).cloned())
@@ -175,6 +180,10 @@ impl Index {
                 .or_default()
                 .insert(uid.clone());
         }
+        for claim in &peer.adopts {
+            let users = self.by_adopted.entry(claim.what.clone()).or_default();
+            users.insert(uid.clone());
+        }
         if peer.live {
             let owner = owner(&peer.binding);
             self.live.entry(owner).or_default().insert(uid.clone());
@@ -199,6 +208,9 @@ impl Index {
         }
         for key in &peer.shared {
             leave(&mut self.by_key, key, uid);
+        }
+        for claim in &peer.adopts {
+            leave(&mut self.by_adopted, &claim.what, uid);
         }
         leave(&mut self.live, &owner(&peer.binding), uid);
     }

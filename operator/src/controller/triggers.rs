@@ -168,12 +168,14 @@ impl Triggers {
             Seen::Changed(consumer) => {
                 if self.is_news(consumer) {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
+                    self.losing_consumers();
                 }
                 self.bindings_where(|binding| names(binding, consumer));
             }
             Seen::Gone(consumer) => {
                 self.fates.consumer_gone(consumer);
                 self.forget(consumer);
+                self.losing_consumers();
                 self.bindings_where(|binding| names(binding, consumer));
                 self.check_classes();
             }
@@ -268,6 +270,21 @@ impl Triggers {
         }
     }
 
+    /// Consumers that may not adopt an app, since another one has it: they may get it now.
+    fn losing_consumers(&self) {
+        for consumer in self.stores.consumers.state() {
+            let conditions = consumer.status.iter().flat_map(|status| &status.conditions);
+            let waits = conditions
+                .into_iter()
+                .any(|condition| condition.reason == Reason::NotAdoptable.as_str());
+            if waits {
+                self.queues
+                    .consumers
+                    .edited(ObjectRef::from_obj(&*consumer));
+            }
+        }
+    }
+
     fn check_consumers(&self) {
         for consumer in self.stores.consumers.state() {
             let observed = consumer.status.as_ref();
@@ -304,8 +321,11 @@ impl Triggers {
     fn losers_of(&self, binding: &GatewayBinding) {
         let class = class_of(binding).map(str::to_owned);
         self.bindings_where(|other| {
-            class_of(other).map(str::to_owned) == class
-                && (waits_for(other, Reason::Conflict) || waits_for(other, Reason::PathConflict))
+            // What is adopted is the account's, whatever the class.
+            waits_for(other, Reason::NotAdoptable)
+                || class_of(other).map(str::to_owned) == class
+                    && (waits_for(other, Reason::Conflict)
+                        || waits_for(other, Reason::PathConflict))
         });
     }
 

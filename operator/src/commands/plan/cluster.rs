@@ -37,7 +37,10 @@ use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 
 /// Plans every binding of the manifests as if they had just been applied.
-pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Plans, PlanError> {
+pub(in crate::commands) async fn plan(
+    manifests: &Manifests,
+    args: RunArgs,
+) -> Result<Plans, PlanError> {
     let client = crate::commands::run::client(&args)
         .await
         .map_err(PlanError::Cluster)?;
@@ -82,6 +85,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
         planned.copied_from = gateway.service.create_from.map(|source| source.name);
         planned.gateway = Some(gateway.name);
     }
+    planned.adopted = preview.plan.adopted.into_iter().collect();
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;
     planned.verdict = Some(preview.verdict);
@@ -91,7 +95,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
 }
 
 /// A process that measures nothing, tells nothing, and never leads.
-fn runtime(client: Client, args: RunArgs) -> Runtime {
+pub(in crate::commands) fn runtime(client: Client, args: RunArgs) -> Runtime {
     let leadership = Leadership::never();
     let (events, _) = Events::new(client.clone(), "plan", leadership.clone());
     Runtime {
@@ -148,7 +152,7 @@ async fn fill(
     Ok(())
 }
 
-async fn list<K>(client: &Client) -> Result<Vec<K>, kube::Error>
+pub(in crate::commands) async fn list<K>(client: &Client) -> Result<Vec<K>, kube::Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
@@ -167,7 +171,10 @@ async fn list_ours<K: StandIn + Clone + std::fmt::Debug>(
 }
 
 /// Without Knative there are no Routes.
-async fn routes(client: &Client, kind: &ApiResource) -> Result<Vec<DynamicObject>, kube::Error> {
+pub(in crate::commands) async fn routes(
+    client: &Client,
+    kind: &ApiResource,
+) -> Result<Vec<DynamicObject>, kube::Error> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), kind);
     match api.list(&ListParams::default()).await {
         Ok(list) => Ok(list.items),

@@ -20,6 +20,7 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::adoption::watched;
 use crate::core::approval::{self, Approval, Basis, Verdict};
 use crate::core::desire::{Shares, desire};
 use crate::core::key::ObjectKey;
@@ -63,7 +64,7 @@ pub(super) async fn finalize(
             ),
             ..problem
         };
-        show(&binding, &ledger, &blocked, None, context).await;
+        show(&binding, class.as_ref(), &ledger, &blocked, None, context).await;
         return Ended::Stuck;
     }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
@@ -90,7 +91,7 @@ pub(super) async fn finalize(
         Ok(()) if ledger.entries.is_empty() => let_go(&binding, context).await,
         Ok(()) => {
             let waiting = Problem::waiting(Reason::Deleting, left(&ledger));
-            show(&binding, &ledger, &waiting, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &waiting, plan, context).await;
             Ended::Waiting
         }
         Err(trouble) => {
@@ -104,7 +105,7 @@ pub(super) async fn finalize(
                 ),
                 ..trouble.problem.clone()
             };
-            show(&binding, &ledger, &blocked, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &blocked, plan, context).await;
             if blocked.severity == Severity::Terminal {
                 return Ended::Stuck;
             }
@@ -323,6 +324,9 @@ impl Removal<'_> {
     }
 
     async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
+        if let Some(account) = self.account {
+            account.gateway.snapshots.watch(watched(&[], ledger));
+        }
         let inventory = match self.account {
             None => None,
             Some(account) => Some(
@@ -385,6 +389,7 @@ impl Removal<'_> {
 /// Shows what is left and why.
 async fn show(
     binding: &GatewayBinding,
+    class: Option<&GatewayBindingClass>,
     ledger: &Ledger,
     problem: &Problem,
     plan: Option<&Published>,
@@ -392,6 +397,9 @@ async fn show(
 ) {
     let mut status = binding.status.clone().unwrap_or_default();
     status.ledger = ledger.write();
+    // With the ledger, which class holds the credentials to what it names.
+    let class = class.map(ResourceExt::name_any);
+    status.class_name = status.class_name.or(class);
     if binding.spec.mode() == Mode::Plan {
         status.plan = plan.map(Published::status).or(status.plan);
     } else {

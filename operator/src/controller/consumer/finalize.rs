@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use cloud_adapter::gateway::model::Credential;
 use crds::keys;
 use crds::v1alpha1::{
-    ConditionStatus, ConditionType, ConditionUpdate, GatewayConsumer, Reason, remove_condition,
-    set_condition,
+    ConditionStatus, ConditionType, ConditionUpdate, CredentialType, GatewayConsumer, Reason,
+    remove_condition, set_condition,
 };
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
+use super::adopted::{added_values, leaving};
 use super::audits::Audits;
 use super::report::{api, write_status};
 use super::secrets::Secrets;
@@ -21,7 +23,8 @@ use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
-use crate::core::consumer::claims::{Claim, Claims};
+use crate::core::consumer::claims::{AppKey, Claim, Claims};
+use crate::core::consumer::credentials::outlook;
 use crate::core::consumer::places::Intent;
 use crate::core::problem::{Problem, Severity};
 use crate::events::{Happening, Severity as EventSeverity};
@@ -44,6 +47,7 @@ pub(super) async fn finalize(
     }
     if context.has_lost_status(&*consumer) {
         reach::claim_everywhere(&consumer, &mut claims, context).await;
+        claim_secrets(&consumer, &mut claims);
     }
     let mut removed = Vec::new();
     let result = remove(&consumer, &mut claims, &mut removed, context).await;
@@ -61,6 +65,18 @@ pub(super) async fn finalize(
     }
 }
 
+/// Claims every Secret that may have been generated for the consumer. One that was not made for it is
+/// seen when it is looked at.
+fn claim_secrets(consumer: &GatewayConsumer, claims: &mut Claims) {
+    let credentials = consumer.spec.credentials.iter();
+    for credential in credentials.filter(|it| it.type_ == CredentialType::Generated) {
+        claims.claim(&Claim::Secret {
+            namespace: consumer.namespace().unwrap_or_default(),
+            name: credential.secret_ref.name.clone(),
+        });
+    }
+}
+
 /// Removes all it can; the first thing that stands in the way does not keep the rest in place.
 async fn remove(
     consumer: &GatewayConsumer,
@@ -69,10 +85,24 @@ async fn remove(
     context: &Context,
 ) -> Result<(), Trouble> {
     let mut first = None;
+    let secrets = Secrets::new(
+        &context.runtime.client,
+        &context.runtime.leadership,
+        consumer,
+    );
     let apps: Vec<_> = claims.apps().map(|(app, _)| app.clone()).collect();
     for app in apps {
         let claim = Claim::App(app.clone());
         let gone = match reach::way_to(&app, consumer, context).await {
+            Ok(way) if app.adopted().is_some() => {
+                let added = added(&app, consumer, &secrets, claims).await;
+                let site = Site::new(consumer, app, Intent::Leave, way);
+                match added {
+                    // It stays, without what was added to it.
+                    Ok(added) => site.release(&added).await.map(|_| false),
+                    Err(trouble) => Err(trouble),
+                }
+            }
             Ok(way) => Site::new(consumer, app, Intent::Leave, way).remove().await,
             Err(trouble) => Err(trouble),
         };
@@ -85,11 +115,6 @@ async fn remove(
     if let Some(trouble) = first {
         return Err(trouble);
     }
-    let secrets = Secrets::new(
-        &context.runtime.client,
-        &context.runtime.leadership,
-        consumer,
-    );
     let names: Vec<String> = claims.secrets().map(str::to_owned).collect();
     for name in names {
         let deleted = secrets.delete(&name).await?;
@@ -98,6 +123,20 @@ async fn remove(
         release(claims, &claim, deleted, removed, context);
     }
     Ok(())
+}
+
+/// What was added to an adopted app, as far as Secrets still tell.
+async fn added(
+    app: &AppKey,
+    consumer: &GatewayConsumer,
+    secrets: &Secrets<'_>,
+    claims: &Claims,
+) -> Result<Vec<Credential>, Trouble> {
+    let (states, _) = secrets.states().await;
+    let outlook = outlook(&consumer.spec, &states, Timestamp::now());
+    let mut added = added_values(&outlook, claims, app);
+    added.extend(leaving(app, consumer, secrets, claims).await?);
+    Ok(added)
 }
 
 fn release(

@@ -3,6 +3,7 @@
 //! A generated credential is written into its Secret before the cloud hears of it, so that no
 //! crash leaves a credential that only the cloud knows.
 
+mod adopted;
 mod audits;
 mod finalize;
 mod generate;

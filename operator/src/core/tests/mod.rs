@@ -1,5 +1,6 @@
 //! The core as a whole: from manifests to plans, against a model of the world.
 
+mod adoption;
 mod approvals;
 mod bad_input;
 mod model;
