@@ -156,7 +156,7 @@ The others complete `kubectl-gatewaybinding`, with the dash.")]
 /// Flags of `bundle`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BundleArgs {
-    /// File to write, which must not exist; - for standard output [default: gatewaybinding-bundle-TIME.tar.gz]
+    /// File to write, which must not exist; - for standard output. Default: gatewaybinding-bundle-TIME.tar.gz
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
