@@ -7,17 +7,25 @@ use e2e::{
     chart::{self, Container},
     world::{Expect, Operator, Target, World},
 };
-use k8s_openapi::api::{coordination::v1::Lease, events::v1::Event, rbac::v1::PolicyRule};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec},
+    coordination::v1::Lease,
+    events::v1::Event,
+    rbac::v1::PolicyRule,
+};
 use kube::{
     Api,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, PostParams},
 };
 use serde_json::{Value, json};
 
 use super::{
     PATIENCE,
     charts_rights::{Granting, Right, delete_example, installed, patch, right, roles},
-    exposed::{class, cloud_is, condition, consumer, example_file, helloworld, now, ready},
+    exposed::{
+        class, cloud_is, condition, consumer, example_file, gone, helloworld, intranet_service,
+        now, ready,
+    },
 };
 
 /// What somebody sees of the lack of a right.
@@ -190,6 +198,11 @@ async fn forget(world: &World, lack: &Lack) {
             // Something has to happen to be told.
             patch(world, &helloworld(), json!({"spec": {"mode": "Suspend"}})).await;
         }
+        Lack::Condition(_, _, _, "rbac.gatewayNamespaces") => {
+            // An operator that lacked something else may have made it.
+            world.delete(&intranet_service()).await.unwrap();
+            gone(world, &intranet_service()).await;
+        }
         Lack::Condition(_, _, "InternalError", _) => {
             // The class is not held yet, and the binding that needs it is.
             let finalizers = |names: Value| json!({"metadata": {"finalizers": names}});
@@ -222,8 +235,50 @@ impl Removal {
         all
     }
 
+    /// Gives the role these rules, and waits until the API server goes by them.
     async fn write(&self, world: &World, rules: &[PolicyRule]) {
         patch(world, &self.role.target, json!({ "rules": rules })).await;
+        let wanted = rules.contains(&self.rule);
+        let look = async || match self.is_allowed(world).await {
+            allowed if allowed == wanted => Ok(()),
+            allowed => Err(format!("the answer is {allowed}")),
+        };
+        let expected = format!("asked whether {:?} is allowed, at {wanted}", self.rule);
+        let waited = world.wait_until("the API server", &expected, PATIENCE, look);
+        waited.await.unwrap();
+    }
+
+    /// Whether the operator may do the first that the rule allows.
+    async fn is_allowed(&self, world: &World) -> bool {
+        let first = |names: &Option<Vec<String>>| names.iter().flatten().next().cloned();
+        let resource = first(&self.rule.resources).unwrap();
+        let (resource, subresource) = match resource.split_once('/') {
+            Some((resource, sub)) => (resource.to_owned(), Some(sub.to_owned())),
+            None => (resource, None),
+        };
+        let review = SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                user: Some(format!(
+                    "system:serviceaccount:{}:{}",
+                    chart::NAMESPACE,
+                    chart::OPERATOR
+                )),
+                resource_attributes: Some(ResourceAttributes {
+                    namespace: Some(self.role.namespace.clone()),
+                    group: first(&self.rule.api_groups),
+                    resource: Some(resource),
+                    subresource,
+                    verb: self.rule.verbs.first().cloned(),
+                    name: first(&self.rule.resource_names),
+                    ..ResourceAttributes::default()
+                }),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        };
+        let reviews: Api<SubjectAccessReview> = Api::all(world.client());
+        let reviewed = reviews.create(&PostParams::default(), &review).await;
+        reviewed.unwrap().status.unwrap().allowed
     }
 
     /// Runs an operator without the rule until its lack shows.

@@ -11,7 +11,7 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-use super::exposed::{binding, class, example_file, gone, now};
+use super::exposed::{binding, example_file, gone, now};
 
 /// For what the operator retries with backoff.
 const LONG: Duration = Duration::from_secs(120);
@@ -197,6 +197,23 @@ async fn more_than(world: &World, before: f64, words: &[&str]) {
     waited.await.unwrap();
 }
 
+/// A scrape in which all there is is Ready. A figure may follow the status that it counts.
+async fn scrape_when_ready(world: &World) -> String {
+    let look = async || {
+        let scrape = scrape(world).await;
+        let ready = "gatewaybinding_objects{";
+        let all = value(&scrape, &[ready, "condition=\"Ready\""]);
+        let ready_now = value(&scrape, &[ready, "condition=\"Ready\"", "status=\"True\""]);
+        if all > 0.0 && all == ready_now {
+            Ok(scrape)
+        } else {
+            Err(format!("{ready_now} of {all} objects are Ready"))
+        }
+    };
+    let waited = world.wait_until("the metrics", "with all objects Ready", LONG, look);
+    waited.await.unwrap()
+}
+
 /// Lets some calls of the operator fail in every way.
 async fn bad_weather(world: &World) {
     let key = &world.options().operator_keys.id;
@@ -261,14 +278,12 @@ async fn good_day() -> (World, Vec<String>) {
         bind(&world, name, json!({})).await;
         is_ready(&world, name).await;
     }
-    let first = scrape(&world).await;
+    let first = scrape_when_ready(&world).await;
     let routes = json!({"spec": {"apiGateway": {"routes": [{"name": "all", "path": {"prefix": "/moved"}}]}}});
     let kept = binding("default", "kept");
     world.patch(&kept, &routes).await.unwrap();
     is_ready(&world, "kept").await;
-    let ready = Expect::condition("Ready", "True");
-    expect(&world, &class("production"), &ready).await;
-    let second = scrape(&world).await;
+    let second = scrape_when_ready(&world).await;
     (world, vec![first, second])
 }
 
@@ -283,6 +298,7 @@ async fn bad_day(world: &World) -> Vec<String> {
     lose(world, "lost").await;
     is_ready(world, "kept").await;
     drift(world, "drifted").await;
+    more_than(world, 0.0, &["gatewaybinding_objects{", "DriftDetected"]).await;
     vec![first, scrape(world).await]
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Right {
 #[derive(Clone, Debug)]
 pub(super) struct Granting {
     pub(super) target: Target,
+    /// Where it grants; everywhere if empty.
+    pub(super) namespace: String,
     pub(super) rules: Vec<PolicyRule>,
 }
 
@@ -88,6 +90,7 @@ pub(super) async fn roles(world: &World) -> Vec<Granting> {
             let target = Target::of::<ClusterRole>(None, &name);
             found.push(Granting {
                 target,
+                namespace: String::new(),
                 rules: role.rules.unwrap(),
             });
         }
@@ -99,6 +102,7 @@ pub(super) async fn roles(world: &World) -> Vec<Granting> {
         let target = Target::of::<Role>(Some(&namespace), &name);
         found.push(Granting {
             target,
+            namespace,
             rules: role.rules.unwrap(),
         });
     }
