@@ -207,7 +207,10 @@ fn what_an_adopted_app_has_is_taken_over_in_its_order_and_the_rest_is_made() {
     let outlook = look(&spec, &[("a", state("", "k", "k"))]);
     let new = outlook.gaps.iter().find(|gap| gap.slot.credential == "b");
     assert!(
-        matches!(recover(new.unwrap(), &outlook, &[later], false), Recovery::Make),
+        matches!(
+            recover(new.unwrap(), &outlook, &[later], false),
+            Recovery::Make
+        ),
         "one that is listed later is a new one"
     );
 }
