@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoptable, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
-    DriftPolicy, OrphanStatus, SlbGateway,
+    DriftPolicy, MassChangeGuard, MassChangeStatus, OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -87,6 +87,11 @@ pub struct GatewayBindingClassSpec {
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub api_gateways: Option<Vec<ClassApiGateway>>,
+
+    /// How much may be deleted in one go before all of it is held and a person is asked. Default: 50
+    /// objects, and 30 percent of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mass_change_guard: Option<MassChangeGuard>,
 
     /// What bindings and consumers may adopt by its id, of all that was made in the cloud console of
     /// the account: API for APIs in groups they may publish in, Policy for throttling policies, Consumer
@@ -202,6 +207,9 @@ pub struct GatewayBindingClassStatus {
     #[schemars(length(max = 32))]
     pub account: Option<String>,
 
+    /// What the guard against mass changes holds or lets go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mass_change: Option<MassChangeStatus>,
     /// Things of this class in cluster and cloud that carry the mark of ownership and belong to nobody.
     /// At most 64, in the order of kind and id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -150,6 +150,8 @@ reasons! {
     // The rest.
     /// It cannot be cleaned up; the message says what stands in the way and what to do.
     DeletionBlocked,
+    /// More would be deleted in one go than the class allows, so nothing is until a person confirms it.
+    MassChangeHeld,
     /// A request through the gateway was not answered as it should be.
     VerificationFailed,
     /// An error in the operator; its log says more.

@@ -256,6 +256,31 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "spec: {apiGateways: [{name: main, type: Classic, groups: []}]}",
         "/groups",
     ),
+    (
+        "an unknown state of the guard",
+        "spec: {massChangeGuard: {state: Off}}",
+        "/state",
+    ),
+    (
+        "fewer objects than none",
+        "spec: {massChangeGuard: {maxObjects: -1}}",
+        "/maxObjects",
+    ),
+    (
+        "a share of nothing",
+        "spec: {massChangeGuard: {maxPercent: 0}}",
+        "/maxPercent",
+    ),
+    (
+        "a confirmation that is no token",
+        "spec: {massChangeGuard: {confirmed: all of it}}",
+        "/confirmed",
+    ),
+    (
+        "more than everything",
+        "spec: {massChangeGuard: {maxPercent: 101}}",
+        "/maxPercent",
+    ),
 ];
 
 const UPDATES: &[(&str, Patch, Patch, Option<&str>)] = &[
@@ -371,6 +396,19 @@ fn what_is_legal_is_accepted() {
                 "spec: {defaults: {apiGateway: {group: null}}}",
             ),
             ("no defaults", "spec: {defaults: null}"),
+            ("a guard that says nothing", "spec: {massChangeGuard: {}}"),
+            (
+                "no guard",
+                "spec: {massChangeGuard: {state: Disabled, maxObjects: 5}}",
+            ),
+            (
+                "a guard that asks each time",
+                "spec: {massChangeGuard: {maxObjects: 0, maxPercent: 100}}",
+            ),
+            (
+                "a mass change that was confirmed",
+                "spec: {massChangeGuard: {confirmed: 0123456789abcdef}}",
+            ),
             ("orphans as by default", "spec: {orphans: {}}"),
             (
                 "orphans that are collected after three sweeps",

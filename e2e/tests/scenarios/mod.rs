@@ -38,6 +38,7 @@ mod idle;
 mod import;
 mod knative;
 mod kubectl;
+mod mass_changes;
 mod modes;
 mod neighbours;
 mod orphans;

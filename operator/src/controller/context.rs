@@ -14,6 +14,7 @@ use kube::{Api, Resource, ResourceExt};
 
 use super::audit::Audits;
 use super::cloud::Clouds;
+use super::guard::Guard;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
@@ -41,6 +42,8 @@ pub struct Context {
     pub services: Latest<Service>,
     /// What bindings contribute to what they share.
     pub peers: Peers,
+    /// What may go in one go.
+    pub guard: Guard,
     /// When what is trusted is read all the same.
     pub audits: Audits,
     /// Changes that do not last.
@@ -60,6 +63,7 @@ impl Context {
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
+            guard: peers.guard().clone(),
             peers,
             audits: Audits::default(),
             tries: Tries::default(),

@@ -11,6 +11,7 @@ use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{GatewayBinding, NamespacedName};
 use kube::ResourceExt;
 
+use super::guard::Guard;
 use super::latest::version;
 use super::stores::Stores;
 use crate::core::adoption::Adopted;
@@ -25,7 +26,15 @@ use crate::supervise::payload_text;
 #[derive(Clone)]
 pub struct Peers {
     stores: Stores,
+    guard: Guard,
     index: Arc<Mutex<Index>>,
+}
+
+/// What a binding in this version contributes.
+struct Contribution {
+    uid: String,
+    version: u64,
+    peer: Arc<Peer>,
 }
 
 type Uids = BTreeSet<String>;
@@ -44,16 +53,22 @@ struct Index {
 
 impl Peers {
     /// Nobody is known yet.
-    pub fn new(stores: Stores) -> Self {
+    pub fn new(stores: Stores, guard: Guard) -> Self {
         Self {
             stores,
+            guard,
             index: Arc::default(),
         }
     }
 
     /// A binding appeared or changed, in the cluster or by a write of ours.
     pub fn update(&self, binding: &GatewayBinding) {
-        let Some(uid) = binding.uid() else { return };
+        let contribution = self.contribution(binding);
+        self.put(&mut self.lock(), contribution);
+    }
+
+    fn contribution(&self, binding: &GatewayBinding) -> Option<Contribution> {
+        let uid = binding.uid()?;
         let classes = self.stores.classes.state();
         let labels = self
             .stores
@@ -78,38 +93,61 @@ impl Peers {
             }),
         );
         let version = version(binding);
-        let mut index = self.lock();
-        // A watch may bring an older version than the one we wrote.
-        if index
-            .versions
-            .get(&uid)
-            .is_some_and(|known| *known > version)
-        {
-            return;
+        Some(Contribution { uid, version, peer })
+    }
+
+    fn put(&self, index: &mut Index, contributions: impl IntoIterator<Item = Contribution>) {
+        for Contribution { uid, version, peer } in contributions {
+            // A watch may bring an older version than the one we wrote.
+            let known = index.versions.get(&uid);
+            if known.is_some_and(|known| *known > version) {
+                continue;
+            }
+            index.remove(&uid);
+            index.versions.insert(uid.clone(), version);
+            let class = peer.class.as_deref();
+            self.guard.binding(&uid, class, peer.stake.clone());
+            index.insert(uid, peer);
         }
-        index.remove(&uid);
-        index.versions.insert(uid.clone(), version);
-        index.insert(uid, peer);
     }
 
     /// A binding is gone.
     pub fn remove(&self, uid: &str) {
         self.lock().remove(uid);
+        self.guard.gone(uid);
     }
 
     /// Everything is looked at anew: a list was taken.
     pub fn rebuild(&self) {
-        *self.lock() = Index::default();
-        self.update_where(|_| true);
+        let bindings = self.stores.bindings.state();
+        let all = bindings
+            .iter()
+            .filter_map(|binding| self.contribution(binding));
+        let all: Vec<Contribution> = all.collect();
+        // At once, so that nobody decides on half of it.
+        let mut index = self.lock();
+        let gone: Vec<String> = index.peers.keys().cloned().collect();
+        *index = Index::default();
+        self.put(&mut index, all);
+        for uid in gone.iter().filter(|uid| !index.peers.contains_key(*uid)) {
+            self.guard.gone(uid);
+        }
     }
 
     /// The class or the namespace of these bindings changed.
     pub fn update_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
-        for binding in self.stores.bindings.state() {
-            if concerned(&binding) {
-                self.update(&binding);
-            }
-        }
+        let mut bindings = self.stores.bindings.state();
+        bindings.retain(|binding| concerned(binding));
+        let all = bindings
+            .iter()
+            .filter_map(|binding| self.contribution(binding));
+        let all: Vec<Contribution> = all.collect();
+        self.put(&mut self.lock(), all);
+    }
+
+    /// The guard against mass changes, which knows what bindings have at stake.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// What a binding gets of what it shares.

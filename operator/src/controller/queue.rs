@@ -37,6 +37,8 @@ pub enum Ended {
     Stuck,
     /// Something is to come, and its coming is watched; look again after a while all the same.
     Waiting,
+    /// More is known after so long.
+    Later(Duration),
     /// Try again with backoff, and not before the cloud allows it.
     Retry {
         /// How long the cloud asks to wait.
@@ -205,7 +207,7 @@ where
     let outcome = match &ended {
         Ended::Converged { .. } | Ended::Done => ReconcileOutcome::Converged,
         Ended::Stuck => ReconcileOutcome::Terminal,
-        Ended::Waiting => ReconcileOutcome::Waiting,
+        Ended::Waiting | Ended::Later(_) => ReconcileOutcome::Waiting,
         Ended::Retry { .. } | Ended::Paused { .. } => ReconcileOutcome::Retry,
     };
     runtime.metrics.reconciled(kind, outcome, started.elapsed());
@@ -220,6 +222,7 @@ where
         }
         Ended::Stuck => (jittered(interval), Lane::Check),
         Ended::Waiting => (jittered(interval.min(Duration::from_secs(30))), Lane::Check),
+        Ended::Later(delay) => (jittered(delay), lane),
         // What failed once is still waited for by whoever waited for it before.
         Ended::Retry {
             after,

@@ -18,6 +18,7 @@ pub mod desired;
 pub mod diff;
 pub mod exposure;
 pub mod foresee;
+pub mod guard;
 pub mod import;
 pub mod key;
 pub mod ledger;

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 
 use super::adoption::{Adopted, Claim, Holder};
 use super::desire::{self, Shares};
+use super::guard::Stake;
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
@@ -45,6 +46,10 @@ pub struct Peer {
     /// All that it claims or will claim among what is shared. Nothing for a binding on its way
     /// out: the last of several that go together takes the shared objects along.
     pub shared: BTreeSet<ObjectKey>,
+    /// Its class, as far as that is known.
+    pub class: Option<String>,
+    /// What it has at stake, for the guard against mass changes.
+    pub stake: Stake,
     /// What it adopts. Nothing for a binding on its way out.
     pub adopts: Vec<Claim>,
 }
@@ -79,6 +84,8 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .filter(|key| key.is_shared())
             .cloned()
             .collect(),
+        class: class_of(binding, validated),
+        stake: Stake::of_binding(binding, &ledger, validated),
         adopts: Vec::new(),
     };
     if let Some((ObjectKey::Service { namespace, name }, entry)) = service_entry {
@@ -110,25 +117,10 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
         let service = &gateway.service;
         peer.service = Some((service.namespace.clone(), service.name.clone()));
         peer.settings = gateway.settings.clone();
-        peer.shared.insert(ObjectKey::Service {
-            namespace: service.namespace.clone(),
-            name: service.name.clone(),
-        });
     }
+    peer.shared.extend(wanted_shared(validated));
     if let Some(exposure) = &validated.exposure {
         let group = &exposure.group.name;
-        peer.shared.insert(ObjectKey::Group {
-            name: group.clone(),
-        });
-        if let Some(gateway) = &validated.gateway {
-            let (_, name) = desire::backend_of(validated, gateway);
-            peer.shared.insert(ObjectKey::Backend { name });
-        }
-        let own = |limits| throttling::policy_name(limits, &validated.cluster, &validated.class);
-        let policy = exposure.adopted_policy.clone();
-        if let Some(name) = policy.or_else(|| exposure.limits.as_ref().map(own)) {
-            peer.shared.insert(ObjectKey::Policy { name });
-        }
         for api in &exposure.apis {
             let key = ObjectKey::Api(ApiKey {
                 group: group.clone(),
@@ -146,6 +138,43 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
         peer.shared = claimed;
     }
     peer
+}
+
+fn class_of(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -> Option<String> {
+    let status = binding.status.as_ref();
+    let known = || {
+        binding
+            .spec
+            .class_name
+            .clone()
+            .or_else(|| status?.class_name.clone())
+    };
+    validated.map_or_else(|_| known(), |validated| Some(validated.class.clone()))
+}
+
+/// What a valid binding wants of what bindings can share.
+pub fn wanted_shared(validated: &Validated) -> BTreeSet<ObjectKey> {
+    let mut wanted = BTreeSet::new();
+    if let Some(gateway) = &validated.gateway {
+        wanted.insert(ObjectKey::Service {
+            namespace: gateway.service.namespace.clone(),
+            name: gateway.service.name.clone(),
+        });
+    }
+    if let Some(exposure) = &validated.exposure {
+        let name = exposure.group.name.clone();
+        wanted.insert(ObjectKey::Group { name });
+        if let Some(gateway) = &validated.gateway {
+            let (_, name) = desire::backend_of(validated, gateway);
+            wanted.insert(ObjectKey::Backend { name });
+        }
+        let own = |limits| throttling::policy_name(limits, &validated.cluster, &validated.class);
+        let policy = exposure.adopted_policy.clone();
+        if let Some(name) = policy.or_else(|| exposure.limits.as_ref().map(own)) {
+            wanted.insert(ObjectKey::Policy { name });
+        }
+    }
+    wanted
 }
 
 /// What a binding that cannot be understood has adopted: it keeps it.

@@ -33,6 +33,7 @@ fn exposed() -> String {
         time_to_programmed: _,
         objects: _,
         orphans: _,
+        mass_change_held: _,
         drift_checks: _,
         outcomes: _,
         accounts: _,
@@ -47,6 +48,7 @@ fn exposed() -> String {
     metrics.programmed("GatewayBinding", second);
     metrics.drift_checked("production");
     metrics.orphans("production", &BTreeMap::from([(("API", "OwnerLost"), 1)]));
+    metrics.mass_change_held("production", 1);
     let key = ObjectKey {
         kind: "GatewayBinding",
         namespace: Some("default".into()),

@@ -23,8 +23,10 @@ use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
+use crate::controller::guard::Guard;
 use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
+use crate::controller::queue::queue;
 use crate::controller::stores::{self, Writers, knative_route};
 use crate::core::ledger::Place;
 use crate::core::plan::Step;
@@ -48,7 +50,9 @@ pub(in crate::commands) async fn plan(
     fill(&client, manifests, &mut writers)
         .await
         .map_err(|error| PlanError::Cluster(error.into()))?;
-    let peers = Peers::new(stores.clone());
+    // Nothing is carried out, so nobody is asked.
+    let (nobody, _) = queue();
+    let peers = Peers::new(stores.clone(), Guard::new(nobody));
     peers.rebuild();
     let context = Context::new(runtime(client, args), stores, peers, Latest::default());
     let mut plans = Plans::default();

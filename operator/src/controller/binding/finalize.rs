@@ -23,6 +23,7 @@ use crate::controller::writes;
 use crate::core::adoption::watched;
 use crate::core::approval::{self, Approval, Basis, Verdict};
 use crate::core::desire::{Shares, desire};
+use crate::core::guard::{self, Answer, Thing};
 use crate::core::key::ObjectKey;
 use crate::core::ledger::{Ledger, Place};
 use crate::core::plan::{self, Plan, World};
@@ -94,6 +95,23 @@ pub(super) async fn finalize(
             show(&binding, class.as_ref(), &ledger, &waiting, plan, context).await;
             Ended::Waiting
         }
+        Err(trouble) if trouble.problem.reason == Reason::MassChangeHeld => {
+            show(
+                &binding,
+                class.as_ref(),
+                &ledger,
+                &trouble.problem,
+                plan,
+                context,
+            )
+            .await;
+            Ended::Stuck
+        }
+        Err(Trouble {
+            problem,
+            retry_after: Some(left),
+            ..
+        }) if problem.reason == Reason::Deleting => Ended::Later(left),
         Err(trouble) => {
             let blocked = Problem {
                 reason: Reason::DeletionBlocked,
@@ -202,6 +220,7 @@ impl Removal<'_> {
         // First what is the binding's own: it waits for nobody.
         let mut plan = self.informed_plan(ledger).await?;
         plan.steps.retain(|step| !step.key.is_shared());
+        self.ask_guard(&plan)?;
         self.execute(plan, ledger).await?;
         // Then, alone among the bindings of the class, what it shared: of several that go together
         // the last one sees that it is the last.
@@ -218,9 +237,30 @@ impl Removal<'_> {
                 let problem = plan.problems.into_iter().next();
                 return problem.map_or(Ok(()), |problem| Err(Trouble::from(problem)));
             }
+            self.ask_guard(&plan)?;
             self.execute(plan, ledger).await?;
         }
         Ok(())
+    }
+
+    /// Whether it would be part of a mass change. A plan that a person approved is carried out.
+    fn ask_guard(&self, plan: &Plan) -> Result<(), Trouble> {
+        if self.approval.is_some() {
+            return Ok(());
+        }
+        let class = self.class.name_any();
+        let uid = self.binding.uid().unwrap_or_default();
+        match self.context.guard.ask(&class, &uid, &guard::going(plan)) {
+            Answer::Go => Ok(()),
+            Answer::Later(left) => {
+                let problem = Problem::waiting(Reason::Deleting, "more may be on its way out.");
+                Err(Trouble {
+                    retry_after: Some(left),
+                    ..Trouble::from(problem)
+                })
+            }
+            Answer::Held(things) => Err(Trouble::from(guard::problem(&things, &class))),
+        }
     }
 
     /// `mode: Plan`: the removal goes on only if exactly it was approved, which is recorded first.
@@ -377,6 +417,9 @@ impl Removal<'_> {
         };
         for step in &plan.steps {
             executor.execute(step).await?;
+            if let Some(thing) = Thing::of(&step.key).filter(|_| self.approval.is_none()) {
+                self.context.guard.went(&class, &thing);
+            }
             // A Service is gone when it is seen to be gone.
             if !matches!(step.key, ObjectKey::Service { .. }) {
                 ledger.entries.remove(&step.key);

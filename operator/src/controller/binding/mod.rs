@@ -4,6 +4,7 @@ mod approve;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
+mod hold;
 mod kubernetes;
 mod report;
 mod work;

@@ -60,6 +60,10 @@ pub(super) struct Report {
     pub ids: BTreeMap<ObjectKey, String>,
     /// Steps that were not done.
     pub remaining: Vec<Step>,
+    /// Steps that the guard against mass changes holds.
+    pub held: Vec<Step>,
+    /// When more is known of what may go.
+    pub later: Option<Duration>,
     /// What somebody else changed and the policy says to leave.
     pub drifted: BTreeSet<ObjectKey>,
     /// What is published as the plan.
@@ -91,6 +95,8 @@ impl Report {
             service: None,
             ids: BTreeMap::new(),
             remaining: Vec::new(),
+            held: Vec::new(),
+            later: None,
             drifted: BTreeSet::new(),
             plan: None,
             approval: None,
@@ -129,6 +135,8 @@ impl Report {
     pub(super) fn restart(&mut self) {
         self.problems.clear();
         self.remaining.clear();
+        self.held.clear();
+        self.later = None;
     }
 
     /// Notes what is wanted.
@@ -167,7 +175,8 @@ impl Report {
         let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
             let drifted = self.drifted.contains(key) || plan.withheld.contains(key);
-            if !is_there(key, &self.ids) || drifted {
+            let held = self.held.iter().any(|step| step.key == *key);
+            if !is_there(key, &self.ids) || held || drifted {
                 continue;
             }
             if let Some(entry) = self.ledger.entries.get_mut(key) {
@@ -222,6 +231,7 @@ impl Report {
             (Some(validated), Some(inventory)) => sub_domain(validated, inventory),
             _ => None,
         };
+        self.remaining.append(&mut self.held);
         let missing = self.missing();
         let obstacles = self.obstacles();
         let view = View {
@@ -252,12 +262,18 @@ impl Report {
                 }
             }
         }
-        ended(
+        let ended = ended(
             &self.obstacles(),
             self.retry_after,
             self.pause,
             self.wanted.next_check,
-        )
+        );
+        match self.later {
+            Some(later) if !matches!(ended, Ended::Retry { .. } | Ended::Paused { .. }) => {
+                Ended::Later(later)
+            }
+            _ => ended,
+        }
     }
 
     /// The plan for status. What could not be judged this time stays as it was.

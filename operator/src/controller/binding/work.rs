@@ -216,6 +216,7 @@ impl Work<'_> {
             }
             let hopeless = self.hopeless(&mut plan, report).await;
             report.problems.extend(hopeless);
+            self.hold_mass_change(&mut plan, report);
             report.problems.append(&mut plan.problems);
             report.ids.extend(std::mem::take(&mut plan.ids));
             if let Err(trouble) = self.claim(&plan, report).await {
@@ -272,7 +273,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn uid(&self, report: &Report) -> String {
+    pub(super) fn uid(&self, report: &Report) -> String {
         report.binding.uid().unwrap_or_default()
     }
 
@@ -366,6 +367,7 @@ impl Work<'_> {
                     let now = Instant::now();
                     self.context.tries.step_made(&self.uid(report), step, now);
                     report.done(step, &plan.claims);
+                    self.note_gone(step);
                     if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
                         alone = None;
                     }

@@ -16,7 +16,7 @@ use super::audits::Audits;
 use super::report::{api, write_status};
 use super::secrets::Secrets;
 use super::site::Site;
-use super::{KIND, reach};
+use super::{KIND, hold, reach};
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::binding::retry;
 use crate::controller::cloud::Trouble;
@@ -55,9 +55,12 @@ pub(super) async fn finalize(
     match result {
         Ok(()) => let_go(&consumer, context, audits).await,
         Err(trouble) => {
-            let problem = blocked(&trouble.problem, &claims);
+            let problem = match trouble.problem.reason {
+                Reason::MassChangeHeld => trouble.problem.clone(),
+                _ => blocked(&trouble.problem, &claims),
+            };
             show(&consumer, &claims, &problem, context).await;
-            if problem.severity == Severity::Terminal {
+            if matches!(problem.severity, Severity::Terminal | Severity::Held) {
                 return Ended::Stuck;
             }
             retry(&trouble)
@@ -91,23 +94,35 @@ async fn remove(
         consumer,
     );
     let apps: Vec<_> = claims.apps().map(|(app, _)| app.clone()).collect();
+    let leaving = apps.clone();
     for app in apps {
         let claim = Claim::App(app.clone());
+        if let Err(trouble) = hold::may_leave(consumer, &app, &leaving, context) {
+            first = first.or(Some(trouble));
+            continue;
+        }
         let gone = match reach::way_to(&app, consumer, context).await {
             Ok(way) if app.adopted().is_some() => {
                 let added = added(&app, consumer, &secrets, claims).await;
-                let site = Site::new(consumer, app, Intent::Leave, way);
+                let site = Site::new(consumer, app.clone(), Intent::Leave, way);
                 match added {
                     // It stays, without what was added to it.
                     Ok(added) => site.release(&added).await.map(|_| false),
                     Err(trouble) => Err(trouble),
                 }
             }
-            Ok(way) => Site::new(consumer, app, Intent::Leave, way).remove().await,
+            Ok(way) => {
+                Site::new(consumer, app.clone(), Intent::Leave, way)
+                    .remove()
+                    .await
+            }
             Err(trouble) => Err(trouble),
         };
         match gone {
-            Ok(was_there) => release(claims, &claim, was_there, removed, context),
+            Ok(was_there) => {
+                hold::has_left(&app, context);
+                release(claims, &claim, was_there, removed, context);
+            }
             Err(trouble) => first = first.or(Some(trouble)),
         }
     }

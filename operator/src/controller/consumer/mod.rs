@@ -7,6 +7,7 @@ mod adopted;
 mod audits;
 mod finalize;
 mod generate;
+mod hold;
 mod reach;
 mod report;
 mod secrets;

@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use super::adopted::{self, added_values};
 use super::audits::Audits;
 use super::generate;
+use super::hold;
 use super::reach::{self, Survey};
 use super::report::Report;
 use super::secrets::{Secrets, Versions, Written};
@@ -439,8 +440,20 @@ impl<'a> Work<'a> {
 
     /// Leaves the accounts where nobody needs it.
     pub(super) async fn leave(&mut self, report: &mut Report) {
-        for site in &self.sites {
-            if site.intent != Intent::Leave {
+        let leaves = |site: &&Site| site.intent == Intent::Leave;
+        let leaving: Vec<AppKey> = self
+            .sites
+            .iter()
+            .filter(leaves)
+            .map(|site| site.key.clone())
+            .collect();
+        if leaving.is_empty() {
+            self.context.guard.withdraw(&self.uid());
+        }
+        for site in self.sites.iter().filter(leaves) {
+            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, self.context);
+            if let Err(trouble) = allowed {
+                report.trouble(trouble);
                 continue;
             }
             let claim = Claim::App(site.key.clone());
@@ -453,6 +466,7 @@ impl<'a> Work<'a> {
             };
             match left {
                 Ok(was_there) => {
+                    hold::has_left(&site.key, self.context);
                     if was_there {
                         report.done(action, &claim, self.context);
                     }

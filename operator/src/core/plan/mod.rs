@@ -5,6 +5,7 @@ mod access;
 mod adopt;
 mod fields;
 mod forward;
+mod hold;
 mod identity;
 pub(crate) mod odd;
 mod ownership;

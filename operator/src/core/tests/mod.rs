@@ -3,8 +3,9 @@
 mod adoption;
 mod approvals;
 mod bad_input;
+mod holding;
 mod model;
 mod odd;
 mod orphans;
 mod plans;
-mod scenario;
+pub(super) mod scenario;

@@ -53,7 +53,7 @@ pub(super) fn class() -> GatewayBindingClass {
     .unwrap()
 }
 
-pub(super) fn spec() -> Value {
+pub(in crate::core) fn spec() -> Value {
     json!({
         "serviceRef": {"kind": "KnativeService", "name": "helloworld"},
         "gateway": "intranet",
@@ -72,7 +72,7 @@ pub(super) fn spec() -> Value {
     })
 }
 
-pub(super) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBinding {
+pub(in crate::core) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBinding {
     serde_json::from_value(json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
         "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2026-11-20T00:00:00Z"},
@@ -81,7 +81,7 @@ pub(super) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBindin
     .unwrap()
 }
 
-pub(super) fn validated(binding: &GatewayBinding) -> Result<Validated, Problem> {
+pub(in crate::core) fn validated(binding: &GatewayBinding) -> Result<Validated, Problem> {
     validated_in(&class(), binding)
 }
 
