@@ -1,7 +1,10 @@
 //! A set-up that somebody made with kubectl and at the cloud's console, complete and carrying
 //! traffic, and manifests that adopt it.
 
+use std::{path::Path, process::Command};
+
 use e2e::world::{Answer, Expect, OperatorOptions, World, WorldOptions};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,10 +14,36 @@ use super::{
     helloworld,
 };
 
+#[path = "../../emulator/tests/common/python.rs"]
+mod python;
+
 /// The drift interval of these scenarios.
 const OFTEN: &str = "1s";
 
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/console.py");
+const REQUIREMENTS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/emulator/tests/python/requirements.txt"
+);
+
+/// A world with the article's Knative service and its intranet load balancer.
+async fn prepared() -> (World, String) {
+    let operator = OperatorOptions {
+        args: vec!["--drift-interval".to_owned(), OFTEN.to_owned()],
+        ..OperatorOptions::default()
+    };
+    let options = WorldOptions {
+        operator: Some(operator),
+        ..WorldOptions::default()
+    };
+    let world = World::start(options).await.unwrap();
+    helloworld(&world, "default", "helloworld", "").await;
+    let balancer = by_hand::load_balancer(&world).await;
+    (world, balancer)
+}
+
 /// What a person made, by its ids.
+#[derive(Deserialize)]
 pub(super) struct Console {
     /// The public host of the group.
     pub(super) host: String,
@@ -30,17 +59,7 @@ pub(super) struct Console {
 impl Console {
     /// Makes it all in a world of its own, whose operator has nothing to do yet.
     pub(super) async fn set_up() -> (World, Self) {
-        let operator = OperatorOptions {
-            args: vec!["--drift-interval".to_owned(), OFTEN.to_owned()],
-            ..OperatorOptions::default()
-        };
-        let options = WorldOptions {
-            operator: Some(operator),
-            ..WorldOptions::default()
-        };
-        let world = World::start(options).await.unwrap();
-        helloworld(&world, "default", "helloworld", "").await;
-        let balancer = by_hand::load_balancer(&world).await;
+        let (world, balancer) = prepared().await;
         let (host, id) =
             by_hand::publish(&world, &balancer, "helloworld.default.example.com").await;
         let (app, code) = by_hand::app(&world, "by_hand").await;
@@ -67,6 +86,29 @@ impl Console {
             plugin,
             access: text(access, "VpcAccessId"),
         };
+        console.answers(&world, 200).await;
+        (world, console)
+    }
+
+    /// The same, made in the cloud by the vendor's own SDK.
+    pub(super) async fn set_up_by_sdk() -> (World, Self) {
+        let (world, balancer) = prepared().await;
+        let keys = world.options().console_keys.clone();
+        let region = world.options().region.clone();
+        let address = world.cloud.url().trim_start_matches("http://").to_owned();
+        let script = tokio::task::spawn_blocking(move || {
+            let python = python::environment(Path::new(REQUIREMENTS))?;
+            let arguments = [&address, &region, &keys.id, &keys.secret, &balancer];
+            python::run(
+                Command::new(python)
+                    .arg(SCRIPT)
+                    .args(arguments)
+                    .env("NO_PROXY", "127.0.0.1")
+                    .env("PYTHONDONTWRITEBYTECODE", "1"),
+            )
+        });
+        let output = script.await.unwrap().unwrap();
+        let console: Self = serde_json::from_slice(&output.stdout).unwrap();
         console.answers(&world, 200).await;
         (world, console)
     }

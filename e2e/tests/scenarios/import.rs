@@ -50,7 +50,7 @@ async fn service(world: &World) -> (Value, Value) {
 
 #[tokio::test]
 async fn the_articles_clicks_become_manifests_that_change_nothing() {
-    let (world, console) = Console::set_up().await;
+    let (world, console) = Console::set_up_by_sdk().await;
     // A second app, which may call nothing, and an API that no manifest can say.
     api(&world, "CreateApp", &[("AppName", "nobodys")]).await;
     let before = (everything(&world).await, service(&world).await);
