@@ -412,7 +412,7 @@ async fn one_odd_definition_does_not_hide_the_others() {
         .mount(&server)
         .await;
     let gateway = ClassicGateway::new(client(&server.uri()));
-    let mut apis = gateway.list_apis("c1f0").await.unwrap();
+    let mut apis = gateway.list_apis("c1f0", &[]).await.unwrap();
     for api in &mut apis {
         *api = gateway.read_api(api).await.unwrap().unwrap();
     }

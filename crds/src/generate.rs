@@ -58,6 +58,20 @@ pub fn document(definition: &CustomResourceDefinition) -> Result<String, Generat
     Ok(format!("{HEADER}{body}"))
 }
 
+/// One definition as a template of the Helm chart `gatewaybinding-crds`. Helm upgrades it and leaves
+/// it when the release is uninstalled, since every object of the kind would go with it.
+///
+/// # Errors
+///
+/// When the definition cannot be written as YAML.
+pub fn chart_template(definition: &CustomResourceDefinition) -> Result<String, GenerateError> {
+    let mut definition = definition.clone();
+    let annotations = definition.metadata.annotations.get_or_insert_default();
+    annotations.insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+    // Braces of a description are no template.
+    Ok(document(&definition)?.replace("{{", r#"{{ "{{" }}"#))
+}
+
 /// All definitions as one stream of YAML documents.
 ///
 /// # Errors

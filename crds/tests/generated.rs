@@ -4,61 +4,94 @@
 // Helpers of tests fail as tests do.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use crds::{generate, reference};
+use crds::{
+    generate::{self, GenerateError},
+    reference,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use similar::TextDiff;
 
-fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("generated")
+/// What is generated: for each definition its file in a directory.
+struct Generated {
+    directory: PathBuf,
+    write: fn(&CustomResourceDefinition) -> Result<String, GenerateError>,
 }
 
-fn files() -> Vec<(PathBuf, String)> {
-    generate::all()
-        .iter()
-        .map(|definition| {
+/// The definitions as they are, and as templates of the chart.
+fn all() -> [Generated; 2] {
+    let crate_directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    [
+        Generated {
+            directory: crate_directory.join("generated"),
+            write: generate::document,
+        },
+        Generated {
+            directory: crate_directory.join("../charts/gatewaybinding-crds/templates"),
+            write: generate::chart_template,
+        },
+    ]
+}
+
+impl Generated {
+    fn files(&self) -> Vec<(PathBuf, String)> {
+        let file = |definition: &CustomResourceDefinition| {
             let name = definition
                 .metadata
                 .name
                 .as_deref()
                 .expect("a definition has a name");
-            let text = generate::document(definition).expect("a definition can be written");
-            (directory().join(format!("{name}.yaml")), text)
-        })
-        .collect()
+            let text = (self.write)(definition).expect("a definition can be written");
+            (self.directory.join(format!("{name}.yaml")), text)
+        };
+        generate::all().iter().map(file).collect()
+    }
 }
 
 fn api_reference() -> (PathBuf, String) {
-    let path = directory().join("../../docs/api-reference.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/api-reference.md");
     (path, reference::markdown())
 }
 
 #[test]
 fn the_committed_files_are_current() {
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        fs::create_dir_all(directory()).unwrap();
-        for (path, text) in files().into_iter().chain([api_reference()]) {
-            fs::write(path, text).unwrap();
+    for generated in all() {
+        for (path, text) in generated.files() {
+            is_current(&path, &text);
         }
+        is_all_there_is(&generated);
     }
-    for (path, generated) in files().into_iter().chain([api_reference()]) {
-        let committed = fs::read_to_string(&path).unwrap_or_default();
-        let diff = TextDiff::from_lines(&committed, &generated);
-        assert!(
-            committed == generated,
-            "{} is not current. Run UPDATE_GENERATED=1 cargo test -p crds --test generated.\n{}",
-            path.display(),
-            diff.unified_diff()
-                .context_radius(2)
-                .header("committed", "generated"),
-        );
-    }
+    let (path, text) = api_reference();
+    is_current(&path, &text);
+}
 
-    let mut found: Vec<PathBuf> = fs::read_dir(directory())
+fn is_current(path: &Path, generated: &str) {
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        fs::write(path, generated).unwrap();
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    let diff = TextDiff::from_lines(committed.as_str(), generated);
+    assert!(
+        committed == generated,
+        "{} is not current. Run UPDATE_GENERATED=1 cargo test -p crds --test generated.\n{}",
+        path.display(),
+        diff.unified_diff()
+            .context_radius(2)
+            .header("committed", "generated"),
+    );
+}
+
+fn is_all_there_is(generated: &Generated) {
+    let mut found: Vec<PathBuf> = fs::read_dir(&generated.directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    let mut expected: Vec<PathBuf> = files().into_iter().map(|(path, _)| path).collect();
+    let files = generated.files().into_iter();
+    let mut expected: Vec<PathBuf> = files.map(|(path, _)| path).collect();
     found.sort();
     expected.sort();
     assert_eq!(

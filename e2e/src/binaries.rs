@@ -17,11 +17,13 @@ use tokio::{
 
 /// Set to the path of an `alicloud-emulator`, it is used instead of building one.
 pub const EMULATOR_VARIABLE: &str = "ALICLOUD_EMULATOR_BIN";
-/// Set to the path of a `gatewaybinding-operator`, it is used instead of building one.
+/// Set to the path of a `gatewaybinding-operator`, it is used instead of building one. If both are
+/// set, the kubectl plugin is looked for beside it.
 pub const OPERATOR_VARIABLE: &str = "GATEWAYBINDING_OPERATOR_BIN";
 
 const EMULATOR: &str = "alicloud-emulator";
 const OPERATOR: &str = "gatewaybinding-operator";
+const PLUGIN: &str = "kubectl-gatewaybinding";
 
 /// Where the programs are.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Binaries {
     pub operator: PathBuf,
     /// `alicloud-emulator`.
     pub emulator: PathBuf,
+    /// `kubectl-gatewaybinding`.
+    pub plugin: PathBuf,
 }
 
 /// Why there are no programs to run.
@@ -52,7 +56,7 @@ pub enum BinariesError {
         source: io::Error,
     },
     /// The build failed.
-    #[error("cargo build of {OPERATOR} and {EMULATOR} ended with {status}:\n{messages}")]
+    #[error("cargo build of {OPERATOR}, {EMULATOR} and {PLUGIN} ended with {status}:\n{messages}")]
     Build {
         /// How it ended.
         status: ExitStatus,
@@ -79,12 +83,17 @@ pub async fn ensure(progress: impl FnMut(&str)) -> Result<&'static Binaries, Bin
 
 async fn find_or_build(progress: impl FnMut(&str)) -> Result<Binaries, BinariesError> {
     match (named(OPERATOR_VARIABLE)?, named(EMULATOR_VARIABLE)?) {
-        (Some(operator), Some(emulator)) => Ok(Binaries { operator, emulator }),
+        (Some(operator), Some(emulator)) => Ok(Binaries {
+            plugin: operator.with_file_name(PLUGIN),
+            operator,
+            emulator,
+        }),
         (operator, emulator) => {
             let built = build(progress).await?;
             Ok(Binaries {
                 operator: operator.unwrap_or(built.operator),
                 emulator: emulator.unwrap_or(built.emulator),
+                plugin: built.plugin,
             })
         }
     }
@@ -104,7 +113,7 @@ fn named(variable: &'static str) -> Result<Option<PathBuf>, BinariesError> {
     }
 }
 
-/// This package is named too: its dependencies include both others, so that cargo resolves the
+/// This package is named too: its dependencies include all others, so that cargo resolves the
 /// same features as for the program that calls this, and compiles no dependency a second time.
 async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -116,6 +125,8 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
             OPERATOR,
             "--package",
             EMULATOR,
+            "--package",
+            PLUGIN,
             "--package",
             env!("CARGO_PKG_NAME"),
             "--bins",
@@ -170,6 +181,7 @@ async fn build(mut progress: impl FnMut(&str)) -> Result<Binaries, BinariesError
     Ok(Binaries {
         operator: find(OPERATOR)?,
         emulator: find(EMULATOR)?,
+        plugin: find(PLUGIN)?,
     })
 }
 

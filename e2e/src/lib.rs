@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod binaries;
+pub mod chart;
 pub mod documents;
 pub mod gateway;
 pub mod gitops;
@@ -13,4 +14,5 @@ pub mod harness;
 pub mod knative;
 pub mod play;
 pub mod process;
+pub mod promql;
 pub mod world;

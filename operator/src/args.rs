@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ use cloud_adapter::ram::Feature;
 use jiff::SignedDuration;
 
 use crate::telemetry::LogFormat;
+
+/// What stands for all namespaces in `--secret-namespaces`.
+const ALL: &str = "*";
 
 /// Exposes Knative services on Alibaba Cloud from one typed GatewayBinding.
 #[derive(Clone, Debug, Parser)]
@@ -28,6 +32,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Print what would be done for manifests, and do nothing.
     Plan(PlanArgs),
+    /// Print manifests that adopt what was made with kubectl and in the cloud console.
+    Import(ImportArgs),
     /// Print the least permissions that the operator needs in the cloud.
     RamPolicy(RamPolicyArgs),
     /// Print the CustomResourceDefinitions as YAML.
@@ -51,6 +57,11 @@ pub struct RunArgs {
     /// classes without the label.
     #[arg(long, default_value = "", value_parser = shard)]
     pub shard: String,
+
+    /// Namespaces whose Secrets are watched for changes and looked through for orphans, with commas
+    /// between them; `*` for all, empty for none. Name those where the operator may read Secrets.
+    #[arg(long, value_name = "NAMESPACES", default_value = ALL, value_parser = secret_namespaces)]
+    pub secret_namespaces: SecretNamespaces,
 
     /// One endpoint for all products of the cloud, instead of their own. For tests.
     #[arg(long, value_name = "URL", value_parser = endpoint)]
@@ -97,6 +108,7 @@ impl RunArgs {
             kubeconfig: Some(kubeconfig.to_owned()),
             namespace: String::new(),
             shard: String::new(),
+            secret_namespaces: SecretNamespaces::All,
             cloud_endpoint: None,
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             drift_interval: Duration::from_secs(600),
@@ -112,6 +124,15 @@ impl RunArgs {
             },
         }
     }
+}
+
+/// Where Secrets are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretNamespaces {
+    /// Everywhere.
+    All,
+    /// In these namespaces, perhaps in none.
+    Only(BTreeSet<String>),
 }
 
 /// Flags of leader election.
@@ -183,6 +204,44 @@ pub enum PlanFormat {
     Json,
 }
 
+/// Flags of `import`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = IMPORT_HELP)]
+pub struct ImportArgs {
+    /// The API group whose APIs are imported: its id, or its name in the console.
+    #[arg(value_name = "GROUP")]
+    pub group: String,
+
+    /// The cluster with the Knative Services and the Services of their gateways.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: PathBuf,
+
+    /// Region of the group. Example: cn-beijing.
+    #[arg(long, value_name = "ID")]
+    pub region: String,
+
+    /// Id of the cluster, for `cloud.clusterId` of the class.
+    #[arg(long, value_name = "ID")]
+    pub cluster_id: String,
+
+    /// Name of the class.
+    #[arg(long, value_name = "NAME", default_value = "imported")]
+    pub class: String,
+
+    /// One endpoint for all products of the cloud, instead of their own. For tests.
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    pub cloud_endpoint: Option<String>,
+}
+
+const IMPORT_HELP: &str = "\
+Credentials come from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for temporary
+keys, ALIBABA_CLOUD_SECURITY_TOKEN. Only what reads is called, and no secret is printed.
+
+Exit codes:
+  0  everything of the group is in the manifests, and applying them changes nothing
+  1  nothing is printed: wrong flags, or cluster or cloud cannot be read
+  3  manifests are printed, and something is not in them or would change; standard error says what";
+
 /// Flags of `ram-policy`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = RAM_POLICY_HELP)]
@@ -246,6 +305,24 @@ fn shard(text: &str) -> Result<String, String> {
     Err("a shard is at most 40 lower-case letters, digits and inner dashes".into())
 }
 
+fn secret_namespaces(text: &str) -> Result<SecretNamespaces, String> {
+    if text == ALL {
+        return Ok(SecretNamespaces::All);
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let names: BTreeSet<String> = names.map(str::to_owned).collect();
+    match names.iter().find(|name| !name.chars().all(plain)) {
+        None => Ok(SecretNamespaces::Only(names)),
+        Some(name) => Err(format!(
+            "`{name}` is not the name of a namespace; write names with commas between them, or * alone for all"
+        )),
+    }
+}
+
 fn endpoint(text: &str) -> Result<String, String> {
     let uri: axum::http::Uri = text
         .parse()
@@ -287,6 +364,7 @@ mod tests {
         assert_eq!(args.drift_interval, Duration::from_secs(600));
         assert_eq!(args.lease.lease_duration, Duration::from_secs(15));
         assert_eq!(args.cloud_endpoint, None);
+        assert_eq!(args.secret_namespaces, SecretNamespaces::All);
     }
 
     #[test]
@@ -298,11 +376,21 @@ mod tests {
             "http://127.0.0.1:9/",
             "--shard",
             "eu-1",
+            "--secret-namespaces",
+            "shop, default",
         ];
         let args = run(&flags).unwrap();
         assert_eq!(args.drift_interval, Duration::from_secs(5400));
         assert_eq!(args.cloud_endpoint.as_deref(), Some("http://127.0.0.1:9"));
         assert_eq!(args.shard, "eu-1");
+        let names = ["default", "shop"].map(str::to_owned);
+        let only = SecretNamespaces::Only(names.into());
+        assert_eq!(args.secret_namespaces, only);
+        let none = SecretNamespaces::Only(BTreeSet::new());
+        assert_eq!(
+            run(&["--secret-namespaces="]).unwrap().secret_namespaces,
+            none
+        );
     }
 
     #[test]
@@ -314,6 +402,7 @@ mod tests {
             ("--lease-duration", "soon", "unit"),
             ("--shard", "EU", "lower-case"),
             ("--shard", "-a", "inner dashes"),
+            ("--secret-namespaces", "default,*", "* alone"),
             ("--cloud-endpoint", "127.0.0.1:9", "http"),
             ("--cloud-endpoint", "ftp://host", "http://"),
             ("--cloud-endpoint", "http://host/path", "no path"),

@@ -11,6 +11,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use rand::Rng;
 
+/// Over how long those who are asked to wait equally long come back, at most.
+const SPREAD: Duration = Duration::from_secs(5);
+
 /// The object a series of delays belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
@@ -109,7 +112,8 @@ impl Backoff {
         let Some(asked) = retry_after else {
             return drawn;
         };
-        let spread = rand::rng().random_range(Duration::ZERO..=self.config.base);
+        let spread = self.config.base.min(SPREAD);
+        let spread = rand::rng().random_range(Duration::ZERO..=spread);
         drawn.max(asked.min(self.config.longest_retry_after) + spread)
     }
 

@@ -36,6 +36,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => block_on(commands::run(*args))??,
         Command::Plan(args) => return block_on(commands::plan(args)),
+        Command::Import(args) => return block_on(commands::import(args)),
         Command::RamPolicy(args) => commands::ram_policy(&args)?,
         Command::Crd => commands::crd()?,
         Command::Version => commands::version()?,

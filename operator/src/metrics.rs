@@ -6,6 +6,8 @@
 
 mod ages;
 mod bounded;
+#[cfg(test)]
+mod documented;
 mod objects;
 mod orphans;
 
@@ -92,6 +94,11 @@ struct ByKind {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByClass {
+    class: String,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All metrics of the process. Clones share their values.
@@ -106,6 +113,7 @@ pub struct Metrics {
     time_to_programmed: Histograms<ByKind>,
     objects: Objects,
     orphans: Orphans,
+    mass_change_held: Family<ByClass, Gauge>,
     drift_checks: Arc<Ages>,
     outcomes: Arc<Bounded>,
     accounts: Arc<Bounded>,
@@ -139,6 +147,7 @@ impl Metrics {
             time_to_programmed: Histograms::new_with_constructor(long_times),
             objects: Objects::default(),
             orphans: Orphans::default(),
+            mass_change_held: Family::default(),
             drift_checks: Arc::default(),
             outcomes: Arc::new(Bounded::new(24)),
             accounts: Arc::new(Bounded::new(64)),
@@ -197,6 +206,11 @@ impl Metrics {
             "orphans",
             "Things that carry the mark of ownership and belong to nobody, by class, kind and cause",
             self.orphans.family(),
+        );
+        registry.register(
+            "mass_change_held_objects",
+            "Objects that are not deleted before a person confirms it, by class",
+            self.mass_change_held.clone(),
         );
         registry.register_collector(Box::new(self.drift_checks.clone()));
     }
@@ -291,6 +305,15 @@ impl Metrics {
     /// Drops what is known of a class that is gone.
     pub fn class_gone(&self, class: &str) {
         self.drift_checks.forget(class);
+        let class = class.to_owned();
+        self.mass_change_held.remove(&ByClass { class });
+    }
+
+    /// Sets how many objects of a class the guard against mass changes holds.
+    pub fn mass_change_held(&self, class: &str, objects: i64) {
+        let class = class.to_owned();
+        let gauge = self.mass_change_held.get_or_create(&ByClass { class });
+        gauge.set(objects);
     }
 
     /// Replaces what the gauge of orphans knows of a class, by kind and cause.
@@ -351,6 +374,7 @@ mod tests {
         metrics.drift_checked("production");
         let orphans = BTreeMap::from([(("API", "OwnerLost"), 2)]);
         metrics.orphans("production", &orphans);
+        metrics.mass_change_held("production", 12);
         let text = text(&registry);
         for line in [
             "gatewaybinding_build_info{version=\"0.1.0\"} 1",
@@ -364,6 +388,7 @@ mod tests {
             "gatewaybinding_time_to_programmed_seconds_bucket{le=\"5.0\",kind=\"GatewayBinding\"} 1",
             "gatewaybinding_time_to_programmed_seconds_bucket{le=\"3.0\",kind=\"GatewayBinding\"} 0",
             "gatewaybinding_orphans{class=\"production\",kind=\"API\",cause=\"OwnerLost\"} 2",
+            "gatewaybinding_mass_change_held_objects{class=\"production\"} 12",
             "gatewaybinding_leader 1",
             "# EOF",
         ] {

@@ -76,6 +76,19 @@ fn without_the_things_around_it_a_binding_is_planned_all_the_same() {
 }
 
 #[test]
+fn what_was_made_in_the_console_is_taken_to_be_as_the_manifests_say() {
+    let output = run(&["plan", "-f", "adopting"], "");
+    insta::assert_snapshot!("adopting", seen(&output));
+    let output = run(&["plan", "-f", "adopting", "-o", "json"], "");
+    let adopted = &json(&output)["items"][0]["adopted"];
+    assert_eq!(
+        adopted[0]["object"], "classic/Group/id:0009db9c",
+        "{adopted}"
+    );
+    assert_eq!(adopted.as_array().unwrap().len(), 4, "{adopted}");
+}
+
+#[test]
 fn what_is_shared_is_created_once() {
     let files = ["plan", "-f", "helloworld/class.yaml", "-f", "sharing"];
     insta::assert_snapshot!("sharing", seen(&run(&files, "")));

@@ -18,8 +18,8 @@ use model::*;
 /// Deleting what does not exist is success. Lists are whole or an error, never a part.
 #[async_trait]
 pub trait ApiGateway: Debug + Send + Sync {
-    /// Every group, with its details where it is ours.
-    async fn list_groups(&self) -> Result<Vec<Group>, CloudError>;
+    /// Every group, with its details where it is ours or among `more`.
+    async fn list_groups(&self, more: &[GroupId]) -> Result<Vec<Group>, CloudError>;
     /// Creates a group with its marker and brings its switches to what `spec` says.
     async fn create_group(&self, spec: &GroupSpec, marker: &Marker) -> Result<Group, CloudError>;
     /// Brings a group to `spec`; `instance` cannot change.
@@ -44,9 +44,9 @@ pub trait ApiGateway: Debug + Send + Sync {
     /// delete a backend that is in use.
     async fn backend_users(&self, name: &BackendName) -> Result<Vec<ApiId>, CloudError>;
 
-    /// Every API, as an index: with the definitions of those whose marker names `cluster` where
-    /// they were read before and did not move since. Reads no definition.
-    async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError>;
+    /// Every API, as an index: with the definitions of those whose marker names `cluster`, and of
+    /// those among `more`, where they were read before and did not move since. Reads no definition.
+    async fn list_apis(&self, cluster: &str, more: &[ApiId]) -> Result<Vec<Api>, CloudError>;
     /// A listed API with its definition and those that run; none if it is gone.
     async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError>;
     /// Creates an API (its draft) with its marker.
@@ -58,6 +58,14 @@ pub trait ApiGateway: Debug + Send + Sync {
     ) -> Result<ApiId, CloudError>;
     /// Replaces the definition (the draft). Nothing runs differently until it is deployed.
     async fn update_api(
+        &self,
+        group: &GroupId,
+        id: &ApiId,
+        spec: &ApiSpec,
+    ) -> Result<(), CloudError>;
+    /// Brings the definition (the draft) of an API that others made to `spec`, and leaves as it is
+    /// what `spec` has no word for, its `unmodelled` among that.
+    async fn amend_api(
         &self,
         group: &GroupId,
         id: &ApiId,

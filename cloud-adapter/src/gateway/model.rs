@@ -251,7 +251,8 @@ pub struct ApiSpec {
     /// Where requests go.
     pub backend: ApiBackend,
     /// Settings found in the cloud that this model has no word for and that differ from what the
-    /// adapter writes: name to value. Ours is always empty, so a hand edit shows as drift.
+    /// adapter writes: name to value. Ours is always empty, so a hand edit shows as drift; that of an
+    /// API that others made names what is left as it is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unmodelled: BTreeMap<String, String>,
 }
@@ -430,6 +431,16 @@ pub struct Policy {
     pub marker: Option<Marker>,
 }
 
+impl PolicyRules {
+    /// Whether it limits requests, also by rules that the model has no words for.
+    pub fn limits_requests(&self) -> bool {
+        match self {
+            Self::Throttling(_) => true,
+            Self::Other { kind, .. } => kind == crate::gateway::classic::THROTTLING,
+        }
+    }
+}
+
 /// A policy acting on an API in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attachment {
@@ -454,14 +465,29 @@ pub struct Inventory {
     pub apis: Apis,
     /// Every consumer.
     pub consumers: OrdMap<ConsumerId, Consumer>,
-    /// The grants of the consumers that are ours.
+    /// The grants of the consumers that are ours or watched.
     pub grants: OrdMap<GrantKey, Grant>,
     /// Every policy.
     pub policies: OrdMap<PolicyId, Policy>,
-    /// Where the policies that are ours act.
+    /// Where the policies that are ours or watched act; once an API is watched, where any throttling
+    /// policy acts.
     pub attachments: OrdSet<Attachment>,
     /// Listed objects of which something could not be read.
     pub unreadable: Unreadable,
+}
+
+/// Things that others made and that are looked after all the same: what is known of them is what is
+/// known of our own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Groups.
+    pub groups: BTreeSet<GroupId>,
+    /// APIs.
+    pub apis: BTreeSet<ApiId>,
+    /// Consumers.
+    pub consumers: BTreeSet<ConsumerId>,
+    /// Policies.
+    pub policies: BTreeSet<PolicyId>,
 }
 
 /// Objects of which a list says something that cannot be read: by kind and id, a backend by name and

@@ -99,7 +99,11 @@ struct State {
     changes: HashMap<Subject, Recorded>,
     /// Counts everything that happens, to tell what came first.
     sequence: u64,
-    /// Consumers whose grants, and policies whose attachments, the last lists covered.
+    /// What others made and somebody here looks after.
+    watched: Watched,
+    /// Groups of others whose details, consumers whose grants, and policies whose attachments the
+    /// last lists covered.
+    groups: BTreeSet<GroupId>,
     consumers: BTreeSet<ConsumerId>,
     policies: BTreeSet<PolicyId>,
 }
@@ -119,7 +123,7 @@ struct Recorded {
 
 /// One list as it came.
 enum Listed {
-    Groups(Vec<Group>),
+    Groups(BTreeSet<GroupId>, Vec<Group>),
     Backends(Vec<Backend>),
     Apis(Vec<Api>),
     Consumers(Vec<Consumer>),
@@ -139,7 +143,8 @@ impl fmt::Debug for Snapshots {
 
 impl Snapshots {
     /// Lists nothing yet. APIs come with their definitions where their marker names `cluster`;
-    /// grants and attachments are listed for the consumers and policies of `cluster`.
+    /// grants and attachments are listed for the consumers and policies of `cluster`; and all of
+    /// that for what is watched.
     pub fn new(gateway: Arc<dyn ApiGateway>, cluster: &str, timing: SnapshotTiming) -> Self {
         Self {
             gateway,
@@ -184,6 +189,22 @@ impl Snapshots {
     /// be concluded from what is missing.
     pub fn peek(&self) -> Arc<Inventory> {
         self.lock().inventory.clone()
+    }
+
+    /// From now on these are looked after as well. What was not listed with them is listed again
+    /// when it is next asked for. They are not forgotten: that would save a few reads at the most.
+    pub fn watch(&self, more: Watched) {
+        let Watched {
+            groups,
+            apis,
+            consumers,
+            policies,
+        } = more;
+        let watched = &mut self.lock().watched;
+        watched.groups.extend(groups);
+        watched.apis.extend(apis);
+        watched.consumers.extend(consumers);
+        watched.policies.extend(policies);
     }
 
     /// The next `get` lists this kind anew, whatever its age.
@@ -253,8 +274,9 @@ impl Snapshots {
     fn fresh(&self, kind: Kind, oldest: Option<Instant>) -> bool {
         let state = self.lock();
         let covered = match kind {
-            Kind::Grants => self.our_consumers(&state).is_subset(&state.consumers),
-            Kind::Attachments => self.our_policies(&state).is_subset(&state.policies),
+            Kind::Groups => state.watched.groups.is_subset(&state.groups),
+            Kind::Grants => self.known_consumers(&state).is_subset(&state.consumers),
+            Kind::Attachments => self.known_policies(&state).is_subset(&state.policies),
             _ => true,
         };
         let list = state.lists.get(&kind).copied().unwrap_or_default();
@@ -267,20 +289,27 @@ impl Snapshots {
     async fn list(&self, kind: Kind) -> Result<Listed, CloudError> {
         let gateway = &self.gateway;
         Ok(match kind {
-            Kind::Groups => Listed::Groups(gateway.list_groups().await?),
+            Kind::Groups => {
+                let watched = self.lock().watched.groups.clone();
+                let more: Vec<GroupId> = watched.iter().cloned().collect();
+                Listed::Groups(watched, gateway.list_groups(&more).await?)
+            }
             Kind::Backends => Listed::Backends(gateway.list_backends().await?),
-            Kind::Apis => Listed::Apis(gateway.list_apis(&self.cluster).await?),
+            Kind::Apis => {
+                let more: Vec<ApiId> = self.lock().watched.apis.iter().cloned().collect();
+                Listed::Apis(gateway.list_apis(&self.cluster, &more).await?)
+            }
             Kind::Consumers => Listed::Consumers(gateway.list_consumers().await?),
             Kind::Policies => Listed::Policies(gateway.list_policies().await?),
             Kind::Grants => {
-                let ours = self.our_consumers(&self.lock());
-                let ids: Vec<ConsumerId> = ours.iter().cloned().collect();
-                Listed::Grants(ours, gateway.list_grants(&ids).await?)
+                let known = self.known_consumers(&self.lock());
+                let ids: Vec<ConsumerId> = known.iter().cloned().collect();
+                Listed::Grants(known, gateway.list_grants(&ids).await?)
             }
             Kind::Attachments => {
-                let ours = self.our_policies(&self.lock());
-                let ids: Vec<PolicyId> = ours.iter().cloned().collect();
-                Listed::Attachments(ours, gateway.list_attachments(&ids).await?)
+                let known = self.known_policies(&self.lock());
+                let ids: Vec<PolicyId> = known.iter().cloned().collect();
+                Listed::Attachments(known, gateway.list_attachments(&ids).await?)
             }
         })
     }
@@ -292,7 +321,10 @@ impl Snapshots {
         let state = &mut *guard;
         let inventory = Arc::make_mut(&mut state.inventory);
         match listed {
-            Listed::Groups(list) => inventory.groups = by(list, |x| x.id.clone()),
+            Listed::Groups(watched, list) => {
+                inventory.groups = by(list, |x| x.id.clone());
+                state.groups = watched;
+            }
             Listed::Backends(list) => inventory.backends = by(list, |x| x.spec.name.clone()),
             Listed::Apis(list) => inventory.apis = list.into_iter().collect(),
             Listed::Consumers(list) => inventory.consumers = by(list, |x| x.id.clone()),
@@ -331,20 +363,26 @@ impl Snapshots {
         state.lists.entry(kind).or_default().taken = Some(started);
     }
 
-    fn our_consumers(&self, state: &State) -> BTreeSet<ConsumerId> {
+    /// Those that are ours, and those of others that are watched.
+    fn known_consumers(&self, state: &State) -> BTreeSet<ConsumerId> {
         let consumers = state.inventory.consumers.values();
         consumers
-            .filter(|x| self.is_ours(&x.marker))
+            .filter(|x| self.is_ours(&x.marker) || state.watched.consumers.contains(&x.id))
             .map(|x| x.id.clone())
             .collect()
     }
 
-    fn our_policies(&self, state: &State) -> BTreeSet<PolicyId> {
-        let policies = state.inventory.policies.values();
-        policies
-            .filter(|x| self.is_ours(&x.marker))
-            .map(|x| x.id.clone())
-            .collect()
+    /// The same of policies. What limits an API that others made is theirs as well, so once one is
+    /// watched every throttling policy is.
+    fn known_policies(&self, state: &State) -> BTreeSet<PolicyId> {
+        let Watched { apis, policies, .. } = &state.watched;
+        let known = |policy: &&Policy| {
+            self.is_ours(&policy.marker)
+                || policies.contains(&policy.id)
+                || (!apis.is_empty() && policy.spec.rules.limits_requests())
+        };
+        let all = state.inventory.policies.values();
+        all.filter(known).map(|policy| policy.id.clone()).collect()
     }
 
     fn is_ours(&self, marker: &Option<Marker>) -> bool {

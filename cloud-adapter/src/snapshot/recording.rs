@@ -64,10 +64,26 @@ impl RecordingGateway {
         }
     }
 
-    fn amend_api(&self, id: &ApiId, change: impl FnOnce(&mut Api)) {
+    fn record_api(&self, id: &ApiId, change: impl FnOnce(&mut Api)) {
         let seen = self.snapshots.peek();
         let put = |api| Change::PutApi(Box::new(api));
         self.amend(seen.apis.get(id), Kind::Apis, change, put);
+    }
+
+    fn record_draft(&self, id: &ApiId, spec: &ApiSpec) {
+        self.record_api(id, |api| {
+            api.name.clone_from(&spec.name);
+            api.method = spec.method;
+            api.path.clone_from(&spec.path);
+            api.modified.clear();
+            api.spec = Some(Arc::new(spec.clone()));
+            // What runs is shown with the name and description of the draft.
+            for running in api.deployments.values_mut().filter_map(|d| d.spec.as_mut()) {
+                let running = Arc::make_mut(running);
+                running.name.clone_from(&spec.name);
+                running.description.clone_from(&spec.description);
+            }
+        });
     }
 
     /// What hung on an API that is gone from one environment, or from all.
@@ -87,8 +103,8 @@ impl RecordingGateway {
 
 #[async_trait]
 impl ApiGateway for RecordingGateway {
-    async fn list_groups(&self) -> Result<Vec<Group>, CloudError> {
-        self.inner.list_groups().await
+    async fn list_groups(&self, more: &[GroupId]) -> Result<Vec<Group>, CloudError> {
+        self.inner.list_groups(more).await
     }
     async fn create_group(&self, spec: &GroupSpec, marker: &Marker) -> Result<Group, CloudError> {
         let group = self.check(self.inner.create_group(spec, marker).await, &[Kind::Groups])?;
@@ -147,8 +163,8 @@ impl ApiGateway for RecordingGateway {
         self.inner.backend_users(name).await
     }
 
-    async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {
-        self.inner.list_apis(cluster).await
+    async fn list_apis(&self, cluster: &str, more: &[ApiId]) -> Result<Vec<Api>, CloudError> {
+        self.inner.list_apis(cluster, more).await
     }
     async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError> {
         let read = self.inner.read_api(api).await?;
@@ -185,23 +201,20 @@ impl ApiGateway for RecordingGateway {
         id: &ApiId,
         spec: &ApiSpec,
     ) -> Result<(), CloudError> {
-        self.check(
-            self.inner.update_api(group, id, spec).await,
-            &[Kind::Apis, Kind::Backends],
-        )?;
-        self.amend_api(id, |api| {
-            api.name.clone_from(&spec.name);
-            api.method = spec.method;
-            api.path.clone_from(&spec.path);
-            api.modified.clear();
-            api.spec = Some(Arc::new(spec.clone()));
-            // What runs is shown with the name and description of the draft.
-            for running in api.deployments.values_mut().filter_map(|d| d.spec.as_mut()) {
-                let running = Arc::make_mut(running);
-                running.name.clone_from(&spec.name);
-                running.description.clone_from(&spec.description);
-            }
-        });
+        let updated = self.inner.update_api(group, id, spec).await;
+        self.check(updated, &[Kind::Apis, Kind::Backends])?;
+        self.record_draft(id, spec);
+        Ok(())
+    }
+    async fn amend_api(
+        &self,
+        group: &GroupId,
+        id: &ApiId,
+        spec: &ApiSpec,
+    ) -> Result<(), CloudError> {
+        let amended = self.inner.amend_api(group, id, spec).await;
+        self.check(amended, &[Kind::Apis, Kind::Backends])?;
+        self.record_draft(id, spec);
         Ok(())
     }
     async fn delete_api(&self, group: &GroupId, id: &ApiId) -> Result<(), CloudError> {
@@ -223,7 +236,7 @@ impl ApiGateway for RecordingGateway {
             self.inner.deploy(group, id, environment, note).await,
             &[Kind::Apis],
         )?;
-        self.amend_api(id, |api| {
+        self.record_api(id, |api| {
             let spec = api.spec.clone();
             let version = String::new();
             api.deployments
@@ -241,7 +254,7 @@ impl ApiGateway for RecordingGateway {
             self.inner.undeploy(group, id, environment).await,
             &[Kind::Apis],
         )?;
-        self.amend_api(id, |api| drop(api.deployments.remove(&environment)));
+        self.record_api(id, |api| drop(api.deployments.remove(&environment)));
         self.drop_attachments(id, Some(environment));
         Ok(())
     }

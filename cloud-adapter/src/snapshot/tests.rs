@@ -85,7 +85,7 @@ macro_rules! played {
 }
 
 played! {
-    list_groups() -> Vec<Group> = |me| {
+    list_groups(more: &[GroupId]) -> Vec<Group> = |me| {
         // Taken before the wait, as the cloud may.
         let groups = me.groups.lock().unwrap().clone();
         me.gate.acquire().await.unwrap().forget();
@@ -100,10 +100,11 @@ played! {
     update_backend(spec: &BackendSpec) -> () = |_me| ();
     delete_backend(spec: &BackendSpec) -> () = |_me| ();
     backend_users(name: &BackendName) -> Vec<ApiId> = |_me| vec![];
-    list_apis(cluster: &str) -> Vec<Api> = |me| me.apis.lock().unwrap().clone();
+    list_apis(cluster: &str, more: &[ApiId]) -> Vec<Api> = |me| me.apis.lock().unwrap().clone();
     read_api(api: &Api) -> Option<Api> = |_me| Some(api.clone());
     create_api(group: &GroupId, spec: &ApiSpec, marker: &Marker) -> ApiId = |_me| ApiId::from("new");
     update_api(group: &GroupId, id: &ApiId, spec: &ApiSpec) -> () = |_me| ();
+    amend_api(group: &GroupId, id: &ApiId, spec: &ApiSpec) -> () = |_me| ();
     delete_api(group: &GroupId, id: &ApiId) -> () = |_me| ();
     deploy(group: &GroupId, id: &ApiId, environment: Environment, note: &str) -> () = |_me| ();
     undeploy(group: &GroupId, id: &ApiId, environment: Environment) -> () = |_me| ();
@@ -421,6 +422,34 @@ async fn grants_are_listed_for_our_consumers_and_again_when_there_are_more() {
         1,
         "grants go with their consumer"
     );
+}
+
+#[tokio::test]
+async fn what_others_made_is_known_like_our_own_once_it_is_watched() {
+    let stage = stage();
+    let foreign = Consumer {
+        marker: None,
+        ..consumer("2")
+    };
+    stage.played.consumers.lock().unwrap().push(foreign);
+    stage.played.grants.lock().unwrap().push(grant("2"));
+    assert!(stage.get().await.grants.is_empty());
+    let snapshots = &stage.access.snapshots;
+    let watch = |watched: Watched| snapshots.watch(watched);
+    watch(Watched {
+        groups: [GroupId::from("g1")].into(),
+        consumers: ["2", "nobody"].map(ConsumerId::from).into(),
+        ..Watched::default()
+    });
+    assert_eq!(stage.get().await.grants.len(), 1);
+    let lists = || ["list_groups", "list_grants", "list_apis"].map(|name| stage.played.calls(name));
+    assert_eq!(lists(), [2, 2, 1], "what it concerns, and nothing else");
+    watch(Watched {
+        groups: [GroupId::from("g1")].into(),
+        ..Watched::default()
+    });
+    stage.get().await;
+    assert_eq!(lists(), [2, 2, 1], "once is enough");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::stage::*;
 
 /// The one API, read whole.
 async fn only(gateway: &dyn ApiGateway) -> Api {
-    let listed = gateway.list_apis(CLUSTER).await.unwrap().remove(0);
+    let listed = gateway.list_apis(CLUSTER, &[]).await.unwrap().remove(0);
     gateway
         .read_api(&listed)
         .await
@@ -28,7 +28,7 @@ async fn apis() {
     let (group, backend, id, spec) = published(&emulator, &gateway).await;
     let api = async || only(&gateway).await;
 
-    let listed = gateway.list_apis(CLUSTER).await.unwrap().remove(0);
+    let listed = gateway.list_apis(CLUSTER, &[]).await.unwrap().remove(0);
     assert_eq!(listed.spec, None, "the list is an index");
     let seen = api().await;
     assert_eq!(seen.spec.as_deref(), Some(&spec));
@@ -39,7 +39,7 @@ async fn apis() {
     );
     assert_eq!((&seen.path, seen.method), (&spec.path, spec.method));
     let foreign = gateway
-        .list_apis("another-cluster")
+        .list_apis("another-cluster", &[])
         .await
         .unwrap()
         .remove(0);
@@ -49,7 +49,7 @@ async fn apis() {
     );
 
     emulator.clear_calls();
-    let listed = gateway.list_apis(CLUSTER).await.unwrap().remove(0);
+    let listed = gateway.list_apis(CLUSTER, &[]).await.unwrap().remove(0);
     assert_eq!(
         listed.deployments, seen.deployments,
         "what was read before is known"
@@ -130,7 +130,7 @@ async fn apis() {
     gateway.delete_api(&group.id, &id).await.unwrap();
     gateway.delete_api(&group.id, &id).await.unwrap();
     gateway.undeploy(&group.id, &id, RELEASE).await.unwrap();
-    assert!(gateway.list_apis(CLUSTER).await.unwrap().is_empty());
+    assert!(gateway.list_apis(CLUSTER, &[]).await.unwrap().is_empty());
     gateway.delete_group(&group.id).await.unwrap();
     gateway.delete_backend(&backend.spec).await.unwrap();
 }
@@ -196,7 +196,7 @@ async fn a_truncated_list_is_an_error() {
     let plan = br#"{"rules":[{"action":"DescribeApis","effect":{"type":"emptyList"}}]}"#;
     emulator.set_faults(Plan::parse(plan).unwrap());
     assert_eq!(
-        gateway.list_apis(CLUSTER).await.unwrap_err().code,
+        gateway.list_apis(CLUSTER, &[]).await.unwrap_err().code,
         "IncompleteList"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alicloud_emulator::faults::Plan;
 use cloud_adapter::error::ErrorClass;
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::*;
@@ -74,6 +75,31 @@ async fn consumers() {
     assert_eq!(gone.class, ErrorClass::NotFound);
     let log = serde_json::to_string(&emulator.calls()).unwrap();
     assert!(!log.contains("abab"), "a secret came into the query");
+}
+
+#[tokio::test]
+async fn an_empty_list_of_credentials_is_not_believed_alone() {
+    let emulator = emulator().await;
+    let gateway = gateway(&emulator);
+    let spec = ConsumerSpec {
+        name: "knative".to_owned(),
+        description: String::new(),
+        disabled: false,
+    };
+    let owner = marker("GatewayConsumer/default/knative");
+    let id = gateway.create_consumer(&spec, &[], &owner).await.unwrap();
+    let made = gateway.credentials(&id).await.unwrap();
+    assert!(!made.is_empty());
+    let empty = br#"{"rules":[{"action":"DescribeAppSecurities","effect":{"type":"emptyList"}}]}"#;
+    emulator.set_faults(Plan::parse(empty).unwrap());
+    let refused = gateway.credentials(&id).await.unwrap_err();
+    assert_eq!(refused.code, "IncompleteList");
+
+    emulator.set_faults(Plan::default());
+    for credential in &made {
+        gateway.remove_credential(&id, credential).await.unwrap();
+    }
+    assert_eq!(shown(&gateway.credentials(&id).await.unwrap()), shown(&[]));
 }
 
 #[tokio::test]

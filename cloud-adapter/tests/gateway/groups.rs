@@ -26,7 +26,7 @@ async fn groups() {
         made.sub_domain
     );
 
-    let listed = gateway.list_groups().await.unwrap();
+    let listed = gateway.list_groups(&[]).await.unwrap();
     assert_eq!(listed.len(), 2);
     let ours: Vec<&Group> = listed
         .iter()
@@ -42,7 +42,7 @@ async fn groups() {
     gateway.update_group(&made.id, &changed).await.unwrap();
     let seen = async || {
         gateway
-            .list_groups()
+            .list_groups(&[])
             .await
             .unwrap()
             .into_iter()
@@ -88,7 +88,7 @@ async fn backends() {
         ..backend.spec.clone()
     };
     let versions = async || {
-        let mut apis = gateway.list_apis(CLUSTER).await.unwrap();
+        let mut apis = gateway.list_apis(CLUSTER, &[]).await.unwrap();
         for api in &mut apis {
             *api = gateway.read_api(api).await.unwrap().unwrap();
         }

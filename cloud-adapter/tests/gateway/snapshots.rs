@@ -56,7 +56,11 @@ async fn what_was_made_shows_although_the_cloud_lags() {
         .await
         .unwrap();
     assert!(
-        gateway(&emulator).list_groups().await.unwrap().is_empty(),
+        gateway(&emulator)
+            .list_groups(&[])
+            .await
+            .unwrap()
+            .is_empty(),
         "the cloud lags"
     );
     let seen = access.snapshots.get(Duration::ZERO).await.unwrap();

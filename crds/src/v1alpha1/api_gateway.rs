@@ -5,7 +5,7 @@ use kube::{KubeSchema, core::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ConsumerRef;
+use super::{ConsumerRef, Existing};
 
 /// Publishes the service on an API Gateway.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
@@ -40,7 +40,11 @@ pub struct BindingApiGateway {
     /// with / on the way to the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(
+        merge_strategy = ListMerge::Map(vec!["name".into()]),
+        validation = Rule::new("self.all(r, !has(r.existing) || self.exists_one(o, has(o.existing) && o.existing.id == r.existing.id))")
+            .message("two routes name the same existing API: an API has one path")
+    )]
     pub routes: Option<Vec<Route>>,
 
     /// Who may call. Nobody is let in by leaving this out: it is required.
@@ -152,6 +156,9 @@ pub enum Method {
 /// A published path.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.existing) || !has(self.methods) || self.methods.size() == 1")
+    .message("a route with existing is one API: leave methods out for any method, or give one")
+    .reason(Reason::FieldValueInvalid).field_path(".methods"))]
 pub struct Route {
     /// Name of the route, unique within the binding. Part of the name of the API in the cloud, where
     /// a new name means a new API.
@@ -166,6 +173,13 @@ pub struct Route {
     #[schemars(length(min = 1, max = 7))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub methods: Option<Vec<Method>>,
+
+    /// An API of the group that was made in the cloud console: it becomes the API of this route and
+    /// keeps its id, its name and all that the binding has no word for; protocols and the timeout of
+    /// the backend too, where the binding does not give them. Nothing of it is ever deleted. The class
+    /// must let bindings adopt APIs. Default: the operator makes an API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Existing>,
 }
 
 impl Route {
@@ -183,6 +197,7 @@ impl Route {
                 replace_with: Some("/".to_owned()),
             },
             methods: None,
+            existing: None,
         }
     }
 }
@@ -328,10 +343,20 @@ impl AllowedConsumer {
 /// Limits on the rate of requests.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.limits) || has(self.existing)")
+    .message("say which limits: give limits, or existing for a policy that was made in the cloud console, or both")
+    .reason(Reason::FieldValueRequired))]
 pub struct Throttling {
+    /// A throttling policy that was made in the cloud console, with the classic API Gateway a plugin
+    /// of type trafficControl. Without limits it acts as it is; with limits it is brought to them, for
+    /// every API that it acts on. It is never deleted. The class must let bindings adopt policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Existing>,
+
     /// The limits. All of them hold; a request above any of them is answered with 429. The classic
     /// API Gateway wants the same unit of time in all of them, and no limit for a consumer above that
     /// for an account, nor one for an account above that for the API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub limits: Vec<Limit>,

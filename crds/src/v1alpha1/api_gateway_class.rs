@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::AllowedNamespaces;
+use super::{AllowedNamespaces, Existing, ExistingBackend};
 
 /// The product behind an API gateway.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,8 +31,24 @@ pub struct ClassApiGateway {
 
     /// The groups that bindings may publish in.
     #[schemars(length(min = 1, max = 32))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[x_kube(
+        merge_strategy = ListMerge::Map(vec!["name".into()]),
+        validation = Rule::new("self.all(g, !has(g.existing) || self.exists_one(o, has(o.existing) && o.existing.id == g.existing.id))")
+            .message("two groups name the same existing group")
+    )]
     pub groups: Vec<ApiGroup>,
+
+    /// Ways to load balancers of gateways that were made in the cloud console. The classic API Gateway
+    /// has one for each port of a load balancer, so where there is one the operator cannot make its
+    /// own. Default: the operator makes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(
+        merge_strategy = ListMerge::Map(vec!["gateway".into(), "port".into()]),
+        validation = Rule::new("self.all(b, self.exists_one(o, o.existing.id == b.existing.id))")
+            .message("two backends name the same existing way: it leads to one port of one load balancer")
+    )]
+    pub backends: Option<Vec<ExistingBackend>>,
 }
 
 /// Settings of the classic API Gateway.
@@ -82,6 +98,12 @@ pub struct ApiGroup {
     /// Default: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// A group that was made in the cloud console: bindings publish in it. It keeps its name there,
+    /// and description and testDomain where they are not given here; nothing else of it is changed,
+    /// and it is never deleted. Default: the operator makes a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<Existing>,
 }
 
 impl ApiGroup {

@@ -5,8 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy, DriftPolicy,
-    OrphanStatus, SlbGateway,
+    Adoptable, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
+    DriftPolicy, MassChangeGuard, MassChangeStatus, OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -55,6 +55,9 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.defaults) || !has(self.defaults.apiGateway) || !has(self.defaults.apiGateway.gateway) || (has(self.apiGateways) && self.apiGateways.exists(a, a.name == self.defaults.apiGateway.gateway && (!has(self.defaults.apiGateway.group) || a.groups.exists(g, g.name == self.defaults.apiGateway.group))))")
     .message("defaults.apiGateway must name one of apiGateways, and one of its groups")
     .reason(Reason::FieldValueInvalid).field_path(".defaults.apiGateway"))]
+#[x_kube(validation = Rule::new("!has(self.apiGateways) || self.apiGateways.all(a, !has(a.backends) || a.backends.all(b, has(self.gateways) && self.gateways.exists(g, g.name == b.gateway)))")
+    .message("backends of an API gateway must each name one of gateways")
+    .reason(Reason::FieldValueInvalid).field_path(".apiGateways"))]
 pub struct GatewayBindingClassSpec {
     /// The Alibaba Cloud account and region. Required once there is a load balancer or an API gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,9 +87,29 @@ pub struct GatewayBindingClassSpec {
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub api_gateways: Option<Vec<ClassApiGateway>>,
+
+    /// How much may be deleted in one go before all of it is held and a person is asked. Default: 50
+    /// objects, and 30 percent of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mass_change_guard: Option<MassChangeGuard>,
+
+    /// What bindings and consumers may adopt by its id, of all that was made in the cloud console of
+    /// the account: API for APIs in groups they may publish in, Policy for throttling policies, Consumer
+    /// for consumers, whose credentials then can be read. Default: nothing. Groups and ways to load
+    /// balancers are adopted by the class alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub adoptable: Option<Vec<Adoptable>>,
 }
 
 impl GatewayBindingClassSpec {
+    /// Whether bindings and consumers may adopt things of a kind.
+    #[must_use]
+    pub fn may_adopt(&self, kind: Adoptable) -> bool {
+        self.adoptable.iter().flatten().any(|open| *open == kind)
+    }
+
     /// The gateway with this name.
     #[must_use]
     pub fn gateway(&self, name: &str) -> Option<&ClassGateway> {
@@ -184,6 +207,9 @@ pub struct GatewayBindingClassStatus {
     #[schemars(length(max = 32))]
     pub account: Option<String>,
 
+    /// What the guard against mass changes holds or lets go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mass_change: Option<MassChangeStatus>,
     /// Things of this class in cluster and cloud that carry the mark of ownership and belong to nobody.
     /// At most 64, in the order of kind and id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConsumerNamespaces, ConsumerNamespacesFrom, DriftPolicy, LedgerEntry, LocalSecretRef,
-    UNOBSERVED,
+    ConsumerNamespaces, ConsumerNamespacesFrom, DriftPolicy, ExistingConsumer, LedgerEntry,
+    LocalSecretRef, UNOBSERVED,
 };
 use crate::keys::consumer_secret;
 
@@ -42,7 +42,8 @@ pub struct GatewayConsumerSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<ConsumerNamespaces>,
 
-    /// Active, or Disabled to refuse it everywhere at once without forgetting it. Default: Active.
+    /// Active, or Disabled to refuse it everywhere at once without forgetting it. Default: Active; an
+    /// existing consumer stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ConsumerState")]
     pub state: Option<ConsumerState>,
@@ -59,9 +60,26 @@ pub struct GatewayConsumerSpec {
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub credentials: Vec<ConsumerCredential>,
+
+    /// Consumers that were made in the cloud console, by account and region: there the existing one is
+    /// used. It keeps its name and every credential that is not listed here; a Generated credential
+    /// takes over one that it has; it is never deleted. The class that leads into the account must let
+    /// consumers be adopted. Default: the operator makes the consumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["accountId".into(), "regionId".into()]))]
+    pub existing: Option<Vec<ExistingConsumer>>,
 }
 
 impl GatewayConsumerSpec {
+    /// Id of the consumer that was made in the console of an account and region.
+    #[must_use]
+    pub fn existing_in(&self, account: &str, region: &str) -> Option<&str> {
+        let mut existing = self.existing.iter().flatten();
+        let found = existing.find(|entry| entry.account_id == account && entry.region_id == region);
+        found.map(|entry| entry.id.as_str())
+    }
+
     /// Whether the consumer may call at all.
     #[must_use]
     pub fn state(&self) -> ConsumerState {

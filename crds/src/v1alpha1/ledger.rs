@@ -59,6 +59,10 @@ pub struct LedgerEntry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
 
+    /// It was there before: it was adopted, or came with something that was. It is never deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+
     /// The fields of a shared thing that this object holds, with the value last written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "fields")]

@@ -5,6 +5,7 @@
 // Doc comments are what `kubectl explain` shows, which knows no markup.
 #![allow(rustdoc::bare_urls)]
 
+mod adoption;
 mod api_gateway;
 mod api_gateway_class;
 mod cloud;
@@ -13,6 +14,7 @@ mod gateway_binding;
 mod gateway_binding_class;
 mod gateway_consumer;
 mod ledger;
+mod mass_change;
 mod orphans;
 mod plan;
 mod policy;
@@ -24,6 +26,7 @@ mod slb_listeners;
 mod slb_settings;
 mod status;
 
+pub use adoption::*;
 pub use api_gateway::*;
 pub use api_gateway_class::*;
 pub use cloud::*;
@@ -32,6 +35,7 @@ pub use gateway_binding::*;
 pub use gateway_binding_class::*;
 pub use gateway_consumer::*;
 pub use ledger::*;
+pub use mass_change::*;
 pub use orphans::*;
 pub use plan::*;
 pub use policy::*;

@@ -130,10 +130,12 @@ reasons! {
     /// A field does not keep the value that was written several times.
     NonConvergent,
     // Somebody else stands in the way.
-    /// Another tool or person owns a field of a Service and the class says to leave it.
+    /// Another tool or person set a field of something that the operator did not make, and it is left.
     ForeignField,
     /// A thing of that name exists and nothing proves that the operator made it.
     NotOwned,
+    /// What the spec adopts by its id is not there, is something else, or is not free to be adopted.
+    NotAdoptable,
     /// Something the operator wrote was changed by somebody else and the policy says to leave it.
     DriftDetected,
     // As was asked.
@@ -148,6 +150,8 @@ reasons! {
     // The rest.
     /// It cannot be cleaned up; the message says what stands in the way and what to do.
     DeletionBlocked,
+    /// More would be deleted in one go than the class allows, so nothing is until a person confirms it.
+    MassChangeHeld,
     /// A request through the gateway was not answered as it should be.
     VerificationFailed,
     /// An error in the operator; its log says more.

@@ -85,6 +85,21 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a, replaceWith: //b}}]}}",
         "must not contain",
     ),
+    (
+        "an existing API for two methods",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, methods: [GET, POST], existing: {id: \"1\"}}]}}",
+        "a route with existing is one API",
+    ),
+    (
+        "an existing API for two routes",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, existing: {id: \"1\"}}, {name: b, path: {prefix: /b}, existing: {id: \"1\"}}]}}",
+        "two routes name the same existing API",
+    ),
+    (
+        "throttling that says nothing",
+        "spec: {apiGateway: {throttling: {limits: null}}}",
+        "say which limits",
+    ),
 ];
 
 const MALFORMED: &[(&str, Patch, &str)] = &[
@@ -161,9 +176,19 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "/limits",
     ),
     (
-        "throttling without limits",
-        "spec: {apiGateway: {throttling: {limits: null}}}",
-        "limits",
+        "an existing API without an id",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, existing: {}}]}}",
+        "id",
+    ),
+    (
+        "an existing API by something else than an id",
+        "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, existing: {id: \"a/b\"}}]}}",
+        "/existing/id",
+    ),
+    (
+        "an existing policy by its name",
+        "spec: {apiGateway: {throttling: {existing: {name: limits}}}}",
+        "existing",
     ),
     (
         "a limit of nothing",
@@ -407,6 +432,22 @@ fn what_is_legal_is_accepted() {
             (
                 "a timeout",
                 "spec: {apiGateway: {backend: {timeout: 1m30s}}}",
+            ),
+            (
+                "an existing API for any method",
+                "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, existing: {id: 8afff6c8c4c6447abb035812e4d66b65}}]}}",
+            ),
+            (
+                "existing APIs for one method each",
+                "spec: {apiGateway: {routes: [{name: a, path: {prefix: /a}, methods: [GET], existing: {id: \"1\"}}, {name: b, path: {prefix: /a}, methods: [POST], existing: {id: \"2\"}}, {name: c, path: {prefix: /c}}]}}",
+            ),
+            (
+                "an existing policy as it is",
+                "spec: {apiGateway: {throttling: {limits: null, existing: {id: \"1\"}}}}",
+            ),
+            (
+                "an existing policy with limits",
+                "spec: {apiGateway: {throttling: {existing: {id: \"1\"}}}}",
             ),
         ],
     );

@@ -122,6 +122,26 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, \"*\"]}}]}",
         "must stand alone",
     ),
+    (
+        "one existing group twice",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative, existing: {id: \"1\"}}, {name: other, existing: {id: \"1\"}}]}]}",
+        "two groups name the same existing group",
+    ),
+    (
+        "one existing way for two ports",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}, {gateway: intranet, port: 81, existing: {id: \"1\"}}]}]}",
+        "two backends name the same existing way",
+    ),
+    (
+        "a way to a gateway that is none",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: other, port: 80, existing: {id: \"1\"}}]}]}",
+        "must each name one of gateways",
+    ),
+    (
+        "a way to a gateway without any",
+        "spec: {gateways: null, defaults: {gateway: null}, apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}]}]}",
+        "must each name one of gateways",
+    ),
 ];
 
 const MALFORMED: &[(&str, Patch, &str)] = &[
@@ -212,9 +232,54 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "/groups/0/name",
     ),
     (
+        "an unknown kind to adopt",
+        "spec: {adoptable: [Group]}",
+        "/adoptable/0",
+    ),
+    (
+        "a list of nothing to adopt",
+        "spec: {adoptable: []}",
+        "/adoptable",
+    ),
+    (
+        "an existing group by its name",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative, existing: {name: other}}]}]}",
+        "existing",
+    ),
+    (
+        "a way without a port",
+        "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, existing: {id: \"1\"}}]}]}",
+        "port",
+    ),
+    (
         "an API gateway without groups",
         "spec: {apiGateways: [{name: main, type: Classic, groups: []}]}",
         "/groups",
+    ),
+    (
+        "an unknown state of the guard",
+        "spec: {massChangeGuard: {state: Off}}",
+        "/state",
+    ),
+    (
+        "fewer objects than none",
+        "spec: {massChangeGuard: {maxObjects: -1}}",
+        "/maxObjects",
+    ),
+    (
+        "a share of nothing",
+        "spec: {massChangeGuard: {maxPercent: 0}}",
+        "/maxPercent",
+    ),
+    (
+        "a confirmation that is no token",
+        "spec: {massChangeGuard: {confirmed: all of it}}",
+        "/confirmed",
+    ),
+    (
+        "more than everything",
+        "spec: {massChangeGuard: {maxPercent: 101}}",
+        "/maxPercent",
     ),
 ];
 
@@ -331,6 +396,19 @@ fn what_is_legal_is_accepted() {
                 "spec: {defaults: {apiGateway: {group: null}}}",
             ),
             ("no defaults", "spec: {defaults: null}"),
+            ("a guard that says nothing", "spec: {massChangeGuard: {}}"),
+            (
+                "no guard",
+                "spec: {massChangeGuard: {state: Disabled, maxObjects: 5}}",
+            ),
+            (
+                "a guard that asks each time",
+                "spec: {massChangeGuard: {maxObjects: 0, maxPercent: 100}}",
+            ),
+            (
+                "a mass change that was confirmed",
+                "spec: {massChangeGuard: {confirmed: 0123456789abcdef}}",
+            ),
             ("orphans as by default", "spec: {orphans: {}}"),
             (
                 "orphans that are collected after three sweeps",
@@ -343,6 +421,18 @@ fn what_is_legal_is_accepted() {
             (
                 "a gateway that leaves two fields open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [name, zones]}}]}",
+            ),
+            (
+                "what may be adopted",
+                "spec: {adoptable: [API, Policy, Consumer]}",
+            ),
+            (
+                "existing groups beside one of the operator",
+                "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}, {name: pays, existing: {id: \"1\"}}, {name: media, existing: {id: \"2\"}}]}]}",
+            ),
+            (
+                "existing ways",
+                "spec: {apiGateways: [{name: main, type: Classic, groups: [{name: knative}], backends: [{gateway: intranet, port: 80, existing: {id: \"1\"}}, {gateway: intranet, port: 81, existing: {id: \"2\"}}]}]}",
             ),
             (
                 "a Service made after another",

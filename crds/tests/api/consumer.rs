@@ -91,6 +91,21 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "namespace",
     ),
     (
+        "an existing consumer without a region",
+        "spec: {existing: [{accountId: \"1\", id: \"110\"}]}",
+        "regionId",
+    ),
+    (
+        "an existing consumer of an account with a name",
+        "spec: {existing: [{accountId: shop, regionId: cn-beijing, id: \"110\"}]}",
+        "/accountId",
+    ),
+    (
+        "a list of no existing consumer",
+        "spec: {existing: []}",
+        "/existing",
+    ),
+    (
         "an end without zone",
         "spec: {credentials: [{name: a, type: Generated, kinds: [APIKey], secretRef: {name: s}, until: \"2027-01-01\"}]}",
         "/until",
@@ -128,6 +143,10 @@ fn what_is_legal_is_accepted() {
                 "spec: {allowedNamespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Exists}]}}}",
             ),
             ("disabled", "spec: {state: Disabled}"),
+            (
+                "existing in two regions",
+                "spec: {existing: [{accountId: \"1\", regionId: cn-beijing, id: \"110\"}, {accountId: \"1\", regionId: cn-hangzhou, id: \"111\"}]}",
+            ),
             (
                 "two imported credentials from one Secret",
                 "spec: {credentials: [{name: a, type: Imported, kinds: [APIKey], secretRef: {name: s}, keys: {apiKey: k}}, {name: b, type: Imported, kinds: [KeyPair], secretRef: {name: s}, keys: {keyId: i, keySecret: j}}]}",

@@ -2,7 +2,7 @@
 
 use crds::{
     DeletionPolicy, DriftPolicy, Environment, GatewayBinding, GatewayBindingClass, GatewayConsumer,
-    Mode, OrphanPolicy, Protocol, SlbField, TestDomain,
+    MassChangeGuardState, Mode, OrphanPolicy, Protocol, SlbField, TestDomain,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -195,6 +195,15 @@ fn the_test_domain_is_closed_unless_opened() {
     assert_eq!(group.test_domain(), TestDomain::Enabled);
     group.test_domain = None;
     assert_eq!(group.test_domain(), TestDomain::Disabled);
+}
+
+#[test]
+fn mass_changes_are_held_unless_the_class_says_otherwise() {
+    let class = decoded::<GatewayBindingClass>(&base("GatewayBindingClass")).spec;
+    assert_eq!(class.mass_change_guard, None);
+    let guard = class.mass_change_guard.unwrap_or_default();
+    assert_eq!(guard.state(), MassChangeGuardState::Enabled);
+    assert_eq!((guard.max_objects(), guard.max_percent()), (50, 30));
 }
 
 #[test]

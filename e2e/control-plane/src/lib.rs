@@ -1,6 +1,6 @@
 //! A real Kubernetes control plane for tests and the playground.
 //!
-//! etcd, kube-apiserver, kube-controller-manager, kubectl and helm are built once from their
+//! etcd, kube-apiserver, kube-controller-manager, kubectl, helm and promql are built once from their
 //! published Go modules into a cache (see [`tools`]), or taken from `KUBEBUILDER_ASSETS`, and run
 //! as plain processes on loopback, several control planes at once if wanted:
 //!
@@ -21,12 +21,14 @@ mod apply;
 mod cache;
 mod components;
 mod control_plane;
+mod definitions;
 mod files;
 mod go;
 pub mod guardian;
 pub mod knative;
 mod kubeconfig;
 pub mod loopback;
+pub mod monitoring;
 mod pki;
 mod readiness;
 pub mod tools;

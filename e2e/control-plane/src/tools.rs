@@ -31,6 +31,8 @@ pub enum Tool {
     Kubectl,
     /// The package manager.
     Helm,
+    /// Evaluates PromQL over scraped metrics; a program of ours around the engine of Prometheus.
+    Promql,
     /// What GitOps tools make of objects; a program of ours around libraries of Argo CD and kstatus.
     Gitops,
 }
@@ -54,12 +56,13 @@ pub enum ToolError {
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
         Self::Kubectl,
         Self::Helm,
+        Self::Promql,
         Self::Gitops,
     ];
 
@@ -72,6 +75,7 @@ impl Tool {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Promql => "promql",
             Self::Gitops => "gitops",
         }
     }
@@ -83,6 +87,7 @@ impl Tool {
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Promql => ".",
             Self::Gitops => ".",
         }
     }
@@ -92,6 +97,7 @@ impl Tool {
             Self::Etcd => &ETCD,
             Self::KubeApiserver | Self::KubeControllerManager | Self::Kubectl => &KUBE,
             Self::Helm => &HELM,
+            Self::Promql => &PROMQL,
             Self::Gitops => &GITOPS,
         }
     }
@@ -201,6 +207,12 @@ static ETCD: Module = module!("etcd", "go.etcd.io/etcd/server/v3", |_| String::n
 static HELM: Module = module!("helm", "helm.sh/helm/v4", |version| format!(
     "-X helm.sh/helm/v4/internal/version.version={version}"
 ));
+static PROMQL: Module = Module {
+    main_go: Some(include_str!("../tools/promql/main.go")),
+    ..module!("promql", "github.com/prometheus/prometheus", |_| {
+        String::new()
+    })
+};
 static GITOPS: Module = Module {
     main_go: Some(include_str!("../tools/gitops/main.go")),
     ..module!("gitops", "github.com/argoproj/argo-cd/v3", |_| {
@@ -208,6 +220,11 @@ static GITOPS: Module = Module {
     })
 };
 pub(crate) static KNATIVE: Module = module!("knative", "knative.dev/serving", |_| String::new());
+pub(crate) static MONITORING: Module = module!(
+    "monitoring",
+    "github.com/prometheus-operator/prometheus-operator",
+    |_| String::new()
+);
 
 /// Without the stamp `/version` says v0.0.0-master, which a chart's `kubeVersion` refuses.
 fn kubernetes_stamp(version: &str) -> String {
@@ -287,7 +304,7 @@ mod tests {
 
     #[test]
     fn every_family_names_its_version() {
-        for module in [&KUBE, &ETCD, &HELM, &GITOPS, &KNATIVE] {
+        for module in [&KUBE, &ETCD, &HELM, &PROMQL, &GITOPS, &KNATIVE, &MONITORING] {
             assert!(
                 module.version().starts_with('v'),
                 "{}: {}",

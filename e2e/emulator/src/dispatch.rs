@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::api::{Answer, ApiError, Caller, Params, Product, Request};
 use crate::calls::{Call, is_mutating, main_ids};
-use crate::faults::{Effect, Loss, Target, shorten_lists};
+use crate::faults::{Effect, Loss, Target, shorten_lists, spoil_item};
 use crate::protocol::{
     ActionSchema, Wire, action_schema, authenticate, error_response, ok_response,
 };
@@ -224,6 +224,7 @@ async fn carry_out(
         }
         (Some(Effect::TruncateList { keep }), Ok(value)) => shorten_lists(value, keep),
         (Some(Effect::EmptyList), Ok(value)) => shorten_lists(value, 0),
+        (Some(Effect::SpoilItem { id, member }), Ok(value)) => spoil_item(value, &id, &member),
         _ => {}
     }
     Ok(answer)

@@ -234,10 +234,8 @@ async fn path(world: &World) -> Result<OsString, DocumentError> {
     let kubectl = world.control_plane.kubectl().await;
     let kubectl = kubectl.map_err(|error| failed("find kubectl", error))?;
     let ours = binaries::ensure(|_| {}).await;
-    let ours = &ours
-        .map_err(|error| failed("build our programs", error))?
-        .operator;
-    let folders = [&kubectl, ours]
+    let ours = ours.map_err(|error| failed("build our programs", error))?;
+    let folders = [&kubectl, &ours.operator, &ours.plugin]
         .into_iter()
         .filter_map(|program| program.parent());
     let folders: Vec<PathBuf> = folders.map(Path::to_owned).collect();

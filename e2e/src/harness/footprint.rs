@@ -59,6 +59,17 @@ impl Footprint {
         self.0.get(place).map_or(&[], Vec::as_slice)
     }
 
+    /// The same without the user's own objects, in which a person may have changed something.
+    pub(super) fn of_others(&self) -> Self {
+        let places = self.0.iter();
+        let others = places.filter(|(place, _)| !place.starts_with("cluster Gateway"));
+        Self(
+            others
+                .map(|(place, objects)| (place.clone(), objects.clone()))
+                .collect(),
+        )
+    }
+
     /// Every place at which there is something.
     pub fn places(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -130,7 +141,7 @@ fn differ(path: &str, expected: &Value, found: &Value, differences: &mut Vec<Str
 }
 
 /// Objects of our kinds, and Services and Secrets that the operator made or wrote to.
-async fn ours(world: &World) -> Result<Vec<DynamicObject>, HarnessError> {
+pub(super) async fn ours(world: &World) -> Result<Vec<DynamicObject>, HarnessError> {
     let mut objects = Vec::new();
     for resource in [
         ApiResource::erase::<GatewayBindingClass>(&()),

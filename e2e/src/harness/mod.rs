@@ -9,6 +9,8 @@
 mod calls;
 mod crash;
 mod description;
+mod disturb;
+mod drift;
 mod error;
 mod footprint;
 mod gate;
@@ -17,7 +19,6 @@ mod names;
 mod rehearsal;
 mod replica;
 mod scenario;
-mod secrets;
 
 pub use calls::{Meter, early_calls};
 pub use crash::{Boundary, Points};
@@ -28,4 +29,3 @@ pub use instance::Instance;
 pub use rehearsal::{How, Rehearsal};
 pub use replica::{Replica, ReplicaOptions};
 pub use scenario::Scenario;
-pub use secrets::UsedSecrets;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// Members whose values are generated anew in each run. A number of deployment or listener order
 /// is none of them.
-const GENERATED: [&str; 13] = [
+const GENERATED: [&str; 14] = [
     // CCM's over the whole Service, cluster address and node ports included.
     "service.beta.kubernetes.io/hash",
     "code",
@@ -21,6 +21,7 @@ const GENERATED: [&str; 13] = [
     "resourceVersion",
     "lastTransitionTime",
     "generation",
+    "observedGeneration",
 ];
 
 /// What stands for what. Longer ids are replaced first, so that none is taken for part of another.

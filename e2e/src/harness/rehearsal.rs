@@ -8,9 +8,7 @@ use std::{
 use kube::api::DynamicObject;
 use serde_json::json;
 
-use super::{
-    Footprint, HarnessError, Instance, Meter, Scenario, UsedSecrets, description::Request,
-};
+use super::{Footprint, HarnessError, Instance, Meter, Scenario, description::Request};
 use crate::world::{Expect, OperatorOptions, Target, World, WorldError, WorldOptions};
 
 /// Secret with the credentials of classes for an operator in this process.
@@ -58,13 +56,13 @@ pub struct Rehearsal {
     how: How,
     before: Before,
     expected: Footprint,
-    used: UsedSecrets,
 }
 
 /// What is there without the scenario.
 #[derive(Debug, Default)]
 struct Before {
     cluster: BTreeSet<String>,
+    cloud: Vec<String>,
     ours: Footprint,
 }
 
@@ -94,18 +92,34 @@ impl Rehearsal {
             how,
             before: Before::default(),
             expected: Footprint::default(),
-            used: UsedSecrets::default(),
         };
         if matches!(rehearsal.how, How::InProcess) {
             rehearsal.store_credentials().await?;
         }
         rehearsal.before = Before {
             cluster: rehearsal.world.objects().await?.into_keys().collect(),
+            cloud: rehearsal.world.cloud_objects().await?.into_keys().collect(),
             ours: Footprint::of(&rehearsal.world).await?,
         };
         rehearsal.start_operator().await?;
         rehearsal.run_plain().await?;
         Ok(rehearsal)
+    }
+
+    /// The kinds of objects that the description names.
+    pub fn described_kinds(&self) -> BTreeSet<&str> {
+        let places = self.scenario.description.objects.keys();
+        places.filter_map(|place| place.split(' ').nth(1)).collect()
+    }
+
+    /// What an undisturbed run comes to.
+    pub(super) fn expected(&self) -> &Footprint {
+        &self.expected
+    }
+
+    /// The places of the cloud that are there without the scenario.
+    pub(super) fn cloud_before(&self) -> &[String] {
+        &self.before.cloud
     }
 
     async fn store_credentials(&self) -> Result<(), HarnessError> {
@@ -132,7 +146,7 @@ impl Rehearsal {
         self.plain.create_time = started.elapsed();
         self.plain.create = self.costs().await?;
         self.answers(PATIENCE, "the undisturbed run").await?;
-        self.used.gather(&self.world).await?;
+        self.world.remember_secrets().await?;
 
         self.world.cloud.reset_calls().await?;
         self.delete().await?;
@@ -229,7 +243,8 @@ impl Rehearsal {
             .await
             .map_err(|source| self.wait_error(context, source))?;
         self.answers(patience, context).await?;
-        self.used.gather(&self.world).await
+        self.world.remember_secrets().await?;
+        Ok(())
     }
 
     /// Waits until nothing of the scenario is left, and everything else is as it was.
@@ -359,18 +374,12 @@ impl Rehearsal {
         Ok(Meter::of(&calls, &self.world.options().operator_keys.id))
     }
 
-    /// To be called at the end of each run: no secret of this world is shown anywhere.
+    /// No secret of this world is shown anywhere so far. It is looked once more when it ends.
     ///
     /// # Errors
     /// With the places that show one.
-    pub async fn assert_no_secret_leaked(&mut self) -> Result<(), HarnessError> {
-        self.used.gather(&self.world).await?;
-        self.used.assert_nowhere(&self.world).await
-    }
-
-    /// Which secrets were used.
-    pub fn used(&self) -> &UsedSecrets {
-        &self.used
+    pub async fn assert_no_secret_leaked(&self) -> Result<(), HarnessError> {
+        Ok(self.world.assert_no_secret_shown().await?)
     }
 
     pub(super) fn wait_error(

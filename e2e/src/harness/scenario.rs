@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crds::v1alpha1::DriftPolicy;
 use serde_json::{Value, json};
 
 use super::{HarnessError, description::Description};
@@ -80,6 +81,17 @@ impl Scenario {
                     "type": "Secret",
                     "secret": {"namespace": namespace, "name": secret},
                 });
+            }
+        }
+        self
+    }
+
+    /// The same with this policy for whatever somebody else changes.
+    #[must_use]
+    pub fn with_drift_policy(mut self, policy: DriftPolicy) -> Self {
+        for manifest in &mut self.manifests {
+            if manifest["kind"] == "GatewayBinding" || manifest["kind"] == "GatewayConsumer" {
+                manifest["spec"]["driftPolicy"] = json!(policy);
             }
         }
         self

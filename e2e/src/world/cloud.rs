@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
-use alicloud_emulator::{Emulator, Running, calls::Call, ccm};
+use alicloud_emulator::{Emulator, Running, calls::Call, ccm, state::AppState};
 use axum::http::Method;
 use kube::Client;
 use serde_json::Value;
@@ -43,12 +43,12 @@ pub struct Ccm {
 pub struct Cloud {
     url: String,
     http: reqwest::Client,
-    _backing: Backing,
+    backing: Backing,
 }
 
-#[expect(dead_code, reason = "held for as long as the cloud is to run")]
 enum Backing {
     InProcess(Running),
+    #[expect(dead_code, reason = "held for as long as the cloud is to run")]
     Process(Process),
 }
 
@@ -151,8 +151,16 @@ impl Cloud {
         Ok(Self {
             url,
             http: http.build()?,
-            _backing: backing,
+            backing,
         })
+    }
+
+    /// Its state, if it runs in this process.
+    pub(super) fn in_process(&self) -> Option<AppState> {
+        match &self.backing {
+            Backing::InProcess(running) => Some(running.state().clone()),
+            Backing::Process(_) => None,
+        }
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

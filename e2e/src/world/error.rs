@@ -43,6 +43,12 @@ pub enum WorldError {
         /// The cloud's message.
         message: String,
     },
+    /// Secrets that were used are shown somewhere.
+    #[error("secrets are shown:\n{}", .0.join("\n"))]
+    SecretsShown(Vec<String>),
+    /// It could not be looked for secrets.
+    #[error("cannot look for secrets: {0}")]
+    Secrecy(String),
     /// No answer over HTTP.
     #[error("no answer: {}", chain(.0))]
     Http(#[from] reqwest::Error),

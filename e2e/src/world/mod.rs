@@ -18,6 +18,7 @@
 //! process is killed.
 
 mod address;
+mod audit;
 mod cloud;
 mod console;
 mod error;
@@ -25,6 +26,7 @@ mod expect;
 mod objects;
 mod operator;
 mod options;
+mod secrecy;
 mod snapshot;
 mod start;
 mod target;
@@ -33,6 +35,7 @@ mod wait;
 use std::path::Path;
 
 pub use address::start_gateway;
+pub use audit::Asked;
 pub use cloud::{Answer, Ccm, Cloud, CloudOptions};
 pub use error::WorldError;
 pub use expect::Expect;
@@ -45,12 +48,15 @@ use control_plane::ControlPlane;
 use kube::Client;
 
 use crate::{gateway::Gateway, knative::KnativeStandIn};
+use secrecy::Secrecy;
 
 /// See the module. The parts are public: a test may stop, restart or replace any of them.
 ///
 /// The order of the fields is the order in which they end.
 #[derive(Debug)]
 pub struct World {
+    /// Looks through all the others, so it ends before them.
+    secrecy: Secrecy,
     /// The operator, if it runs.
     pub operator: Option<Operator>,
     /// What makes Knative's objects, if it runs.
@@ -86,6 +92,25 @@ impl World {
     /// Where logs go.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Remembers all secrets that there are now. A world that ends looks for those it knows: all
+    /// that the cloud ever had, and of Secrets those that are still there or were remembered.
+    /// Returns how many it knows.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn remember_secrets(&self) -> Result<usize, WorldError> {
+        self.secrecy.gather(self.client()).await
+    }
+
+    /// Looks for every secret in all that the world printed, logged or shows, as is done once more
+    /// when it ends.
+    ///
+    /// # Errors
+    /// With the places that show one.
+    pub async fn assert_no_secret_shown(&self) -> Result<(), WorldError> {
+        self.secrecy.look(self.client()).await
     }
 }
 

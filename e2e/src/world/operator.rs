@@ -76,8 +76,17 @@ impl Operator {
             args,
             env,
         };
+        Self::run(&spec, health, folder)
+    }
+
+    /// Starts it as `spec` says; `health` is the port of `--metrics-listen` there. Its log is
+    /// `NAME.log` in the folder.
+    ///
+    /// # Errors
+    /// If the program cannot be run.
+    pub fn run(spec: &ProcessSpec, health: u16, folder: &Path) -> Result<Self, WorldError> {
         Ok(Self {
-            process: Process::spawn(&spec, folder)?,
+            process: Process::spawn(spec, folder)?,
             health,
         })
     }

@@ -47,6 +47,11 @@ pub struct WorldOptions {
     pub istio_service_type: String,
     /// Program of the emulator, to run it as a process; it runs in this one if absent.
     pub emulator_program: Option<PathBuf>,
+    /// Whether the operator's CustomResourceDefinitions are installed before anything else.
+    pub definitions: bool,
+    /// Whether the API server notes what ServiceAccounts in the operator's namespace ask for; see
+    /// [`World::asked`](super::World::asked).
+    pub audited: bool,
     /// How the operator is run; not at all if absent.
     pub operator: Option<OperatorOptions>,
     /// Folder for state and logs that stays; a temporary one if absent.
@@ -69,6 +74,8 @@ impl Default for WorldOptions {
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
+            definitions: true,
+            audited: false,
             operator: Some(OperatorOptions::default()),
             folder: None,
             control_plane_patience: Duration::from_secs(60),

@@ -6,7 +6,7 @@ use control_plane::ControlPlane;
 
 use super::{
     Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
-    operator, start_gateway,
+    audit, operator, secrecy::Secrecy, start_gateway,
 };
 use crate::{
     binaries,
@@ -40,7 +40,13 @@ impl World {
         let (control_plane, folder) = start_control_plane(&options).await?;
         tell("starting the emulated cloud");
         let cloud = start_cloud(&options, &control_plane, folder.path()).await?;
+        let keys = [
+            &options.operator_keys,
+            &options.ccm_keys,
+            &options.console_keys,
+        ];
         let mut world = Self {
+            secrecy: Secrecy::new(&control_plane, &cloud, &keys, folder.path()),
             operator: None,
             knative: None,
             gateway: None,
@@ -66,10 +72,11 @@ impl World {
         let knative = control_plane::knative::crds().await?;
         control_plane::install_crds(self.client(), &knative).await?;
         let namespace = operator::NAMESPACE;
-        let yaml = format!(
-            "{}\n---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n",
-            crds::generate::yaml()?
-        );
+        let mut yaml =
+            format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n");
+        if self.options.definitions {
+            yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
+        }
         self.apply(&yaml).await?;
         Ok(())
     }
@@ -117,6 +124,7 @@ impl World {
             self.folder(),
         )?;
         operator.wait_until_ready(OPERATOR_PATIENCE).await?;
+        self.secrecy.operator_at(Some(operator.health_url()));
         self.operator = Some(operator);
         Ok(())
     }
@@ -127,10 +135,13 @@ impl World {
     /// If something does not end.
     pub async fn stop(mut self) -> Result<(), WorldError> {
         if let Some(operator) = self.operator.take() {
+            self.secrecy.operator_at(None);
             operator.terminate(OPERATOR_PATIENCE).await?;
         }
         drop(self.knative.take());
         drop(self.gateway.take());
+        let client = self.control_plane.client();
+        self.secrecy.end(client).await?;
         Ok(self.control_plane.stop().await?)
     }
 }
@@ -152,6 +163,9 @@ async fn start_control_plane(options: &WorldOptions) -> Result<(ControlPlane, Fo
             })?)
         }
     };
+    if options.audited {
+        builder = builder.apiserver_flags(audit::flags(folder.path())?);
+    }
     Ok((builder.start().await?, folder))
 }
 

@@ -1,7 +1,9 @@
 //! What happens while the operator is away is made up for when it comes back.
 
+use std::collections::BTreeMap;
+
 use e2e::world::{Expect, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     PATIENCE,
@@ -47,15 +49,7 @@ async fn edits_and_deletions_in_its_absence_are_made_up_for() {
     away(&mut world).await;
     world.delete_all(&example()).await.unwrap();
     back(&mut world).await;
-    for target in [
-        helloworld(),
-        consumer("default", "knative"),
-        class("production"),
-    ] {
-        gone(&world, &target).await;
-    }
-    cloud_is(&world, &cloud).await;
-    cluster_is(&world, &cluster).await;
+    nothing_is_left(&world, &cluster, &cloud).await;
 }
 
 /// `kubectl replace --force`: an object of the same name, and another uid.
@@ -82,17 +76,42 @@ async fn an_object_that_is_deleted_and_made_again_at_once_ends_up_ready() {
     }
 }
 
-/// Status is lost, as in a restore from a backup without it: it is made again from what is there.
+/// Status is lost and everything deleted at once, before anybody could make it again.
 #[tokio::test]
-async fn a_lost_status_is_made_again_and_then_everything_can_still_be_cleaned_up() {
+async fn what_is_deleted_after_its_status_was_lost_is_cleaned_up_all_the_same() {
     let mut world = e2e::world::World::start(Default::default()).await.unwrap();
     let (cluster, cloud) = (
         world.objects().await.unwrap(),
         world.cloud_objects().await.unwrap(),
     );
     world.apply(&example()).await.unwrap();
-    let before = ready(&world, &helloworld()).await;
+    ready(&world, &helloworld()).await;
+    ready(&world, &consumer("default", "knative")).await;
     away(&mut world).await;
+    lose_statuses(&world).await;
+    world.delete_all(&example()).await.unwrap();
+    back(&mut world).await;
+    nothing_is_left(&world, &cluster, &cloud).await;
+}
+
+/// The example is gone, and cluster and cloud are as they were before it.
+async fn nothing_is_left(
+    world: &World,
+    cluster: &BTreeMap<String, String>,
+    cloud: &BTreeMap<String, Value>,
+) {
+    for target in [
+        helloworld(),
+        consumer("default", "knative"),
+        class("production"),
+    ] {
+        gone(world, &target).await;
+    }
+    cloud_is(world, cloud).await;
+    cluster_is(world, cluster).await;
+}
+
+async fn lose_statuses(world: &World) {
     for object in ["gwb/helloworld", "gwc/knative", "gwbc/production"] {
         let lose = r#"{"status": null}"#;
         let lose = [
@@ -105,6 +124,20 @@ async fn a_lost_status_is_made_again_and_then_everything_can_still_be_cleaned_up
         ];
         world.kubectl(&lose).await.unwrap();
     }
+}
+
+/// Status is lost, as in a restore from a backup without it: it is made again from what is there.
+#[tokio::test]
+async fn a_lost_status_is_made_again_and_then_everything_can_still_be_cleaned_up() {
+    let mut world = e2e::world::World::start(Default::default()).await.unwrap();
+    let (cluster, cloud) = (
+        world.objects().await.unwrap(),
+        world.cloud_objects().await.unwrap(),
+    );
+    world.apply(&example()).await.unwrap();
+    let before = ready(&world, &helloworld()).await;
+    away(&mut world).await;
+    lose_statuses(&world).await;
     world.cloud.reset_calls().await.unwrap();
     back(&mut world).await;
     let after = ready(&world, &helloworld()).await;

@@ -30,7 +30,12 @@ spec:
   type: LoadBalancer
 "#;
 
-async fn call(world: &World, product: Product, action: &str, params: &[(&str, &str)]) -> Value {
+pub(super) async fn call(
+    world: &World,
+    product: Product,
+    action: &str,
+    params: &[(&str, &str)],
+) -> Value {
     world
         .cloud
         .call(&world.options().console_keys, product, action, params)
@@ -38,11 +43,11 @@ async fn call(world: &World, product: Product, action: &str, params: &[(&str, &s
         .unwrap()
 }
 
-async fn api(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
+pub(super) async fn api(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
     call(world, Product::CloudApi, action, params).await
 }
 
-fn text(answer: &Value, name: &str) -> String {
+pub(super) fn text(answer: &Value, name: &str) -> String {
     match &answer[name] {
         Value::String(text) => text.clone(),
         Value::Null => panic!("no {name} in {answer}"),
@@ -51,7 +56,7 @@ fn text(answer: &Value, name: &str) -> String {
 }
 
 /// The id of the load balancer that CCM made for the Service.
-async fn load_balancer(world: &World) -> String {
+pub(super) async fn load_balancer(world: &World) -> String {
     world.apply(INTRANET).await.unwrap();
     let target = Target::of::<Service>(Some("istio-system"), "istio-ingressgateway-intranet");
     let has_address = Expect::that("with an address", |service| {
@@ -69,7 +74,7 @@ async fn load_balancer(world: &World) -> String {
 }
 
 /// Group, VPC authorization, API, publication: the group's host and the API's id.
-async fn publish(world: &World, balancer: &str, host: &str) -> (String, String) {
+pub(super) async fn publish(world: &World, balancer: &str, host: &str) -> (String, String) {
     let group = text(
         &api(world, "CreateApiGroup", &[("GroupName", "knative_test")]).await,
         "GroupId",
@@ -137,7 +142,7 @@ async fn publish(world: &World, balancer: &str, host: &str) -> (String, String) 
 }
 
 /// An app: its id and AppCode.
-async fn app(world: &World, name: &str) -> (String, String) {
+pub(super) async fn app(world: &World, name: &str) -> (String, String) {
     let id = text(
         &api(world, "CreateApp", &[("AppName", name)]).await,
         "AppId",

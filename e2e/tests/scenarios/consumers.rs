@@ -544,3 +544,75 @@ async fn a_lost_status_is_found_again_in_the_cloud() {
     codes_become(&world, &[&code]).await;
     assert_eq!(before.0, BTreeSet::from([code]));
 }
+
+/// Lists of an app's credentials that the operator was answered.
+async fn lists(world: &World) -> usize {
+    let operator = &world.options().operator_keys.id;
+    let calls = world.cloud.calls().await.unwrap();
+    let lists = calls
+        .iter()
+        .filter(|call| call.access_key_id == *operator && call.action == "DescribeAppSecurities");
+    lists.count()
+}
+
+async fn listed(world: &World, times: usize) {
+    let look = async || match lists(world).await {
+        made if made >= times => Ok(()),
+        made => Err(format!("{made} of {times}")),
+    };
+    let waited = world.wait_until("DescribeAppSecurities", "called", 2 * PATIENCE, look);
+    waited.await.unwrap();
+}
+
+/// That a list has not a credential whose Secret was lost does not prove that there is none: callers
+/// have it, and a new one would lock them out.
+#[tokio::test]
+async fn a_list_without_a_credential_does_not_make_a_new_one() {
+    let world = start(true).await;
+    let both = [
+        generated("first", "APIKey, KeyPair"),
+        generated("second", "APIKey"),
+    ];
+    apply(&world, "Active", &both.join(", ")).await;
+    made(&world).await;
+    let before = credentials(&world).await;
+    let second = entry(&world, "acme-second", consumer_secret::API_KEY).await;
+    let key = &world.options().operator_keys.id;
+    let rule = |effect: Value| json!({"accessKeyId": key, "action": "DescribeAppSecurities", "effect": effect});
+    let mut once = rule(json!({"type": "truncateList", "keep": 1}));
+    once["times"] = json!(1);
+    let empty = rule(json!({"type": "emptyList"}));
+
+    // Empty, as often as it is asked for; then without the one in question, once.
+    world.cloud.reset_calls().await.unwrap();
+    world
+        .cloud
+        .faults(&json!({"rules": [empty]}))
+        .await
+        .unwrap();
+    world.delete(&secret("acme-second")).await.unwrap();
+    listed(&world, 2).await;
+    world.cloud.faults(&json!({"rules": [once]})).await.unwrap();
+    made(&world).await;
+    let found = entry(&world, "acme-second", consumer_secret::API_KEY).await;
+    assert_eq!(found, second, "it is the one that callers have");
+    assert_eq!(credentials(&world).await, before);
+    let mut changes = mutating(&world).await;
+    changes.retain(|action| action.contains("App"));
+    assert_eq!(changes, Vec::<String>::new());
+
+    // One that somebody removed is made anew.
+    let id = apps(&world).await[0]["AppId"].to_string();
+    let params = [("AppId", id.as_str()), ("AppCode", second.as_str())];
+    console(&world, "DeleteAppCode", &params).await;
+    world.delete(&secret("acme-second")).await.unwrap();
+    let anew = Expect::that("there", |secret| match secret.metadata.deletion_timestamp {
+        None => Ok(()),
+        Some(_) => Err("it is being deleted".to_owned()),
+    });
+    wait(&world, &secret("acme-second"), &anew).await;
+    let first = entry(&world, "acme-first", consumer_secret::API_KEY).await;
+    let anew = entry(&world, "acme-second", consumer_secret::API_KEY).await;
+    assert_ne!(anew, second);
+    codes_become(&world, &[&first, &anew]).await;
+}

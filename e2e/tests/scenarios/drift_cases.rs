@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use alicloud_emulator::api::Product::CloudApi;
-use e2e::world::World;
+use e2e::world::{Target, World};
 use serde_json::{Map, Value, json};
 
-use super::exposed::{intranet_service, now};
+use super::exposed::{consumer, helloworld, intranet_service, now};
 
 const ADDRESS_TYPE: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type";
 
@@ -39,6 +39,18 @@ pub(super) enum Drift {
     GroupName,
     Annotation,
     Service,
+    /// The caller's app, and with it the grant.
+    App,
+}
+
+impl Drift {
+    /// Who tells it under `driftPolicy: Report`.
+    pub(super) fn told_by(self) -> Target {
+        match self {
+            Self::App => consumer("default", "knative"),
+            _ => helloworld(),
+        }
+    }
 }
 
 /// One kind of drift, and what is expected of the operator.
@@ -53,7 +65,7 @@ pub(super) struct Case {
     pub(super) after_undo: &'static [&'static str],
 }
 
-pub(super) const CASES: [Case; 12] = [
+pub(super) const CASES: [Case; 13] = [
     Case {
         drift: Drift::Draft,
         repair: &["ModifyApi"],
@@ -132,6 +144,14 @@ pub(super) const CASES: [Case; 12] = [
         repair: &["ModifyVpcAccessAndUpdateApis"],
         told: &["kubernetes/Service/istio-system/istio-ingressgateway-intranet is gone"],
         after_undo: &["ModifyVpcAccessAndUpdateApis"],
+    },
+    // The last one: what the operator has just made is believed to be there for a while although
+    // no list shows it.
+    Case {
+        drift: Drift::App,
+        repair: &["CreateApp", "SetAppsAuthorities"],
+        told: &["classic/Consumer/knative_", "/cn-beijing is gone"],
+        after_undo: &[],
     },
 ];
 
@@ -234,6 +254,7 @@ impl<'a> Person<'a> {
             }
             Drift::Annotation => self.annotate("internet").await,
             Drift::Service => self.world.delete(&intranet_service()).await.unwrap(),
+            Drift::App => drop(self.call("DeleteApp", &[("AppId", &app)]).await),
         }
     }
 
@@ -281,7 +302,30 @@ impl<'a> Person<'a> {
                 self.kubectl(&["create", "-f", manifest.to_str().unwrap()])
                     .await;
             }
+            Drift::App => self.make_app().await,
         }
+    }
+
+    /// An app as it was, with its marks, its credentials and what it may call.
+    async fn make_app(&self) {
+        let (code, key) = (&self.app["codes"][0], &self.app["keys"][0]);
+        let mut params = vec![
+            ("AppName".to_owned(), text(&self.app, "name")),
+            ("Description".to_owned(), text(&self.app, "description")),
+            ("AppCode".to_owned(), text(code, "code")),
+            ("AppKey".to_owned(), text(key, "key")),
+            ("AppSecret".to_owned(), text(key, "secret")),
+        ];
+        let tags = self.app["tags"].as_object().unwrap();
+        for (number, (tag, value)) in (1..).zip(tags) {
+            params.push((format!("Tag.{number}.Key"), tag.clone()));
+            let value = value.as_str().unwrap().to_owned();
+            params.push((format!("Tag.{number}.Value"), value));
+        }
+        let params: Vec<(&str, &str)> = params.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let made = self.call("CreateApp", &params).await;
+        self.permit("SetAppsAuthorities", &text(&made, "AppId"))
+            .await;
     }
 
     fn timeout(&self) -> u64 {

@@ -191,6 +191,17 @@ pub(super) async fn mutations(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// Changes of the operator that the cloud carried out. One that still goes by what was there before
+/// somebody else changed it may be refused, and costs nothing.
+pub(super) async fn carried_out(world: &World) -> Vec<String> {
+    let operator = &world.options().operator_keys.id;
+    let calls = world.cloud.calls().await.unwrap();
+    let done = calls
+        .into_iter()
+        .filter(|call| call.mutating && call.access_key_id == *operator && call.outcome == "ok");
+    done.map(|call| call.action).collect()
+}
+
 /// Waits until the cloud has these objects again, and no others.
 pub(super) async fn cloud_is(world: &World, before: &BTreeMap<String, Value>) {
     let look = async || {

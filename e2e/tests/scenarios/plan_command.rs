@@ -44,7 +44,7 @@ fn kubeconfig(world: &World) -> &Path {
     world.control_plane.kubeconfig().path()
 }
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     format!(
         "{}{}",

@@ -1,6 +1,7 @@
 //! The commands of the command line, one file each.
 
 mod crd;
+mod import;
 mod plan;
 mod ram_policy;
 mod run;
@@ -11,6 +12,7 @@ use std::io::{ErrorKind, Write};
 use anyhow::Context;
 
 pub use self::crd::crd;
+pub use self::import::import;
 pub use self::plan::plan;
 pub use self::ram_policy::ram_policy;
 pub use self::run::run;

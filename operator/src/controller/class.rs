@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crds::v1alpha1::{
     ConditionStatus, ConditionType, ConditionUpdate, GatewayBinding, GatewayBindingClass,
-    GatewayBindingClassStatus, Reason, remove_condition, set_condition,
+    GatewayBindingClassStatus, HeldChange, MassChangeStatus, Reason, remove_condition,
+    set_condition,
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use super::triggers::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::core::class;
+use crate::core::guard::Limits;
 use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable::{self, Readable};
 use crate::metrics::ConditionState;
@@ -107,9 +109,9 @@ fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
         }
         // What it claimed is not known any more, only which class it has.
         _ => {
+            let classes: Vec<_> = classes.iter().map(AsRef::as_ref).collect();
             context.has_lost_status(binding)
-                && class::resolve(binding, classes.iter().map(AsRef::as_ref))
-                    .is_ok_and(|class| class.name_any() == name)
+                && class::of_lost(binding, &classes).is_some_and(|class| class.name_any() == name)
         }
     };
     let bindings = context.stores.bindings.state();
@@ -224,15 +226,21 @@ async fn publish(
     context: &Context,
 ) -> Ended {
     let before = class.status.clone().unwrap_or_default();
+    let (mass_change, less_in) = context.guard.status(class);
+    let held = held(class, mass_change.as_ref(), context);
     let mut status = GatewayBindingClassStatus {
         observed_generation: class.metadata.generation,
         account: account.or_else(|| before.account.clone()),
+        mass_change,
         ..before.clone()
     };
     conditions(
         &mut status,
         class.metadata.generation,
-        trouble.as_ref().map(|trouble| &trouble.problem),
+        trouble
+            .as_ref()
+            .map(|trouble| &trouble.problem)
+            .or(held.as_ref()),
     );
     let regarding = class.object_ref(&());
     context
@@ -260,8 +268,11 @@ async fn publish(
             }
         }
     }
+    if let Some(left) = trouble.as_ref().and_then(Trouble::pause) {
+        return Ended::Paused { left };
+    }
     match trouble {
-        None => Ended::Converged { within: None },
+        None => Ended::Converged { within: less_in },
         Some(trouble) => match trouble.problem.severity {
             // Of all that use an account its class looks most often whether it lets them in again.
             Severity::Retry => Ended::Retry {
@@ -272,6 +283,47 @@ async fn publish(
             Severity::Terminal | Severity::Held => Ended::Stuck,
         },
     }
+}
+
+/// What the guard against mass changes holds, as a problem of the class.
+fn held(
+    class: &GatewayBindingClass,
+    change: Option<&MassChangeStatus>,
+    context: &Context,
+) -> Option<Problem> {
+    let held = change.and_then(|change| change.held.as_ref());
+    let count = held.map_or(0, |held| i64::from(held.objects));
+    context
+        .runtime
+        .metrics
+        .mass_change_held(&class.name_any(), count);
+    let HeldChange {
+        token,
+        objects,
+        total,
+        gone_before,
+        examples,
+    } = held?;
+    let limits = Limits::of(&class.spec);
+    let before = if *gone_before > 0 {
+        format!(", {gone_before} more have gone within the ten minutes before")
+    } else {
+        String::new()
+    };
+    let named = examples.join(", ");
+    let more = usize::try_from(*objects)
+        .unwrap_or_default()
+        .saturating_sub(examples.len());
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let message = format!(
+        "{objects} of {total} objects would be deleted{before}; massChangeGuard lets {} or {} percent go in one go. They are {named}{more}. If that is a mistake, undo what asks for it. If it is meant, set spec.massChangeGuard.confirmed to \"{token}\".",
+        limits.objects, limits.percent
+    );
+    Some(Problem::blocked(Reason::MassChangeHeld, message).waiting_for_a_person())
 }
 
 fn conditions(
@@ -308,8 +360,10 @@ fn conditions(
             } else {
                 set(ConditionType::Accepted, true, Reason::Accepted, "");
             }
-            // What holds up its deletion is no fault of what it refers to.
-            if !refused && problem.reason != Reason::DeletionBlocked {
+            // What holds up a deletion is no fault of what it refers to.
+            if problem.severity == Severity::Held {
+                set(ConditionType::ResolvedRefs, true, Reason::ResolvedRefs, "");
+            } else if !refused && problem.reason != Reason::DeletionBlocked {
                 set(
                     ConditionType::ResolvedRefs,
                     false,
@@ -323,18 +377,21 @@ fn conditions(
                 problem.reason,
                 &problem.message,
             );
-            let progress = if stalled.is_some() {
-                ConditionType::Stalled
-            } else {
-                ConditionType::Reconciling
+            let progress = match problem.severity {
+                Severity::Held => None,
+                Severity::Terminal => Some(ConditionType::Stalled),
+                Severity::Wait | Severity::Retry => Some(ConditionType::Reconciling),
             };
-            set(progress, true, problem.reason, &problem.message);
+            if let Some(progress) = progress {
+                set(progress, true, problem.reason, &problem.message);
+            }
         }
     }
     if stalled.is_none() {
         remove_condition(&mut status.conditions, ConditionType::Stalled);
     }
-    if problem.is_none() || stalled.is_some() {
+    let halted = problem.is_none_or(|problem| problem.severity == Severity::Held);
+    if halted || stalled.is_some() {
         remove_condition(&mut status.conditions, ConditionType::Reconciling);
     }
 }

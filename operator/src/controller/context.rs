@@ -9,16 +9,19 @@ use crds::v1alpha1::{
     GatewayConsumerStatus,
 };
 use k8s_openapi::api::core::v1::Service;
-use kube::ResourceExt;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Resource, ResourceExt};
 
 use super::audit::Audits;
 use super::cloud::Clouds;
+use super::guard::Guard;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
 use super::writes;
+use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
 
 /// What the controllers share.
@@ -39,6 +42,8 @@ pub struct Context {
     pub services: Latest<Service>,
     /// What bindings contribute to what they share.
     pub peers: Peers,
+    /// What may go in one go.
+    pub guard: Guard,
     /// When what is trusted is read all the same.
     pub audits: Audits,
     /// Changes that do not last.
@@ -58,6 +63,7 @@ impl Context {
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
+            guard: peers.guard().clone(),
             peers,
             audits: Audits::default(),
             tries: Tries::default(),
@@ -73,6 +79,26 @@ impl Context {
             .get(crds::keys::SHARD)
             .map_or("", String::as_str);
         shard == self.runtime.args.shard
+    }
+
+    /// The APIs by which Secrets are looked for, with their namespace: one for each namespace of
+    /// `--secret-namespaces`, or one for all.
+    pub fn secrets<K>(&self) -> Vec<(Option<String>, Api<K>)>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        let client = &self.runtime.client;
+        match &self.runtime.args.secret_namespaces {
+            SecretNamespaces::All => vec![(None, Api::all(client.clone()))],
+            SecretNamespaces::Only(namespaces) => namespaces
+                .iter()
+                .map(|namespace| {
+                    let api = Api::namespaced(client.clone(), namespace);
+                    (Some(namespace.clone()), api)
+                })
+                .collect(),
+        }
     }
 
     /// Whether a check on request (annotation `reconcile-at`) is due; each value counts once.

@@ -6,6 +6,7 @@ pub mod class;
 pub mod cloud;
 pub mod consumer;
 pub mod context;
+pub mod guard;
 pub mod latest;
 pub mod line;
 pub mod orphans;
@@ -28,6 +29,7 @@ use crate::core::unreadable::Readable;
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
 use context::Context;
+use guard::Guard;
 use latest::Latest;
 use orphans::{Fates, Orphans};
 use peers::Peers;
@@ -41,7 +43,8 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (bindings, binding_requests) = queue();
     let (consumers, consumer_requests) = queue();
     let (classes, class_requests) = queue();
-    let peers = Peers::new(stores.clone());
+    let guard = Guard::new(classes.clone());
+    let peers = Peers::new(stores.clone(), guard.clone());
     let services = Latest::default();
     let queues = Queues {
         bindings,
@@ -52,6 +55,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let triggers = Triggers::new(
         stores.clone(),
         peers.clone(),
+        guard,
         services.clone(),
         fates.clone(),
         queues,
@@ -132,10 +136,12 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
             let stop = runtime.shutdown.clone();
             supervisor.spawn(Stage::Work, concat!("watch of ", $name), async move {
                 let watching = keep(api, $read, writer, Some(gate), $lighten, move |seen| {
-                    if matches!(seen, Seen::Listed) {
+                    let whole = matches!(seen, Seen::Listed);
+                    triggers.$see(seen);
+                    // Passes may begin: all that is derived from the list is there.
+                    if whole {
                         listed.done($name);
                     }
-                    triggers.$see(seen);
                 });
                 stop.run_until_cancelled(watching).await;
                 Ok::<_, Infallible>(())
@@ -169,14 +175,17 @@ fn watch(runtime: &Runtime, writers: Writers, triggers: &Triggers, supervisor: &
 
     // Knative may come later or never: nothing waits for its Routes if the kind is not there.
     let routes = Api::all_with(client.clone(), &knative_route());
+    let gate = runtime.readiness.gate("watch of Knative Routes");
     let triggers = triggers.clone();
     let stop = runtime.shutdown.clone();
     supervisor.spawn(Stage::Work, "watch of Knative Routes", async move {
         let mut tell = move |seen: Seen<'_, _>| {
-            if matches!(seen, Seen::Listed | Seen::NoSuchKind) {
-                writers.listed.done("Knative Routes");
-            }
+            let whole = matches!(seen, Seen::Listed | Seen::NoSuchKind);
             triggers.route(seen);
+            if whole {
+                writers.listed.done("Knative Routes");
+                gate.open();
+            }
         };
         let watching = keep_with(routes, writers.routes, None, lighten_route, &mut tell);
         stop.run_until_cancelled(watching).await;

@@ -11,8 +11,10 @@ use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{GatewayBinding, NamespacedName};
 use kube::ResourceExt;
 
+use super::guard::Guard;
 use super::latest::version;
 use super::stores::Stores;
+use crate::core::adoption::Adopted;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
@@ -24,7 +26,15 @@ use crate::supervise::payload_text;
 #[derive(Clone)]
 pub struct Peers {
     stores: Stores,
+    guard: Guard,
     index: Arc<Mutex<Index>>,
+}
+
+/// What a binding in this version contributes.
+struct Contribution {
+    uid: String,
+    version: u64,
+    peer: Arc<Peer>,
 }
 
 type Uids = BTreeSet<String>;
@@ -36,22 +46,29 @@ struct Index {
     by_service: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
     by_key: HashMap<ObjectKey, Uids>,
+    by_adopted: HashMap<Adopted, Uids>,
     /// Owners, as markers spell them, of bindings that are not on their way out.
     live: HashMap<String, Uids>,
 }
 
 impl Peers {
     /// Nobody is known yet.
-    pub fn new(stores: Stores) -> Self {
+    pub fn new(stores: Stores, guard: Guard) -> Self {
         Self {
             stores,
+            guard,
             index: Arc::default(),
         }
     }
 
     /// A binding appeared or changed, in the cluster or by a write of ours.
     pub fn update(&self, binding: &GatewayBinding) {
-        let Some(uid) = binding.uid() else { return };
+        let contribution = self.contribution(binding);
+        self.put(&mut self.lock(), contribution);
+    }
+
+    fn contribution(&self, binding: &GatewayBinding) -> Option<Contribution> {
+        let uid = binding.uid()?;
         let classes = self.stores.classes.state();
         let labels = self
             .stores
@@ -76,38 +93,61 @@ impl Peers {
             }),
         );
         let version = version(binding);
-        let mut index = self.lock();
-        // A watch may bring an older version than the one we wrote.
-        if index
-            .versions
-            .get(&uid)
-            .is_some_and(|known| *known > version)
-        {
-            return;
+        Some(Contribution { uid, version, peer })
+    }
+
+    fn put(&self, index: &mut Index, contributions: impl IntoIterator<Item = Contribution>) {
+        for Contribution { uid, version, peer } in contributions {
+            // A watch may bring an older version than the one we wrote.
+            let known = index.versions.get(&uid);
+            if known.is_some_and(|known| *known > version) {
+                continue;
+            }
+            index.remove(&uid);
+            index.versions.insert(uid.clone(), version);
+            let class = peer.class.as_deref();
+            self.guard.binding(&uid, class, peer.stake.clone());
+            index.insert(uid, peer);
         }
-        index.remove(&uid);
-        index.versions.insert(uid.clone(), version);
-        index.insert(uid, peer);
     }
 
     /// A binding is gone.
     pub fn remove(&self, uid: &str) {
         self.lock().remove(uid);
+        self.guard.gone(uid);
     }
 
     /// Everything is looked at anew: a list was taken.
     pub fn rebuild(&self) {
-        *self.lock() = Index::default();
-        self.update_where(|_| true);
+        let bindings = self.stores.bindings.state();
+        let all = bindings
+            .iter()
+            .filter_map(|binding| self.contribution(binding));
+        let all: Vec<Contribution> = all.collect();
+        // At once, so that nobody decides on half of it.
+        let mut index = self.lock();
+        let gone: Vec<String> = index.peers.keys().cloned().collect();
+        *index = Index::default();
+        self.put(&mut index, all);
+        for uid in gone.iter().filter(|uid| !index.peers.contains_key(*uid)) {
+            self.guard.gone(uid);
+        }
     }
 
     /// The class or the namespace of these bindings changed.
     pub fn update_where(&self, concerned: impl Fn(&GatewayBinding) -> bool) {
-        for binding in self.stores.bindings.state() {
-            if concerned(&binding) {
-                self.update(&binding);
-            }
-        }
+        let mut bindings = self.stores.bindings.state();
+        bindings.retain(|binding| concerned(binding));
+        let all = bindings
+            .iter()
+            .filter_map(|binding| self.contribution(binding));
+        let all: Vec<Contribution> = all.collect();
+        self.put(&mut self.lock(), all);
+    }
+
+    /// The guard against mass changes, which knows what bindings have at stake.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// What a binding gets of what it shares.
@@ -127,6 +167,9 @@ impl Peers {
                 uids.extend(index.by_path.get(&path).into_iter().flatten());
             }
         }
+        let adopted = peers::wants_to_adopt(validated);
+        let adopters = adopted.iter().filter_map(|what| index.by_adopted.get(what));
+        uids.extend(adopters.flatten());
         let peers: Vec<Arc<Peer>> = uids
             .into_iter()
             .filter_map(|uid| index.peers.get(uid).cloned())
@@ -175,6 +218,10 @@ impl Index {
                 .or_default()
                 .insert(uid.clone());
         }
+        for claim in &peer.adopts {
+            let users = self.by_adopted.entry(claim.what.clone()).or_default();
+            users.insert(uid.clone());
+        }
         if peer.live {
             let owner = owner(&peer.binding);
             self.live.entry(owner).or_default().insert(uid.clone());
@@ -199,6 +246,9 @@ impl Index {
         }
         for key in &peer.shared {
             leave(&mut self.by_key, key, uid);
+        }
+        for claim in &peer.adopts {
+            leave(&mut self.by_adopted, &claim.what, uid);
         }
         leave(&mut self.live, &owner(&peer.binding), uid);
     }

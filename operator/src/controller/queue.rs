@@ -22,6 +22,9 @@ use crate::supervise::payload_text;
 /// The longest a pass may take; what is cut off is taken up again by the next one.
 const PASS: Duration = Duration::from_secs(120);
 
+/// Those who wait for the same moment come within a tenth of this.
+const RUSH: Duration = Duration::from_secs(10);
+
 /// How a pass ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -34,12 +37,19 @@ pub enum Ended {
     Stuck,
     /// Something is to come, and its coming is watched; look again after a while all the same.
     Waiting,
+    /// More is known after so long.
+    Later(Duration),
     /// Try again with backoff, and not before the cloud allows it.
     Retry {
         /// How long the cloud asks to wait.
         after: Option<Duration>,
         /// Whether it was cluster or cloud that failed, whatever the object.
         outage: bool,
+    },
+    /// Nothing was tried, since the account does not answer: again when it is asked again.
+    Paused {
+        /// How long that is.
+        left: Duration,
     },
     /// The object is gone, or will be seen again when it has changed.
     Done,
@@ -197,11 +207,11 @@ where
     let outcome = match &ended {
         Ended::Converged { .. } | Ended::Done => ReconcileOutcome::Converged,
         Ended::Stuck => ReconcileOutcome::Terminal,
-        Ended::Waiting => ReconcileOutcome::Waiting,
-        Ended::Retry { .. } => ReconcileOutcome::Retry,
+        Ended::Waiting | Ended::Later(_) => ReconcileOutcome::Waiting,
+        Ended::Retry { .. } | Ended::Paused { .. } => ReconcileOutcome::Retry,
     };
     runtime.metrics.reconciled(kind, outcome, started.elapsed());
-    if !matches!(ended, Ended::Retry { .. }) {
+    if !matches!(ended, Ended::Retry { .. } | Ended::Paused { .. }) {
         runtime.backoff.reset(&key);
     }
     let interval = runtime.args.drift_interval;
@@ -212,12 +222,14 @@ where
         }
         Ended::Stuck => (jittered(interval), Lane::Check),
         Ended::Waiting => (jittered(interval.min(Duration::from_secs(30))), Lane::Check),
+        Ended::Later(delay) => (jittered(delay), lane),
         // What failed once is still waited for by whoever waited for it before.
         Ended::Retry {
             after,
             outage: true,
         } => (runtime.backoff.next_in_outage(&key, after), lane),
         Ended::Retry { after, .. } => (runtime.backoff.next(&key, after), lane),
+        Ended::Paused { left } => (left + jittered(RUSH) - RUSH, lane),
         Ended::Done => return None,
     };
     Some((after(delay), lane))

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 
+use super::guard::Guard;
 use super::latest::Latest;
 use super::line::Lane;
 use super::orphans::Fates;
@@ -42,6 +43,7 @@ pub struct Queues {
 pub struct Triggers {
     stores: Stores,
     peers: Peers,
+    guard: Guard,
     services: Latest<Service>,
     fates: Fates,
     queues: Queues,
@@ -54,6 +56,7 @@ impl Triggers {
     pub fn new(
         stores: Stores,
         peers: Peers,
+        guard: Guard,
         services: Latest<Service>,
         fates: Fates,
         queues: Queues,
@@ -61,6 +64,7 @@ impl Triggers {
         Self {
             stores,
             peers,
+            guard,
             services,
             fates,
             queues,
@@ -109,6 +113,10 @@ impl Triggers {
         let class = match seen {
             Seen::NoSuchKind => return,
             Seen::Listed => {
+                for class in self.stores.classes.state() {
+                    self.guard.class(&class);
+                }
+                self.guard_consumers();
                 self.peers.rebuild();
                 self.check_classes();
                 self.check_bindings();
@@ -117,11 +125,16 @@ impl Triggers {
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
                 self.forget(class);
+                self.guard.class_gone(&class.name_any());
                 self.peers.rebuild();
                 self.bindings_where(|_| true);
                 return;
             }
         };
+        let guarded = self.guard.class(class);
+        if guarded.moved {
+            self.guard_consumers();
+        }
         self.queues.classes.edited(ObjectRef::from_obj(class));
         if self.is_news(class) {
             // A binding that found no class, or several defaults, may find one now.
@@ -137,16 +150,16 @@ impl Triggers {
             }
         } else {
             let name = class.name_any();
+            let released = guarded.released.then_some(Reason::MassChangeHeld);
+            let awaited: Vec<Reason> = WAITING_FOR_CLASS.into_iter().chain(released).collect();
             self.bindings_where(|binding| {
                 class_of(binding) == Some(&name)
-                    && WAITING_FOR_CLASS
-                        .iter()
-                        .any(|reason| waits_for(binding, *reason))
+                    && awaited.iter().any(|reason| waits_for(binding, *reason))
             });
             let stuck = |consumer: &GatewayConsumer| {
                 let conditions = consumer.status.iter().flat_map(|status| &status.conditions);
                 let mut reasons = conditions.map(|condition| condition.reason.as_str());
-                reasons.any(|reason| WAITING_FOR_CLASS.iter().any(|one| one.as_str() == reason))
+                reasons.any(|reason| awaited.iter().any(|one| one.as_str() == reason))
             };
             for consumer in self.stores.consumers.state() {
                 if stuck(&consumer) {
@@ -162,18 +175,23 @@ impl Triggers {
             Seen::NoSuchKind => {}
             Seen::Listed => {
                 self.fates.clear();
+                self.guard_consumers();
                 self.check_consumers();
                 self.check_bindings();
             }
             Seen::Changed(consumer) => {
+                self.guard.consumer(consumer);
                 if self.is_news(consumer) {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
+                    self.losing_consumers();
                 }
                 self.bindings_where(|binding| names(binding, consumer));
             }
             Seen::Gone(consumer) => {
                 self.fates.consumer_gone(consumer);
+                self.guard.gone(&consumer.uid().unwrap_or_default());
                 self.forget(consumer);
+                self.losing_consumers();
                 self.bindings_where(|binding| names(binding, consumer));
                 self.check_classes();
             }
@@ -268,6 +286,21 @@ impl Triggers {
         }
     }
 
+    /// Consumers that may not adopt an app, since another one has it: they may get it now.
+    fn losing_consumers(&self) {
+        for consumer in self.stores.consumers.state() {
+            let conditions = consumer.status.iter().flat_map(|status| &status.conditions);
+            let waits = conditions
+                .into_iter()
+                .any(|condition| condition.reason == Reason::NotAdoptable.as_str());
+            if waits {
+                self.queues
+                    .consumers
+                    .edited(ObjectRef::from_obj(&*consumer));
+            }
+        }
+    }
+
     fn check_consumers(&self) {
         for consumer in self.stores.consumers.state() {
             let observed = consumer.status.as_ref();
@@ -276,6 +309,12 @@ impl Triggers {
             self.queues
                 .consumers
                 .ask(ObjectRef::from_obj(&*consumer), lane);
+        }
+    }
+
+    fn guard_consumers(&self) {
+        for consumer in self.stores.consumers.state() {
+            self.guard.consumer(&consumer);
         }
     }
 
@@ -304,8 +343,11 @@ impl Triggers {
     fn losers_of(&self, binding: &GatewayBinding) {
         let class = class_of(binding).map(str::to_owned);
         self.bindings_where(|other| {
-            class_of(other).map(str::to_owned) == class
-                && (waits_for(other, Reason::Conflict) || waits_for(other, Reason::PathConflict))
+            // What is adopted is the account's, whatever the class.
+            waits_for(other, Reason::NotAdoptable)
+                || class_of(other).map(str::to_owned) == class
+                    && (waits_for(other, Reason::Conflict)
+                        || waits_for(other, Reason::PathConflict))
         });
     }
 

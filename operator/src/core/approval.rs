@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::foresee::{LATER, is_later};
+use super::foresee::{LATER, is_later, known_later};
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Place;
 use super::plan::{Action, Operation, Step};
@@ -115,8 +115,13 @@ fn target(step: &Step, ids: Ids) -> Value {
         Operation::CreateBackend(spec) | Operation::UpdateBackend(spec) => {
             json!(masked(spec, ids))
         }
-        Operation::CreateApi(spec) | Operation::UpdateApi(spec) => json!(spec),
+        Operation::CreateApi(spec) | Operation::UpdateApi(spec) | Operation::AmendApi(spec) => {
+            json!(spec)
+        }
         Operation::Deploy { note } | Operation::Redeploy { note } => json!(note),
+        Operation::UpdatePolicy(spec) if step.key.adopted_id().is_some() => {
+            json!(limits(spec, ids))
+        }
         Operation::CreatePolicy(spec) | Operation::UpdatePolicy(spec) => json!(by_name(spec)),
         Operation::Attach { policy } => json!(policy),
         Operation::Detach { policy } => json!(policy),
@@ -149,6 +154,22 @@ fn by_name(spec: &PolicySpec) -> PolicySpec {
         limits.consumers.clear();
     }
     spec
+}
+
+/// The name of an adopted policy says nothing: there the consumers count.
+fn limits(spec: &PolicySpec, ids: Ids) -> Value {
+    let PolicyRules::Throttling(limits) = &spec.rules else {
+        return json!(spec);
+    };
+    let consumers = limits.consumers.iter();
+    let mut consumers: Vec<(&str, u64)> = consumers
+        .map(|(consumer, requests)| match ids {
+            Ids::AsTheyAre => (known_later(consumer.as_str()), *requests),
+            Ids::Unknown => (LATER, *requests),
+        })
+        .collect();
+    consumers.sort_unstable();
+    json!([by_name(spec), consumers])
 }
 
 fn digest(step: &Step, ids: Ids) -> String {

@@ -84,12 +84,33 @@ fn find<'a>(
     }
 }
 
+/// The class of a binding whose status was lost, and with it what it was given. A default class that
+/// is on its way out is no longer given to anybody, and is still the one that it had.
+pub fn of_lost<'a>(
+    binding: &GatewayBinding,
+    classes: &[&'a GatewayBindingClass],
+) -> Option<&'a GatewayBindingClass> {
+    if let Ok(class) = resolve(binding, classes.iter().copied()) {
+        return Some(class);
+    }
+    let mut marked = classes.iter().filter(|class| is_marked_default(class));
+    match (
+        binding.spec.class_name.as_ref(),
+        marked.next(),
+        marked.next(),
+    ) {
+        (None, Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
 fn is_default(class: &GatewayBindingClass) -> bool {
-    class
-        .annotations()
-        .get(crds::keys::IS_DEFAULT_CLASS)
-        .is_some_and(|value| value == "true")
-        && class.metadata.deletion_timestamp.is_none()
+    is_marked_default(class) && class.metadata.deletion_timestamp.is_none()
+}
+
+fn is_marked_default(class: &GatewayBindingClass) -> bool {
+    let mark = class.annotations().get(crds::keys::IS_DEFAULT_CLASS);
+    mark.is_some_and(|value| value == "true")
 }
 
 /// Whether a namespace with these labels is let in. No rule lets all in; a selector that cannot
@@ -114,6 +135,7 @@ pub fn matches(selector: Option<&LabelSelector>, labels: &BTreeMap<String, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::json;
 
     fn class(name: &str, default: bool) -> GatewayBindingClass {
@@ -144,6 +166,21 @@ mod tests {
         assert_eq!(name(&binding(Some("b"), Some("c"))), Ok("b".into()));
         assert_eq!(name(&binding(None, Some("c"))), Ok("c".into()));
         assert_eq!(name(&binding(None, None)), Ok("a".into()));
+    }
+
+    #[test]
+    fn a_binding_that_lost_its_status_still_has_its_class() {
+        let mut leaving = class("a", true);
+        leaving.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        let name = |classes: &[&GatewayBindingClass], named| {
+            of_lost(&binding(named, None), classes).map(|class| class.name_any())
+        };
+        let (b, c) = (class("b", false), class("c", true));
+        assert_eq!(name(&[&leaving, &b], None).as_deref(), Some("a"));
+        assert_eq!(name(&[&leaving, &b], Some("b")).as_deref(), Some("b"));
+        assert_eq!(name(&[&leaving, &b], Some("x")), None);
+        // The one that is given away now, as for any other.
+        assert_eq!(name(&[&leaving, &c], None).as_deref(), Some("c"));
     }
 
     #[test]

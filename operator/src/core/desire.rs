@@ -1,13 +1,17 @@
 //! The resources that a valid binding wants, and what keeps some of them from being wanted yet.
 
+mod adopted;
+mod permissions;
+
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path};
 use crds::v1alpha1::{ForeignFields, NamespacedName, Reason, ServiceKind, SlbSettings};
 use jiff::Timestamp;
 
+use super::adoption::{Adopted, GroupWish, Holder};
 use super::desired::{BackendDesired, Desired, Item, LoadBalancerPlace, ServiceDesired};
-use super::exposure::{Allowed, Exposure, RouteApi, method_str};
+use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
@@ -41,6 +45,8 @@ pub struct Shares {
     pub settings: SlbSettings,
     /// Paths of the group that another binding holds.
     pub taken: BTreeMap<(Method, Path), NamespacedName>,
+    /// What this one wants to adopt and another binding has.
+    pub adopted_elsewhere: BTreeMap<Adopted, Holder>,
 }
 
 /// The resources that a valid binding wants.
@@ -211,31 +217,17 @@ fn expose(
     wanted: &mut Wanted,
 ) {
     let group = exposure.group.name.clone();
-    let mut spec = exposure.group.clone();
-    if spec.description.is_empty() {
-        spec.description = format!(
-            "Managed by gatewaybinding.dev in cluster {}",
-            binding.cluster
-        );
-    }
-    wanted.push(
-        ObjectKey::Group {
-            name: group.clone(),
-        },
-        Desired::Group(spec),
-    );
+    let key = ObjectKey::Group {
+        name: group.clone(),
+    };
+    let needs_host = matches!(host, Some(Some(_)));
+    let desired = group_desired(binding, exposure, needs_host, shares, &mut wanted.problems);
+    wanted.push(key, desired);
 
-    let backend = backend(binding, gateway, references, wanted);
+    let backend = backend(binding, gateway, references, shares, wanted);
     let ids = consumer_ids(references);
-    let policy = exposure
-        .limits
-        .as_ref()
-        .map(|limits| throttling::policy(limits, (&binding.cluster, &binding.class), &ids));
-    if let Some(policy) = &policy {
-        let name = policy.name.clone();
-        wanted.push(ObjectKey::Policy { name }, Desired::Policy(policy.clone()));
-    }
-    let allowed = permissions(exposure, references, wanted);
+    let policy = policy(binding, exposure, &ids, shares, wanted);
+    let allowed = permissions::permissions(exposure, references, wanted);
     for route in &exposure.apis {
         if let Some(holder) = shares.taken.get(&(route.method, route.path.clone())) {
             wanted.problems.push(path_conflict(route, &group, holder));
@@ -245,53 +237,119 @@ fn expose(
             group: group.clone(),
             name: route.name.clone(),
         };
+        let path = format!("spec.apiGateway.routes[{}].existing", route.route);
+        let elsewhere = adopted::elsewhere(adopted::api(&route.name), &path, shares);
+        if let Some(problem) = elsewhere {
+            wanted.problems.push(problem);
+            wanted.push(ObjectKey::Api(api), Desired::Refused);
+            continue;
+        }
         let definition = host
             .as_ref()
             .map(|host| definition(binding, exposure, route, &backend, host.clone()));
-        let decide =
-            |make: fn(ApiSpec) -> Desired| definition.clone().map_or(Desired::Undecided, make);
-        wanted.push(ObjectKey::Api(api.clone()), decide(Desired::Api));
+        let decide = |running| match definition.clone() {
+            None => Desired::Undecided,
+            Some(spec) => adopted::definition(exposure, route, spec, running),
+        };
+        wanted.push(ObjectKey::Api(api.clone()), decide(false));
         for environment in exposure.environments.iter().copied() {
             let api = api.clone();
             let key = ObjectKey::Deployment {
                 api: api.clone(),
                 environment,
             };
-            wanted.push(key, decide(Desired::Deployment));
+            wanted.push(key, decide(true));
             if let Some(policy) = &policy {
-                let key = ObjectKey::Attachment {
-                    api: api.clone(),
-                    environment,
-                };
-                wanted.push(
-                    key,
-                    Desired::Attachment {
-                        policy: policy.name.clone(),
-                    },
-                );
+                let (api, policy) = (api.clone(), policy.clone());
+                let key = ObjectKey::Attachment { api, environment };
+                wanted.push(key, Desired::Attachment { policy });
             }
             for (consumer, desired) in &allowed {
                 let (api, consumer) = (api.clone(), consumer.clone());
-                wanted.push(
-                    ObjectKey::Grant {
-                        api,
-                        environment,
-                        consumer,
-                    },
-                    desired.clone(),
-                );
+                let key = ObjectKey::Grant {
+                    api,
+                    environment,
+                    consumer,
+                };
+                wanted.push(key, desired.clone());
             }
         }
     }
 }
 
-/// The backend that a binding's requests go through: its port and name.
+fn group_desired(
+    binding: &Validated,
+    exposure: &Exposure,
+    needs_host: bool,
+    shares: &Shares,
+    problems: &mut Vec<Problem>,
+) -> Desired {
+    if let Some(wish) = &exposure.adopted_group {
+        let path = format!("existing of group \"{}\" in the class", exposure.group_name);
+        let what = adopted::group(&exposure.group.name);
+        return match adopted::elsewhere(what, &path, shares) {
+            Some(problem) => {
+                problems.push(problem);
+                Desired::Refused
+            }
+            None => Desired::AdoptedGroup(GroupWish {
+                needs_host,
+                ..wish.clone()
+            }),
+        };
+    }
+    let mut spec = exposure.group.clone();
+    if spec.description.is_empty() {
+        spec.description = format!(
+            "Managed by gatewaybinding.dev in cluster {}",
+            binding.cluster
+        );
+    }
+    Desired::Group(spec)
+}
+
+/// The policy that limits requests, if one does: how keys name it.
+fn policy(
+    binding: &Validated,
+    exposure: &Exposure,
+    ids: &BTreeMap<ConsumerKey, ConsumerId>,
+    shares: &Shares,
+    wanted: &mut Wanted,
+) -> Option<String> {
+    let (name, desired) = if let Some(name) = &exposure.adopted_policy {
+        let path = "spec.apiGateway.throttling.existing";
+        match adopted::elsewhere(adopted::policy(name), path, shares) {
+            Some(problem) => {
+                wanted.problems.push(problem);
+                (name.clone(), Desired::Refused)
+            }
+            None => {
+                let wish = adopted::policy_wish(exposure, ids);
+                (name.clone(), Desired::AdoptedPolicy(wish))
+            }
+        }
+    } else {
+        let limits = exposure.limits.as_ref()?;
+        let policy = throttling::policy(limits, (&binding.cluster, &binding.class), ids);
+        (policy.name.clone(), Desired::Policy(policy))
+    };
+    wanted.push(ObjectKey::Policy { name: name.clone() }, desired);
+    Some(name)
+}
+
+/// The backend that a binding's requests go through: its port, and its name or, of one that the class
+/// adopts, how keys name it.
 pub fn backend_of(binding: &Validated, gateway: &Gateway) -> (u16, String) {
     let port = binding
         .target
         .port
         .and_then(|port| u16::try_from(port).ok())
         .unwrap_or(HTTP_PORT);
+    let exposure = binding.exposure.as_ref();
+    let place = (gateway.name.clone(), port);
+    if let Some(name) = exposure.and_then(|exposure| exposure.adopted_backends.get(&place)) {
+        return (port, name.clone());
+    }
     let service = &gateway.service;
     let name = names::backend_name(&binding.cluster, &service.namespace, &service.name, port);
     (port, name)
@@ -301,6 +359,7 @@ fn backend(
     binding: &Validated,
     gateway: &Gateway,
     references: &References,
+    shares: &Shares,
     wanted: &mut Wanted,
 ) -> BackendName {
     let (port, name) = backend_of(binding, gateway);
@@ -329,6 +388,18 @@ fn backend(
             vpc_id: load_balancer.vpc_id.clone(),
         });
     let backend = BackendName(name.clone());
+    let path = format!(
+        "backends of API gateway \"{}\" in the class",
+        binding
+            .exposure
+            .as_ref()
+            .map_or("", |exposure| exposure.gateway.as_str())
+    );
+    if let Some(problem) = adopted::elsewhere(adopted::backend(&name), &path, shares) {
+        wanted.problems.push(problem);
+        wanted.push(ObjectKey::Backend { name }, Desired::Refused);
+        return backend;
+    }
     let desired = BackendDesired {
         name: backend.clone(),
         port,
@@ -352,7 +423,7 @@ fn definition(
         method_str(route.method)
     );
     ApiSpec {
-        name: route.name.clone(),
+        name: route.own_name.clone(),
         description: description.chars().take(180).collect(),
         method: route.method,
         path: route.path.clone(),
@@ -377,78 +448,6 @@ fn consumer_ids(references: &References) -> BTreeMap<ConsumerKey, ConsumerId> {
             _ => None,
         })
         .collect()
-}
-
-/// The consumers that may call now. One that is missing, not let in or past its end is not among
-/// them, so a permission it had is revoked; one that is not in the cloud yet is undecided.
-fn permissions(
-    exposure: &Exposure,
-    references: &References,
-    wanted: &mut Wanted,
-) -> Vec<(ConsumerKey, Desired)> {
-    let mut permissions = Vec::new();
-    for allowed in &exposure.allow {
-        match permission(allowed, references) {
-            Ok(desired) => {
-                if matches!(desired, Desired::Undecided) {
-                    wanted.problems.push(not_ready(allowed));
-                }
-                wanted.next_check = [wanted.next_check, allowed.until]
-                    .into_iter()
-                    .flatten()
-                    .min();
-                permissions.push((allowed.consumer.clone(), desired));
-            }
-            Err(problem) => wanted.problems.push(problem),
-        }
-    }
-    permissions
-}
-
-fn permission(allowed: &Allowed, references: &References) -> Result<Desired, Problem> {
-    let Allowed {
-        name,
-        consumer,
-        until,
-    } = allowed;
-    let path = format!("spec.apiGateway.auth.consumer.allow[{name}]");
-    if let Some(until) = until.filter(|until| *until <= references.now) {
-        return Err(Problem::unresolved(
-            Reason::GrantExpired,
-            format!(
-                "{path}.until: {until} has passed, so GatewayConsumer {consumer} may no longer call. Move the date, or remove the entry."
-            ),
-        ));
-    }
-    match references.consumers.get(consumer) {
-        None | Some(ConsumerState::Missing) => Err(Problem::unresolved(
-            Reason::ConsumerNotFound,
-            format!(
-                "{path}: there is no GatewayConsumer {consumer}. Create it, or correct the name."
-            ),
-        )),
-        Some(ConsumerState::NotAllowed) => Err(Problem::unresolved(
-            Reason::ConsumerNotAllowed,
-            format!(
-                "{path}: GatewayConsumer {consumer} does not let this namespace use it. Its owner can, in its spec.allowedNamespaces."
-            ),
-        )),
-        Some(ConsumerState::NotReady) => Ok(Desired::Undecided),
-        Some(ConsumerState::Ready(id)) => Ok(Desired::Grant {
-            consumer: id.clone(),
-            until: *until,
-        }),
-    }
-}
-
-fn not_ready(allowed: &Allowed) -> Problem {
-    Problem::unresolved(
-        Reason::ConsumerNotReady,
-        format!(
-            "spec.apiGateway.auth.consumer.allow[{}]: GatewayConsumer {} is not in the cloud account yet; its own status says why.",
-            allowed.name, allowed.consumer
-        ),
-    )
 }
 
 fn path_conflict(route: &RouteApi, group: &str, holder: &NamespacedName) -> Problem {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServicePort;
 use serde::Serialize;
 
+use super::adoption::{ApiWish, GroupWish, PolicyWish};
 use super::key::ObjectKey;
 use super::names;
 
@@ -39,8 +40,18 @@ pub enum Desired {
         /// Name of the policy.
         policy: String,
     },
+    /// A group that others made.
+    AdoptedGroup(GroupWish),
+    /// The draft of an API that others made.
+    AdoptedApi(ApiWish),
+    /// The same, running.
+    AdoptedDeployment(ApiWish),
+    /// A policy that others made.
+    AdoptedPolicy(PolicyWish),
     /// What it should be cannot be told yet: it stays as it is, and stays claimed.
     Undecided,
+    /// It is adopted, and another binding has it: it is neither used nor claimed.
+    Refused,
     /// A consumer may call the API.
     Grant {
         /// Its id in the cloud.

@@ -12,6 +12,7 @@ use crds::v1alpha1::{
 };
 use jiff::Timestamp;
 
+use super::adoption::{self, GroupWish};
 use super::key::ConsumerKey;
 use super::problem::Problem;
 use super::throttling::{self, Limits};
@@ -25,8 +26,13 @@ pub struct Exposure {
     pub gateway: String,
     /// Name of the group in the class.
     pub group_name: String,
-    /// The group, as the class describes it and the cloud spells it.
+    /// The group, as the class describes it and the cloud spells it; of one that is adopted the name
+    /// is how keys name it.
     pub group: GroupSpec,
+    /// What the class says about a group that it adopts; none: the operator makes it.
+    pub adopted_group: Option<GroupWish>,
+    /// How keys name the ways to gateways' ports that the class adopts.
+    pub adopted_backends: BTreeMap<(String, u16), String>,
     /// Where the APIs run.
     pub environments: BTreeSet<Environment>,
     /// Protocols that callers may use.
@@ -39,8 +45,14 @@ pub struct Exposure {
     pub allow: Vec<Allowed>,
     /// Request limits.
     pub limits: Option<Limits>,
+    /// How keys name the throttling policy that the binding adopts.
+    pub adopted_policy: Option<String>,
     /// How long the gateway waits for an answer, in milliseconds.
     pub timeout_ms: u32,
+    /// What of an adopted API stays, since the binding does not give it: protocols.
+    pub any_protocols: bool,
+    /// The same of the timeout.
+    pub any_timeout: bool,
 }
 
 /// One method of one route.
@@ -48,8 +60,10 @@ pub struct Exposure {
 pub struct RouteApi {
     /// Name of the route in the binding.
     pub route: String,
-    /// Name in the group.
+    /// Name in the group; of one that is adopted how keys name it.
     pub name: String,
+    /// Name that the API has if the operator makes it.
+    pub own_name: String,
     /// Public method.
     pub method: Method,
     /// Public path.
@@ -92,26 +106,47 @@ pub fn validate(wish: &BindingApiGateway, context: &Context<'_>) -> Result<Expos
         .map(|classic| classic.instance_id.clone());
     let (auth, allow) = auth(&wish.auth, context.binding)?;
     let limits = match &wish.throttling {
-        None => None,
-        Some(throttling) => Some(throttling::validate(throttling, &allow)?),
+        Some(throttling) if !throttling.limits.is_empty() => {
+            Some(throttling::validate(throttling, &allow)?)
+        }
+        _ => None,
     };
+    adoption::consent(wish, context.class, context.class_name)?;
+    let existing_policy = wish
+        .throttling
+        .as_ref()
+        .and_then(|throttling| throttling.existing.as_ref());
     Ok(Exposure {
         gateway: gateway.name.clone(),
         group_name: group.name.clone(),
+        adopted_group: group
+            .existing
+            .as_ref()
+            .map(|_| adoption::group(group, instance.clone())),
         group: GroupSpec {
-            name: names::group_name(&group.name),
+            name: group
+                .existing
+                .as_ref()
+                .map_or_else(|| names::group_name(&group.name), adoption::handle),
             description: group.description.clone().unwrap_or_default(),
             instance,
             test_domain: group.test_domain() == TestDomain::Enabled,
             pass_host: false,
         },
+        adopted_backends: adoption::backends(gateway),
         environments: wish.environments().into_iter().map(environment).collect(),
         protocols: wish.protocols().into_iter().map(protocol).collect(),
         apis: apis(wish, context.binding)?,
         auth,
         allow,
         limits,
+        adopted_policy: existing_policy.map(adoption::handle),
         timeout_ms: timeout_ms(wish)?,
+        any_protocols: wish.protocols.is_none(),
+        any_timeout: wish
+            .backend
+            .as_ref()
+            .is_none_or(|backend| backend.timeout.is_none()),
     })
 }
 
@@ -207,7 +242,7 @@ fn group<'a>(
             ),
         ));
     }
-    if !(4..=50).contains(&name.chars().count()) {
+    if group.existing.is_none() && !(4..=50).contains(&name.chars().count()) {
         let reason = if name.chars().count() > 50 {
             Reason::NameTooLong
         } else {
@@ -308,13 +343,18 @@ fn apis(wish: &BindingApiGateway, binding: &NamespacedName) -> Result<Vec<RouteA
                     ),
                 ));
             }
+            let own_name = names::api_name(
+                &binding.namespace,
+                &binding.name,
+                &route.name,
+                method_str(method),
+            );
             apis.push(RouteApi {
-                name: names::api_name(
-                    &binding.namespace,
-                    &binding.name,
-                    &route.name,
-                    method_str(method),
-                ),
+                name: route
+                    .existing
+                    .as_ref()
+                    .map_or_else(|| own_name.clone(), adoption::handle),
+                own_name,
                 route: route.name.clone(),
                 method,
                 path: path.clone(),

@@ -68,8 +68,10 @@ pub fn references(
 ) -> References {
     let mut foreseen = references.clone();
     for (key, state) in &mut foreseen.consumers {
-        if *state == ConsumerState::NotReady {
-            *state = ConsumerState::Ready(consumer(key));
+        match state {
+            ConsumerState::NotReady => *state = ConsumerState::Ready(consumer(key)),
+            ConsumerState::ToAdopt(id) => *state = ConsumerState::Ready(id.clone()),
+            _ => {}
         }
     }
     let Some(gateway) = &binding.gateway else {
@@ -109,7 +111,7 @@ pub fn vacated(inventory: &Inventory, plan: &Plan) -> Option<Inventory> {
                 moved |= vacated.apis.contains_key(&id);
                 vacated.apis.remove(&id);
             }
-            Operation::UpdateApi(spec) => {
+            Operation::UpdateApi(spec) | Operation::AmendApi(spec) => {
                 moved |= vacated.apis.amend(&id, |api| {
                     api.method = spec.method;
                     api.path.clone_from(&spec.path);

@@ -30,6 +30,20 @@ impl fmt::Display for ConsumerKey {
     }
 }
 
+/// What keys say instead of a name of something that others made and the spec adopts by its id. No
+/// name in the cloud has a colon.
+const BY_ID: &str = "id:";
+
+/// How a key names something adopted.
+pub fn by_id(id: &str) -> String {
+    format!("{BY_ID}{id}")
+}
+
+/// The id of something adopted, by how a key names it.
+pub fn id_of(name: &str) -> Option<&str> {
+    name.strip_prefix(BY_ID)
+}
+
 /// Something in the cluster or the cloud that a binding claims. The order of the variants is the
 /// order of creation; objects are removed in the reverse order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +110,32 @@ impl ObjectKey {
             Self::Attachment { .. } => "Attachment",
             Self::Grant { .. } => "Grant",
         }
+    }
+
+    /// The API that it is, or is a part of.
+    pub fn api(&self) -> Option<&ApiKey> {
+        match self {
+            Self::Api(api)
+            | Self::Deployment { api, .. }
+            | Self::Attachment { api, .. }
+            | Self::Grant { api, .. } => Some(api),
+            _ => None,
+        }
+    }
+
+    /// The id of what the spec adopts under this key, if that is what it is.
+    pub fn adopted_id(&self) -> Option<&str> {
+        match self {
+            Self::Group { name } | Self::Backend { name } | Self::Policy { name } => id_of(name),
+            Self::Api(api) => id_of(&api.name),
+            _ => None,
+        }
+    }
+
+    /// Whether it is adopted, or a part of an API that is.
+    pub fn is_on_adopted(&self) -> bool {
+        let of_adopted = |api: &ApiKey| id_of(&api.name).is_some();
+        self.adopted_id().is_some() || self.api().is_some_and(of_adopted)
     }
 
     /// Whether bindings can share it, so that it goes with its last user only.
@@ -265,6 +305,31 @@ mod tests {
         let mut sorted = keys.clone();
         sorted.sort();
         assert_eq!(sorted, keys);
+    }
+
+    #[test]
+    fn what_is_adopted_is_known_by_its_key() {
+        let adopted = ApiKey {
+            group: by_id("g1"),
+            name: by_id("a1"),
+        };
+        let own = ApiKey {
+            name: "own".into(),
+            ..adopted.clone()
+        };
+        let deployment = |api: &ApiKey| ObjectKey::Deployment {
+            api: api.clone(),
+            environment: Environment::Test,
+        };
+        let group = ObjectKey::Group { name: by_id("g1") };
+        assert_eq!(group.adopted_id(), Some("g1"));
+        assert_eq!(ObjectKey::Api(adopted.clone()).adopted_id(), Some("a1"));
+        assert_eq!(deployment(&adopted).adopted_id(), None);
+        assert!(deployment(&adopted).is_on_adopted());
+        assert!(!deployment(&own).is_on_adopted(), "in a group of others");
+        let key = deployment(&adopted);
+        assert_eq!(key.to_string(), "classic/Deployment/id:g1/id:a1/Test");
+        assert_eq!(key.to_string().parse(), Ok(key));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crds::v1alpha1::{GatewayBinding, LedgerEntry};
 
 use super::key::ObjectKey;
+use super::plan::{Operation, Plan, Step};
 
 /// What a binding has claimed, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,47 @@ impl Ledger {
         entries
     }
 
+    /// Notes, before anything is done, what was there of adopted APIs and what becomes ours, and which
+    /// publications a change of their drafts calls for: what runs does not tell all of its draft.
+    pub fn foresee(&mut self, plan: &Plan) {
+        for key in &plan.found {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.adopted = true;
+            }
+        }
+        for step in &plan.steps {
+            match (&step.key, &step.operation) {
+                (key, Operation::Attach { .. }) => {
+                    if let Some(entry) = self.entries.get_mut(key) {
+                        entry.adopted = false;
+                    }
+                }
+                (ObjectKey::Api(changed), Operation::AmendApi(_)) => {
+                    for (key, entry) in &mut self.entries {
+                        let runs =
+                            matches!(key, ObjectKey::Deployment { api, .. } if api == changed);
+                        if runs && plan.claims.contains(key) {
+                            entry.fields.insert(OWED.to_owned(), "pending".to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A step is done.
+    pub fn done(&mut self, step: &Step) {
+        if let Some(entry) = self.entries.get_mut(&step.key)
+            && matches!(
+                step.operation,
+                Operation::Deploy { .. } | Operation::Redeploy { .. }
+            )
+        {
+            entry.fields.remove(OWED);
+        }
+    }
+
     /// Adds an entry for a key that has none; returns whether there was none.
     pub fn claim(&mut self, key: &ObjectKey, place: &Place) -> bool {
         if let Some(entry) = self.entries.get_mut(key) {
@@ -61,6 +103,7 @@ impl Ledger {
             key: key.to_string(),
             kind: key.kind().to_owned(),
             shared: key.is_shared(),
+            adopted: key.adopted_id().is_some(),
             ..LedgerEntry::default()
         };
         match key {
@@ -76,6 +119,14 @@ impl Ledger {
         self.entries.insert(key.clone(), entry);
         true
     }
+}
+
+/// Field of a publication's entry while its draft has changed and it has not been made anew.
+const OWED: &str = "publication";
+
+/// Whether a publication has still to be made after a change of its draft.
+pub fn is_owed(entry: &LedgerEntry) -> bool {
+    entry.fields.contains_key(OWED)
 }
 
 /// Where cloud objects are.

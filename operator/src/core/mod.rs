@@ -8,6 +8,7 @@
 //! class::resolve → validate → desire (merging what is shared) → plan (against what is there) → project
 //! ```
 
+pub mod adoption;
 pub mod approval;
 pub mod class;
 pub mod conditions;
@@ -17,6 +18,8 @@ pub mod desired;
 pub mod diff;
 pub mod exposure;
 pub mod foresee;
+pub mod guard;
+pub mod import;
 pub mod key;
 pub mod ledger;
 pub mod merge;

@@ -11,6 +11,14 @@ pub fn short_hash(text: &str) -> String {
         .collect()
 }
 
+/// A digest of texts, 16 hexadecimal digits.
+pub fn digest_of(texts: &[&str]) -> String {
+    hex::encode(Sha256::digest(texts.join("\n").as_bytes()))
+        .chars()
+        .take(16)
+        .collect()
+}
+
 /// A digest of `value`'s JSON for comparing what was applied with what is wanted.
 pub fn digest<T: serde::Serialize>(value: &T) -> String {
     let json = serde_json::to_string(value).unwrap_or_default();

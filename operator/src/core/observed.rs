@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{
-    Api, ApiId, Backend, Group, Inventory, Marker, Method, Path, Policy, PolicyRules,
+    Api, ApiId, Backend, Group, GroupId, Inventory, Marker, Method, Path, Policy, PolicyId,
 };
 
 use super::desired::ServiceShape;
+use super::key::id_of;
 
 /// A Kubernetes Service as it is, reduced to what decisions need.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,7 +77,8 @@ pub struct LoadBalancerState {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Look-ups by what identifies an object before its id is known.
+/// Look-ups by what identifies an object before its id is known: its name, or for something that is
+/// adopted its id in the form of [`super::key::by_id`].
 pub trait Lookup {
     /// The group of this name.
     fn group(&self, name: &str) -> Option<&Group>;
@@ -88,7 +90,7 @@ pub trait Lookup {
     fn api_at(&self, group: &str, method: Method, path: &Path) -> Option<&Api>;
     /// The policy of this name.
     fn policy(&self, name: &str) -> Option<&Policy>;
-    /// The throttling policy of ours that acts on an API.
+    /// The throttling policy that acts on an API, among those whose attachments are known.
     fn throttling_of(
         &self,
         api: &ApiId,
@@ -98,18 +100,29 @@ pub trait Lookup {
 
 impl Lookup for Inventory {
     fn group(&self, name: &str) -> Option<&Group> {
-        self.groups.values().find(|group| group.spec.name == name)
+        match id_of(name) {
+            Some(id) => self.groups.get(&GroupId::from(id)),
+            None => self.groups.values().find(|group| group.spec.name == name),
+        }
     }
 
     fn backend(&self, name: &str) -> Option<&Backend> {
-        self.backends
-            .values()
-            .find(|backend| backend.spec.name.as_str() == name)
+        let is_it = |backend: &&Backend| match id_of(name) {
+            Some(id) => backend.id == id,
+            None => backend.spec.name.as_str() == name,
+        };
+        self.backends.values().find(is_it)
     }
 
     fn api(&self, group: &str, name: &str) -> Option<&Api> {
         let group = &self.group(group)?.id;
-        self.apis.named(group, name)
+        match id_of(name) {
+            Some(id) => {
+                let found = self.apis.get(&ApiId::from(id));
+                found.filter(|api| api.group == *group)
+            }
+            None => self.apis.named(group, name),
+        }
     }
 
     fn api_at(&self, group: &str, method: Method, path: &Path) -> Option<&Api> {
@@ -118,9 +131,13 @@ impl Lookup for Inventory {
     }
 
     fn policy(&self, name: &str) -> Option<&Policy> {
-        self.policies
-            .values()
-            .find(|policy| policy.spec.name == name)
+        match id_of(name) {
+            Some(id) => self.policies.get(&PolicyId::from(id)),
+            None => self
+                .policies
+                .values()
+                .find(|policy| policy.spec.name == name),
+        }
     }
 
     fn throttling_of(
@@ -131,7 +148,7 @@ impl Lookup for Inventory {
         self.attachments_of(api)
             .filter(|attachment| attachment.environment == environment)
             .filter_map(|attachment| self.policies.get(&attachment.policy))
-            .find(|policy| matches!(policy.spec.rules, PolicyRules::Throttling(_)))
+            .find(|policy| policy.spec.rules.limits_requests())
     }
 }
 

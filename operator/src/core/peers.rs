@@ -9,14 +9,16 @@ use crds::v1alpha1::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::adoption::{Adopted, Claim, Holder};
 use super::desire::{self, Shares};
+use super::guard::Stake;
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
-use super::throttling;
 use super::unreadable;
 use super::validate::{Gateway, Validated};
+use super::{names, throttling};
 
 /// What one binding contributes to what it shares with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,12 @@ pub struct Peer {
     /// All that it claims or will claim among what is shared. Nothing for a binding on its way
     /// out: the last of several that go together takes the shared objects along.
     pub shared: BTreeSet<ObjectKey>,
+    /// Its class, as far as that is known.
+    pub class: Option<String>,
+    /// What it has at stake, for the guard against mass changes.
+    pub stake: Stake,
+    /// What it adopts. Nothing for a binding on its way out.
+    pub adopts: Vec<Claim>,
 }
 
 /// What a binding contributes. That of an invalid one is its last good one, as its ledger has it:
@@ -75,6 +83,9 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .filter(|key| key.is_shared())
             .cloned()
             .collect(),
+        class: class_of(binding, validated),
+        stake: Stake::of_binding(binding, &ledger, validated),
+        adopts: Vec::new(),
     };
     if let Some((ObjectKey::Service { namespace, name }, entry)) = service_entry {
         peer.service = Some((namespace.clone(), name.clone()));
@@ -96,31 +107,19 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
         return peer;
     }
     let Ok(validated) = validated else {
+        peer.adopts = recorded_adoptions(binding, &ledger);
         return peer;
     };
+    peer.adopts = adoptions(validated, &ledger);
     let claimed = peer.shared.clone();
     if let Some(gateway) = &validated.gateway {
         let service = &gateway.service;
         peer.service = Some((service.namespace.clone(), service.name.clone()));
         peer.settings = gateway.settings.clone();
-        peer.shared.insert(ObjectKey::Service {
-            namespace: service.namespace.clone(),
-            name: service.name.clone(),
-        });
     }
+    peer.shared.extend(wanted_shared(validated));
     if let Some(exposure) = &validated.exposure {
         let group = &exposure.group.name;
-        peer.shared.insert(ObjectKey::Group {
-            name: group.clone(),
-        });
-        if let Some(gateway) = &validated.gateway {
-            let (_, name) = desire::backend_of(validated, gateway);
-            peer.shared.insert(ObjectKey::Backend { name });
-        }
-        if let Some(limits) = &exposure.limits {
-            let name = throttling::policy_name(limits, &validated.cluster, &validated.class);
-            peer.shared.insert(ObjectKey::Policy { name });
-        }
         for api in &exposure.apis {
             let key = ObjectKey::Api(ApiKey {
                 group: group.clone(),
@@ -138,6 +137,144 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
         peer.shared = claimed;
     }
     peer
+}
+
+fn class_of(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -> Option<String> {
+    let status = binding.status.as_ref();
+    let known = || {
+        binding
+            .spec
+            .class_name
+            .clone()
+            .or_else(|| status?.class_name.clone())
+    };
+    validated.map_or_else(|_| known(), |validated| Some(validated.class.clone()))
+}
+
+/// What a valid binding wants of what bindings can share.
+pub fn wanted_shared(validated: &Validated) -> BTreeSet<ObjectKey> {
+    let mut wanted = BTreeSet::new();
+    if let Some(gateway) = &validated.gateway {
+        wanted.insert(ObjectKey::Service {
+            namespace: gateway.service.namespace.clone(),
+            name: gateway.service.name.clone(),
+        });
+    }
+    if let Some(exposure) = &validated.exposure {
+        let name = exposure.group.name.clone();
+        wanted.insert(ObjectKey::Group { name });
+        if let Some(gateway) = &validated.gateway {
+            let (_, name) = desire::backend_of(validated, gateway);
+            wanted.insert(ObjectKey::Backend { name });
+        }
+        let own = |limits| throttling::policy_name(limits, &validated.cluster, &validated.class);
+        let policy = exposure.adopted_policy.clone();
+        if let Some(name) = policy.or_else(|| exposure.limits.as_ref().map(own)) {
+            wanted.insert(ObjectKey::Policy { name });
+        }
+    }
+    wanted
+}
+
+/// What a binding that cannot be understood has adopted: it keeps it.
+fn recorded_adoptions(binding: &GatewayBinding, ledger: &Ledger) -> Vec<Claim> {
+    let status = binding.status.as_ref();
+    let class = status.and_then(|status| status.class_name.clone());
+    let claim = |key| {
+        Some(Claim {
+            what: Adopted::of(key)?,
+            class: class.clone().unwrap_or_default(),
+            holds: true,
+            says: None,
+        })
+    };
+    ledger.entries.keys().filter_map(claim).collect()
+}
+
+/// The keys of all that a valid binding wants to adopt.
+fn adoption_keys(validated: &Validated) -> Vec<ObjectKey> {
+    let Some(exposure) = &validated.exposure else {
+        return Vec::new();
+    };
+    let group = exposure.group.name.clone();
+    let mut keys: Vec<ObjectKey> = exposure
+        .apis
+        .iter()
+        .map(|api| {
+            ObjectKey::Api(ApiKey {
+                group: group.clone(),
+                name: api.name.clone(),
+            })
+        })
+        .collect();
+    keys.push(ObjectKey::Group { name: group });
+    if let Some(gateway) = &validated.gateway {
+        let (_, name) = desire::backend_of(validated, gateway);
+        keys.push(ObjectKey::Backend { name });
+    }
+    let policy = exposure.adopted_policy.clone();
+    keys.extend(policy.map(|name| ObjectKey::Policy { name }));
+    keys.retain(|key| key.adopted_id().is_some());
+    keys
+}
+
+fn adoptions(validated: &Validated, ledger: &Ledger) -> Vec<Claim> {
+    let limits = validated.exposure.iter();
+    let limits = limits
+        .filter_map(|exposure| exposure.limits.as_ref())
+        .next();
+    let claim = |key: &ObjectKey| {
+        let what = Adopted::of(key)?;
+        let says = matches!(what, Adopted::Policy(_))
+            .then_some(limits)
+            .flatten();
+        Some(Claim {
+            what,
+            class: validated.class.clone(),
+            holds: ledger.entries.contains_key(key),
+            says: says.map(|limits| names::digest(&format!("{limits:?}"))),
+        })
+    };
+    adoption_keys(validated).iter().filter_map(claim).collect()
+}
+
+/// What a valid binding wants to adopt.
+pub fn wants_to_adopt(validated: &Validated) -> Vec<Adopted> {
+    adoption_keys(validated)
+        .iter()
+        .filter_map(Adopted::of)
+        .collect()
+}
+
+/// What of that another binding has.
+fn adopted_elsewhere(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> BTreeMap<Adopted, Holder> {
+    let peers = || peers.iter().map(std::borrow::Borrow::borrow);
+    let is_mine = |peer: &&Peer| peer.binding == binding.binding;
+    let Some(mine) = peers().find(is_mine) else {
+        return BTreeMap::new();
+    };
+    let rank = |peer: &Peer, claim: &Claim| (!claim.holds, peer.created, peer.binding.clone());
+    let mut elsewhere = BTreeMap::new();
+    for claim in &mine.adopts {
+        let others = peers().filter(|peer| !is_mine(peer));
+        let rivals = others.flat_map(|peer| peer.adopts.iter().map(move |other| (peer, other)));
+        let first = rivals
+            .filter(|(peer, other)| claim.excludes(other) && (other.holds || peer.applies))
+            .min_by_key(|(peer, other)| rank(peer, other));
+        if let Some((peer, other)) = first
+            && rank(peer, other) < rank(mine, claim)
+        {
+            let holder = Holder {
+                binding: peer.binding.clone(),
+                class: other.class.clone(),
+            };
+            elsewhere.insert(claim.what.clone(), holder);
+        }
+    }
+    elsewhere
 }
 
 /// Settings as the ledger's `fields` record them.
@@ -192,6 +329,7 @@ pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> 
             }
         }
     }
+    outcome.shares.adopted_elsewhere = adopted_elsewhere(binding, peers);
     outcome
 }
 

@@ -77,6 +77,15 @@ impl Problem {
         Self::blocked(Reason::NonConvergent, message)
     }
 
+    /// These objects are part of more than the class lets go in one go.
+    pub fn mass_change(objects: &[String], class: &str) -> Self {
+        let message = format!(
+            "not deleted, since more than GatewayBindingClass \"{class}\" lets go in one go would be: {}. Undo what asks for it, or confirm it there: status.massChange says what it is.",
+            objects.join(", ")
+        );
+        Self::blocked(Reason::MassChangeHeld, message).waiting_for_a_person()
+    }
+
     /// A pass over the object broke off at a defect of the operator.
     pub fn defect() -> Self {
         Self::retry(

@@ -77,7 +77,7 @@ fn step(step: &Step) -> PlanStep {
         object: step.key.to_string(),
         fields: shown.map(field).collect(),
         fields_omitted: omitted(all.len(), PlanStep::MAX_FIELDS),
-        risk: step.operation.risk().map(str::to_owned),
+        risk: step.risk().map(str::to_owned),
     }
 }
 

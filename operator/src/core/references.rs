@@ -26,6 +26,16 @@ pub struct References {
     pub consumers: BTreeMap<ConsumerKey, ConsumerState>,
 }
 
+impl References {
+    /// The consumers that are in the cloud, or are to be adopted there.
+    pub fn known_consumers(&self) -> impl Iterator<Item = ConsumerId> + '_ {
+        self.consumers.values().filter_map(|state| match state {
+            ConsumerState::Ready(id) | ConsumerState::ToAdopt(id) => Some(id.clone()),
+            _ => None,
+        })
+    }
+}
+
 /// What is exposed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -48,6 +58,8 @@ pub enum ConsumerState {
     NotAllowed,
     /// It is not in the cloud yet.
     NotReady,
+    /// It adopts what is there under this id, and has not yet.
+    ToAdopt(ConsumerId),
     /// It is there.
     Ready(ConsumerId),
 }

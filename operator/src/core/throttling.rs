@@ -169,17 +169,21 @@ pub fn policy(
             &format!("gatewaybinding.dev cluster {cluster}: {content}"),
             180,
         ),
-        rules: PolicyRules::Throttling(Throttling {
-            window: limits.window,
-            api: limits.api,
-            account: limits.account,
-            consumer: limits.consumer,
-            consumers: limits
-                .consumers
-                .iter()
-                .filter_map(|(consumer, requests)| Some((ids.get(consumer)?.clone(), *requests)))
-                .collect(),
-        }),
+        rules: PolicyRules::Throttling(rules(limits, ids)),
+    }
+}
+
+/// The rules of a policy for these limits. See [`policy`] for consumers without an id.
+pub fn rules(limits: &Limits, ids: &BTreeMap<ConsumerKey, ConsumerId>) -> Throttling {
+    let consumers = limits.consumers.iter();
+    Throttling {
+        window: limits.window,
+        api: limits.api,
+        account: limits.account,
+        consumer: limits.consumer,
+        consumers: consumers
+            .filter_map(|(consumer, requests)| Some((ids.get(consumer)?.clone(), *requests)))
+            .collect(),
     }
 }
 

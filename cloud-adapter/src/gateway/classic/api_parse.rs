@@ -16,13 +16,16 @@ pub(super) fn draft(answer: &ApiAnswer) -> ApiSpec {
 /// What runs. It does not tell its `AppCodeAuthType` (nor some settings that the adapter never
 /// writes), so that comes from the sample it carries. Where the draft was edited by other hands,
 /// so that its sample no longer tells the truth, what runs is not trusted either: it shows as
-/// drift until both are ours again.
-pub(super) fn deployed(answer: &ApiAnswer, draft: &ApiAnswer) -> ApiSpec {
+/// drift until both are ours again. The sample of an API that others made says nothing of the kind:
+/// what only its draft shows was deployed with it, as far as anybody can tell.
+pub(super) fn deployed(answer: &ApiAnswer, draft: &ApiAnswer, ours: bool) -> ApiSpec {
     let known = answer.app_code_auth_type.as_deref();
-    let mut spec = spec(answer, known.or(sampled(&answer.result_sample)));
+    let of_draft = draft.app_code_auth_type.as_deref().filter(|_| !ours);
+    let sampled_or_draft = sampled(&answer.result_sample).or(of_draft);
+    let mut spec = spec(answer, known.or(sampled_or_draft));
     spec.name.clone_from(&draft.api_name);
     spec.description.clone_from(&draft.description);
-    if known.is_none() && is_app(answer) {
+    if known.is_none() && is_app(answer) && ours {
         let honest = sampled(&draft.result_sample) == draft.app_code_auth_type.as_deref();
         if !honest || sampled(&answer.result_sample).is_none() {
             let why = "not known: the definition was edited by other hands";
@@ -202,17 +205,24 @@ fn parameters(answer: &ApiAnswer) -> Vec<(&'static str, String)> {
         "ServiceParameters",
         names(service.filter(|name| !is_constant(name)).collect()),
     ));
-    let system = answer.system_parameters.system_parameter.iter();
-    let system = system.chain(&answer.custom_system_parameters.custom_system_parameter);
+    found.retain(|(_, value)| !value.is_empty());
     let name =
         |value: &serde_json::Value| value["ServiceParameterName"].as_str().map(str::to_owned);
-    let system: Vec<String> = system
-        .map(|value| name(value).unwrap_or_default())
-        .collect();
-    if !system.is_empty() {
-        found.push(("SystemParameters", system.join(",")));
+    for (kind, values) in [
+        (
+            "SystemParameters",
+            &answer.system_parameters.system_parameter,
+        ),
+        (
+            "CustomSystemParameters",
+            &answer.custom_system_parameters.custom_system_parameter,
+        ),
+    ] {
+        let names: Vec<String> = values.iter().filter_map(name).collect();
+        if !values.is_empty() {
+            found.push((kind, names.join(",")));
+        }
     }
-    found.retain(|(name, value)| !value.is_empty() || *name == "SystemParameters");
     found
 }
 

@@ -99,14 +99,14 @@ fn what_runs_tells_where_keys_are_looked_for() {
         signature: true,
     };
     let draft_answer = answer(described(&narrower));
-    let old = deployed(&answer(running(&api())), &draft_answer);
+    let old = deployed(&answer(running(&api())), &draft_answer, true);
     assert_eq!(
         old.auth,
         api().auth,
         "the draft is narrower, what runs is not yet"
     );
     assert_eq!(old.description, narrower.description);
-    let new = deployed(&answer(running(&narrower)), &draft_answer);
+    let new = deployed(&answer(running(&narrower)), &draft_answer, true);
     assert_eq!(new, narrower);
 }
 
@@ -114,12 +114,12 @@ fn what_runs_tells_where_keys_are_looked_for() {
 fn what_runs_is_not_trusted_after_an_edit_by_hand() {
     let mut edited = described(&api());
     edited["AppCodeAuthType"] = json!("HEADER");
-    let seen = deployed(&answer(running(&api())), &answer(edited));
+    let seen = deployed(&answer(running(&api())), &answer(edited), true);
     assert!(seen.unmodelled.contains_key("AppCodeAuthType"), "{seen:?}");
 
     let mut foreign = running(&api());
     foreign["ResultSample"] = json!("{}");
-    let seen = deployed(&answer(foreign), &answer(described(&api())));
+    let seen = deployed(&answer(foreign), &answer(described(&api())), true);
     assert!(seen.unmodelled.contains_key("AppCodeAuthType"), "{seen:?}");
 }
 
@@ -289,6 +289,6 @@ proptest! {
         prop_assert_eq!(check_api(&spec), Ok(()));
         let draft_answer = answer(described(&spec));
         prop_assert_eq!(&draft(&draft_answer), &spec);
-        prop_assert_eq!(&deployed(&answer(running(&spec)), &draft_answer), &spec);
+        prop_assert_eq!(&deployed(&answer(running(&spec)), &draft_answer, true), &spec);
     }
 }

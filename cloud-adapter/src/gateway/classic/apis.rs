@@ -34,6 +34,7 @@ pub(super) async fn list(
     client: &Client,
     details: &Details,
     cluster: &str,
+    more: &[ApiId],
 ) -> Result<Listed<Api>, CloudError> {
     let call = RpcCall::new(DESCRIBE_APIS);
     let items = ("ApiSummarys", "ApiSummary");
@@ -41,11 +42,11 @@ pub(super) async fn list(
     let mut listed = listed.map(entry);
     let ids = listed.items.iter().map(|api| &api.id);
     details.retain(&ids.collect::<HashSet<_>>());
-    let is_ours = |api: &&mut Api| {
+    let is_known = |api: &&mut Api| {
         let marker = api.marker.as_ref();
-        marker.is_some_and(|marker| marker.cluster == cluster)
+        marker.is_some_and(|marker| marker.cluster == cluster) || more.contains(&api.id)
     };
-    for api in listed.items.iter_mut().filter(is_ours) {
+    for api in listed.items.iter_mut().filter(is_known) {
         recall(details, api);
     }
     Ok(listed)
@@ -57,10 +58,11 @@ fn recall(details: &Details, api: &mut Api) {
         return;
     };
     api.spec = Some(Arc::new(api_parse::draft(&draft)));
+    let ours = api.marker.is_some();
     for (environment, deployment) in &mut api.deployments {
         let place = Some(*environment);
         if let Ok(answer) = details.get(&api.id, place, &deployment.version) {
-            deployment.spec = Some(Arc::new(api_parse::deployed(&answer, &draft)));
+            deployment.spec = Some(Arc::new(api_parse::deployed(&answer, &draft, ours)));
         }
     }
 }
@@ -86,13 +88,15 @@ pub(super) async fn read(
     let modified = draft.modified_time.clone();
     details.keep(id, None, &modified, generation, &draft);
     let spec = Arc::new(api_parse::draft(&draft));
+    let marker = draft.tag_list.marker();
     let mut deployments = BTreeMap::new();
     for (environment, version) in running(&draft.deployed_infos) {
         let place = Some(environment);
         // Gone meanwhile: nothing runs there.
         if let Some(answer) = definition(client, group, id, place).await? {
             details.keep(id, place, &version, generation, &answer);
-            let spec = Some(Arc::new(api_parse::deployed(&answer, &draft)));
+            let ours = marker.is_some();
+            let spec = Some(Arc::new(api_parse::deployed(&answer, &draft, ours)));
             deployments.insert(environment, Deployment { version, spec });
         }
     }
@@ -105,7 +109,7 @@ pub(super) async fn read(
         modified,
         spec: Some(spec),
         deployments,
-        marker: draft.tag_list.marker(),
+        marker,
     }))
 }
 
@@ -176,7 +180,7 @@ async fn definition(
     }
 }
 
-fn on(call: RpcCall, group: &GroupId, id: &ApiId) -> RpcCall {
+pub(super) fn on(call: RpcCall, group: &GroupId, id: &ApiId) -> RpcCall {
     call.query("GroupId", group).query("ApiId", id)
 }
 

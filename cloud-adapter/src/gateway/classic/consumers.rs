@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::error::{CloudError, Effect};
 use crate::gateway::model::{Consumer, ConsumerId, ConsumerSpec, Credential, Marker};
 use crate::operations::*;
+use crate::pages::incomplete;
 
 const PAGE: usize = 100;
 
@@ -110,7 +111,7 @@ struct Security {
 }
 
 /// `DescribeAppSecurities` gives all; where the region does not have it yet, `DescribeAppSecurity`
-/// gives the first.
+/// gives the first. That there is none at all is believed only if both say so.
 pub(super) async fn credentials(
     client: &Client,
     id: &ConsumerId,
@@ -128,13 +129,21 @@ pub(super) async fn credentials(
     let call = RpcCall::new(DESCRIBE_APP_SECURITIES).query("AppId", id);
     let all = match client.call_as::<Answer>(call).await {
         Ok(answer) => answer.app_securitys.app_security,
-        Err(error) if no_such_action(&error) => {
-            let call = RpcCall::new(DESCRIBE_APP_SECURITY).query("AppId", id);
-            vec![client.call_as(call).await?]
-        }
+        Err(error) if no_such_action(&error) => return first(client, id).await,
         Err(error) => return Err(error),
     };
-    Ok(distinct(all))
+    let all = distinct(all);
+    if all.is_empty() && !first(client, id).await?.is_empty() {
+        let message = format!("it has no credential of app {id}, of which there is one");
+        return Err(incomplete(DESCRIBE_APP_SECURITIES, message));
+    }
+    Ok(all)
+}
+
+async fn first(client: &Client, id: &ConsumerId) -> Result<Vec<Credential>, CloudError> {
+    let call = RpcCall::new(DESCRIBE_APP_SECURITY).query("AppId", id);
+    let security: Security = client.call_as(call).await?;
+    Ok(distinct(vec![security]))
 }
 
 fn no_such_action(error: &CloudError) -> bool {

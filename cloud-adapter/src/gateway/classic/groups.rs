@@ -1,4 +1,5 @@
-//! Groups: `DescribeApiGroups` for all, `DescribeApiGroup` for what the list leaves out of ours.
+//! Groups: `DescribeApiGroups` for all, `DescribeApiGroup` for what the list leaves out of ours and
+//! of those that somebody looks after.
 
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
@@ -42,13 +43,13 @@ impl Detail {
     }
 }
 
-pub(super) async fn list(client: &Client) -> Result<Listed<Group>, CloudError> {
+pub(super) async fn list(client: &Client, more: &[GroupId]) -> Result<Listed<Group>, CloudError> {
     let call = RpcCall::new(DESCRIBE_API_GROUPS);
     let items = ("ApiGroupAttributes", "ApiGroupAttribute");
     let listed = pages::all(client, call, PAGE, items, &["GroupId"]).await?;
     let mut unreadable = listed.unreadable;
     let completed: Vec<Option<(Group, Option<String>)>> = futures::stream::iter(listed.items)
-        .map(|summary| complete(client, summary))
+        .map(|summary| complete(client, summary, more))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
@@ -66,23 +67,26 @@ pub(super) async fn list(client: &Client) -> Result<Listed<Group>, CloudError> {
 async fn complete(
     client: &Client,
     summary: Summary,
+    more: &[GroupId],
 ) -> Result<Option<(Group, Option<String>)>, CloudError> {
     let marker = summary.tags.marker();
+    let watched = more.iter().any(|id| id.as_str() == summary.group_id);
     let mut problem = None;
-    let detail = match &marker {
-        Some(_) => match describe(client, &summary.group_id).await {
+    let detail = if marker.is_some() || watched {
+        match describe(client, &summary.group_id).await {
             Err(error) if error.class == ErrorClass::NotFound => return Ok(None),
             Err(error) if error.code == UNEXPECTED_SHAPE => {
                 problem = Some(error.message);
                 Detail::default()
             }
             detail => detail?,
-        },
+        }
+    } else {
         // Somebody else's: nothing is compared.
-        None => Detail {
+        Detail {
             disable_inner_domain: true,
             ..Detail::default()
-        },
+        }
     };
     let shared = summary.instance_id.is_empty()
         || summary.instance_id.starts_with("api-shared")
@@ -145,7 +149,7 @@ pub(super) async fn create(
     Ok(group)
 }
 
-/// Reads first and sends only what differs.
+/// Reads first and sends only what differs: what a group has besides is left as it is.
 pub(super) async fn update(
     client: &Client,
     id: &GroupId,

@@ -3,6 +3,7 @@
 //! A prefix path `/a` is written as `/a/*`, and `/` as `/*`. Whether `/a/*` also matches the bare
 //! `/a` is not documented; this adapter takes it that it does.
 
+mod api_amend;
 mod api_answer;
 mod api_details;
 mod api_parse;
@@ -25,9 +26,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use api_amend::{Fate, fate};
 pub use check::{
     Named, Unsupported, check_api, check_description, check_marker, check_name, check_throttling,
 };
+
+pub use throttling::KIND as THROTTLING;
 
 use super::ApiGateway;
 use super::model::*;
@@ -151,8 +155,8 @@ fn environment(stage: &str) -> Option<Environment> {
 
 #[async_trait]
 impl ApiGateway for ClassicGateway {
-    async fn list_groups(&self) -> Result<Vec<Group>, CloudError> {
-        Ok(self.took(Kind::Groups, groups::list(&self.lists).await?))
+    async fn list_groups(&self, more: &[GroupId]) -> Result<Vec<Group>, CloudError> {
+        Ok(self.took(Kind::Groups, groups::list(&self.lists, more).await?))
     }
     async fn create_group(&self, spec: &GroupSpec, marker: &Marker) -> Result<Group, CloudError> {
         groups::create(&self.client, spec, marker).await
@@ -187,8 +191,8 @@ impl ApiGateway for ClassicGateway {
     async fn read_api(&self, api: &Api) -> Result<Option<Api>, CloudError> {
         apis::read(&self.client, &self.details, api).await
     }
-    async fn list_apis(&self, cluster: &str) -> Result<Vec<Api>, CloudError> {
-        let listed = apis::list(&self.lists, &self.details, cluster).await?;
+    async fn list_apis(&self, cluster: &str, more: &[ApiId]) -> Result<Vec<Api>, CloudError> {
+        let listed = apis::list(&self.lists, &self.details, cluster, more).await?;
         Ok(self.took(Kind::Apis, listed))
     }
     async fn create_api(
@@ -207,6 +211,17 @@ impl ApiGateway for ClassicGateway {
     ) -> Result<(), CloudError> {
         self.details.forget(id);
         let result = apis::update(&self.client, group, id, spec).await;
+        self.details.forget(id);
+        result
+    }
+    async fn amend_api(
+        &self,
+        group: &GroupId,
+        id: &ApiId,
+        spec: &ApiSpec,
+    ) -> Result<(), CloudError> {
+        self.details.forget(id);
+        let result = api_amend::amend(&self.client, group, id, spec).await;
         self.details.forget(id);
         result
     }

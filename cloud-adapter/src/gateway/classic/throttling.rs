@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::gateway::model::{ConsumerId, Throttling, Window};
 
 /// The plugin type.
-pub(super) const KIND: &str = "trafficControl";
+pub const KIND: &str = "trafficControl";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use control_plane::{ControlPlane, Tool, install_crds, knative, tools};
+use control_plane::{ControlPlane, Tool, install_crds, knative, monitoring, tools};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -28,7 +28,7 @@ enum Command {
         #[arg(long)]
         knative: bool,
     },
-    /// Build all programs and fetch the Knative definitions, and print where they are
+    /// Build all programs and fetch all definitions, and print where they are
     Build,
 }
 
@@ -79,7 +79,8 @@ async fn build() -> anyhow::Result<()> {
     for tool in Tool::ALL {
         println!("{}", tools::ensure(tool).await?.display());
     }
-    for definition in knative::crds().await? {
+    let definitions = [knative::crds().await?, monitoring::crds().await?];
+    for definition in definitions.iter().flatten() {
         println!("{}", definition.display());
     }
     Ok(())

@@ -162,6 +162,7 @@ pub(super) fn new_code(
 ) -> Result<AppCode, ApiError> {
     let code = given.map_or_else(|| world.ids.hex32(), str::to_owned);
     check("AppCode", &code)?;
+    world.cloudapi.issued.insert(code.clone());
     Ok(AppCode {
         code,
         created: now,
@@ -180,6 +181,7 @@ pub(super) fn new_key(
     let secret = secret.map_or_else(|| world.ids.hex32(), str::to_owned);
     check("AppKey", &key)?;
     check("AppSecret", &secret)?;
+    world.cloudapi.issued.insert(secret.clone());
     Ok(AppKey {
         key,
         secret,

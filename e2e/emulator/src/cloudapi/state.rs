@@ -1,6 +1,6 @@
 //! The objects of the API Gateway product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -43,6 +43,9 @@ pub struct State {
     pub traffic_bindings: Vec<TrafficBinding>,
     /// Asynchronous tasks by operation id.
     pub tasks: BTreeMap<String, Task>,
+    /// Every code and secret that a consumer ever had, for looking whether one is shown somewhere.
+    #[serde(skip)]
+    pub issued: BTreeSet<String>,
     /// Calls of `DescribeApps` on the day it was last called; 200 a day are allowed.
     pub app_list_calls: DailyCount,
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-pub use lists::shorten_lists;
+pub use lists::{shorten_lists, spoil_item};
 pub use plan::{Effect, Loss, Plan, Quota, Rule, Target};
 
 use crate::api::{ApiError, Product};

@@ -108,6 +108,13 @@ pub enum Effect {
     },
     /// A list in the answer is empty; the total stays.
     EmptyList,
+    /// One item of a list in the answer has a member that is not what it should be.
+    SpoilItem {
+        /// The value of any member of the item.
+        id: String,
+        /// The member that is spoilt.
+        member: String,
+    },
 }
 
 /// How an answer is lost.
@@ -226,7 +233,8 @@ impl Effect {
             | Self::Delay { .. }
             | Self::Hang
             | Self::TruncateList { .. }
-            | Self::EmptyList => None,
+            | Self::EmptyList
+            | Self::SpoilItem { .. } => None,
         }
     }
 }

@@ -23,8 +23,10 @@ use crate::args::RunArgs;
 use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
+use crate::controller::guard::Guard;
 use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
+use crate::controller::queue::queue;
 use crate::controller::stores::{self, Writers, knative_route};
 use crate::core::ledger::Place;
 use crate::core::plan::Step;
@@ -37,7 +39,10 @@ use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 
 /// Plans every binding of the manifests as if they had just been applied.
-pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Plans, PlanError> {
+pub(in crate::commands) async fn plan(
+    manifests: &Manifests,
+    args: RunArgs,
+) -> Result<Plans, PlanError> {
     let client = crate::commands::run::client(&args)
         .await
         .map_err(PlanError::Cluster)?;
@@ -45,7 +50,9 @@ pub(super) async fn plan(manifests: &Manifests, args: RunArgs) -> Result<Plans, 
     fill(&client, manifests, &mut writers)
         .await
         .map_err(|error| PlanError::Cluster(error.into()))?;
-    let peers = Peers::new(stores.clone());
+    // Nothing is carried out, so nobody is asked.
+    let (nobody, _) = queue();
+    let peers = Peers::new(stores.clone(), Guard::new(nobody));
     peers.rebuild();
     let context = Context::new(runtime(client, args), stores, peers, Latest::default());
     let mut plans = Plans::default();
@@ -82,6 +89,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
         planned.copied_from = gateway.service.create_from.map(|source| source.name);
         planned.gateway = Some(gateway.name);
     }
+    planned.adopted = preview.plan.adopted.into_iter().collect();
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;
     planned.verdict = Some(preview.verdict);
@@ -91,7 +99,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
 }
 
 /// A process that measures nothing, tells nothing, and never leads.
-fn runtime(client: Client, args: RunArgs) -> Runtime {
+pub(in crate::commands) fn runtime(client: Client, args: RunArgs) -> Runtime {
     let leadership = Leadership::never();
     let (events, _) = Events::new(client.clone(), "plan", leadership.clone());
     Runtime {
@@ -148,7 +156,7 @@ async fn fill(
     Ok(())
 }
 
-async fn list<K>(client: &Client) -> Result<Vec<K>, kube::Error>
+pub(in crate::commands) async fn list<K>(client: &Client) -> Result<Vec<K>, kube::Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
@@ -167,7 +175,10 @@ async fn list_ours<K: StandIn + Clone + std::fmt::Debug>(
 }
 
 /// Without Knative there are no Routes.
-async fn routes(client: &Client, kind: &ApiResource) -> Result<Vec<DynamicObject>, kube::Error> {
+pub(in crate::commands) async fn routes(
+    client: &Client,
+    kind: &ApiResource,
+) -> Result<Vec<DynamicObject>, kube::Error> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), kind);
     match api.list(&ListParams::default()).await {
         Ok(list) => Ok(list.items),

@@ -14,7 +14,7 @@ use crate::core::desired::ServiceShape;
 use crate::core::diff::FieldChange;
 use crate::core::exposure::method_str;
 use crate::core::foresee::{LATER, known_later, waits_for};
-use crate::core::key::{ApiKey, ObjectKey};
+use crate::core::key::{ApiKey, ObjectKey, id_of};
 use crate::core::plan::{Operation, Step};
 
 /// A step in plain words.
@@ -35,7 +35,7 @@ pub(super) fn explain(step: &Step, planned: &Planned) -> Explained {
         Operation::CreateBackend(spec) => backend(spec),
         Operation::CreateApi(spec) => api(spec),
         Operation::CreatePolicy(spec) => policy(spec),
-        Operation::Attach { policy } => vec![("policy", policy.clone())],
+        Operation::Attach { policy } => vec![("policy", id(policy).to_owned())],
         Operation::Grant { until, .. } | Operation::Regrant { until, .. } => {
             vec![("until", end(*until))]
         }
@@ -53,19 +53,20 @@ pub(super) fn explain(step: &Step, planned: &Planned) -> Explained {
     }
 }
 
-fn object(key: &ObjectKey) -> String {
-    let api_in = |api: &ApiKey| format!("API {} of group {}", api.name, api.group);
+/// What a key names, in words.
+pub(super) fn object(key: &ObjectKey) -> String {
+    let api_in = |api: &ApiKey| format!("API {} of group {}", id(&api.name), id(&api.group));
     match key {
         ObjectKey::Service { namespace, name } => format!("Service {namespace}/{name}"),
-        ObjectKey::Group { name } => format!("API group {name}"),
-        ObjectKey::Backend { name } => format!("VPC authorization {name}"),
-        ObjectKey::Policy { name } => format!("throttling policy {name}"),
+        ObjectKey::Group { name } => format!("API group {}", id(name)),
+        ObjectKey::Backend { name } => format!("VPC authorization {}", id(name)),
+        ObjectKey::Policy { name } => format!("throttling policy {}", id(name)),
         ObjectKey::Api(api) => api_in(api),
         ObjectKey::Deployment { api, environment } => {
-            format!("publication of {} in {}", api.name, word(*environment))
+            format!("publication of {} in {}", id(&api.name), word(*environment))
         }
         ObjectKey::Attachment { api, environment } => {
-            format!("throttling of {} in {}", api.name, word(*environment))
+            format!("throttling of {} in {}", id(&api.name), word(*environment))
         }
         ObjectKey::Grant {
             api,
@@ -73,10 +74,15 @@ fn object(key: &ObjectKey) -> String {
             consumer,
         } => format!(
             "permission of consumer {consumer} for {} in {}",
-            api.name,
+            id(&api.name),
             word(*environment)
         ),
     }
+}
+
+/// A name, or the id of what is adopted by it.
+fn id(name: &str) -> &str {
+    id_of(name).unwrap_or(name)
 }
 
 fn detail(step: &Step) -> String {
@@ -100,6 +106,9 @@ fn detail(step: &Step) -> String {
         Operation::CreateApi(_) => "Defines the API. Nobody can call it before it is published.",
         Operation::UpdateApi(_) => {
             "Changes the definition. What runs stays as it is until it is published again."
+        }
+        Operation::AmendApi(_) => {
+            "Changes the definition where it says something else; the rest stays. What runs stays as it is until it is published again."
         }
         Operation::DeleteApi => "Deletes the definition.",
         Operation::Deploy { .. } => "Publishes the API: from now on it answers.",
@@ -210,7 +219,7 @@ fn api(spec: &ApiSpec) -> Vec<(&'static str, String)> {
         ),
         (
             "backend",
-            format!("VPC authorization {}", spec.backend.name),
+            format!("VPC authorization {}", id(spec.backend.name.as_str())),
         ),
         ("timeout", milliseconds(spec.backend.timeout_ms)),
         ("callers", callers(&spec.auth)),

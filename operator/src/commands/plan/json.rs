@@ -48,6 +48,8 @@ struct Plan<'a> {
     approval: Option<&'static str>,
     summary: Summary,
     steps: Vec<Step>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    adopted: Vec<Adopted<'a>>,
     assumptions: &'a [String],
     conflicts: &'a [FieldConflict],
     problems: Vec<Stated>,
@@ -62,6 +64,14 @@ struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     risk: Option<&'static str>,
     detail: String,
+}
+
+#[derive(Serialize)]
+struct Adopted<'a> {
+    object: String,
+    kind: &'static str,
+    id: &'a str,
+    name: &'a str,
 }
 
 #[derive(Serialize)]
@@ -129,8 +139,18 @@ fn plan(planned: &Planned) -> Plan<'_> {
                 kind: step.key.kind(),
                 object: step.key.to_string(),
                 fields: fields(step, planned.shape_is_known),
-                risk: step.operation.risk(),
+                risk: step.risk(),
                 detail: explain(step, planned).detail,
+            })
+            .collect(),
+        adopted: planned
+            .adopted
+            .iter()
+            .map(|(key, name)| Adopted {
+                object: key.to_string(),
+                kind: key.kind(),
+                id: key.adopted_id().unwrap_or_default(),
+                name,
             })
             .collect(),
         assumptions: &planned.assumptions,

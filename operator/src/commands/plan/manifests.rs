@@ -49,10 +49,21 @@ pub(in crate::commands) fn load(paths: &[PathBuf]) -> Result<Manifests, Vec<Mani
     for document in documents {
         loader.document(document);
     }
-    if loader.errors.is_empty() {
-        Ok(loader.manifests)
-    } else {
-        Err(loader.errors)
+    loader.finish()
+}
+
+impl Manifests {
+    /// Those that stand in no file yet.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them, not only the first.
+    pub(in crate::commands) fn of(objects: Vec<Value>) -> Result<Self, Vec<ManifestError>> {
+        let mut loader = Loader::default();
+        for (index, object) in objects.into_iter().enumerate() {
+            loader.document(Document::printed(index, object));
+        }
+        loader.finish()
     }
 }
 
@@ -97,6 +108,14 @@ impl std::fmt::Display for Head {
 }
 
 impl Loader {
+    fn finish(self) -> Result<Manifests, Vec<ManifestError>> {
+        if self.errors.is_empty() {
+            Ok(self.manifests)
+        } else {
+            Err(self.errors)
+        }
+    }
+
     fn error(&mut self, place: &Place, message: impl Into<String>) {
         self.errors.push(ManifestError::invalid(place, message));
     }

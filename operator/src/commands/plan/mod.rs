@@ -1,6 +1,7 @@
 //! `plan`: prints what would be done for manifests, and does nothing.
 
-mod cluster;
+mod assumed;
+pub(super) mod cluster;
 mod explain;
 pub(super) mod given;
 mod json;
@@ -19,7 +20,9 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use jiff::Timestamp;
 
-use self::read::ManifestError;
+pub(super) use self::manifests::Manifests;
+pub(super) use self::planned::Planned;
+pub(super) use self::read::ManifestError;
 use self::shown::Shown;
 use crate::args::{PlanArgs, PlanFormat, RunArgs};
 use crate::chain::chain;
@@ -35,7 +38,7 @@ const STOPPED: u8 = 3;
 
 /// Why nothing is planned.
 #[derive(Debug, thiserror::Error)]
-enum PlanError {
+pub(in crate::commands) enum PlanError {
     #[error("nothing is planned: {} in the files", count(.0.len()))]
     Manifests(Vec<ManifestError>),
     #[error("there is no GatewayBinding in the files. Name a file that has one with -f.")]

@@ -6,6 +6,7 @@ use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, Mode, NamespacedName, 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::assumed;
 use super::given;
 use super::manifests::Manifests;
 use super::planned::{Planned, Plans};
@@ -101,9 +102,11 @@ impl<'a> Judged<'a> {
         };
         let outcome = peers::shares(validated, peers);
         let settings = &outcome.shares.settings;
-        let (references, assumptions) =
+        let (references, mut assumptions) =
             given::references(validated, settings, manifests, world, now);
         let wanted = desire(validated, &references, &outcome.shares);
+        let inventory = world.inventory(&self.account());
+        assumptions.extend(assumed::assume(&wanted.items, inventory));
         let plan = steps(validated, &wanted.items, world, &self.account());
         if planned.mode == Mode::Apply {
             for step in &plan.steps {
@@ -117,6 +120,7 @@ impl<'a> Judged<'a> {
             planned.copied_from = world.sources.get(&place).map(|source| source.name.clone());
             planned.shape_is_known = world.sources.get(&place).is_none_or(|source| source.known);
         }
+        planned.adopted = plan.adopted.into_iter().collect();
         planned.steps = plan.steps;
         planned.conflicts = outcome.conflicts;
         planned.assumptions = assumptions;

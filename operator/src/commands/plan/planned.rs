@@ -6,6 +6,7 @@ use crds::v1alpha1::{ConditionType, FieldConflict, Mode, NamespacedName};
 use serde::Serialize;
 
 use crate::core::approval::Verdict;
+use crate::core::key::ObjectKey;
 use crate::core::ledger::Place;
 use crate::core::plan::{Action, Step};
 use crate::core::problem::{Problem, Severity};
@@ -13,9 +14,9 @@ use crate::core::quota::Quota;
 
 /// Plans of several bindings.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Plans {
+pub(in crate::commands) struct Plans {
     /// One for each binding.
-    pub(super) items: Vec<Planned>,
+    pub(in crate::commands) items: Vec<Planned>,
     /// What of the product's quotas they take together, as far as that is known.
     pub(super) quotas: Vec<(Place, Quota)>,
 }
@@ -50,9 +51,9 @@ impl Plans {
 
 /// The plan of one binding.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Planned {
+pub(in crate::commands) struct Planned {
     /// The binding.
-    pub(super) binding: NamespacedName,
+    pub(in crate::commands) binding: NamespacedName,
     /// Its class, once known.
     pub(super) class: Option<String>,
     /// The gateway that traffic enters through, once known.
@@ -60,7 +61,9 @@ pub(super) struct Planned {
     /// How far the operator may go.
     pub(super) mode: Mode,
     /// In the order of execution.
-    pub(super) steps: Vec<Step>,
+    pub(in crate::commands) steps: Vec<Step>,
+    /// What others made and the binding uses, with its name in the cloud.
+    pub(super) adopted: Vec<(ObjectKey, String)>,
     /// Stands for exactly these steps; none: there are none, or they were not compared with a cloud.
     pub(super) hash: Option<String>,
     /// What `spec.approvedPlan` comes to, if that was compared.
@@ -74,7 +77,7 @@ pub(super) struct Planned {
     /// Fields that other bindings hold.
     pub(super) conflicts: Vec<FieldConflict>,
     /// What stands in the way.
-    pub(super) problems: Vec<Problem>,
+    pub(in crate::commands) problems: Vec<Problem>,
 }
 
 /// How many steps of each kind a plan has.
@@ -107,6 +110,7 @@ impl Planned {
             gateway: None,
             mode: Mode::default(),
             steps: Vec::new(),
+            adopted: Vec::new(),
             hash: None,
             verdict: None,
             copied_from: None,

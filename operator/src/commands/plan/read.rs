@@ -37,6 +37,18 @@ impl fmt::Display for Place {
     }
 }
 
+impl Document {
+    /// An object that stands in no file.
+    pub(super) fn printed(index: usize, value: Value) -> Self {
+        let place = Place {
+            file: "printed".into(),
+            document: index + 1,
+            item: None,
+        };
+        Self { place, value }
+    }
+}
+
 /// What is wrong with a manifest. No text of the file goes into it but names and the values of
 /// fields that are no credentials.
 #[derive(Debug, Error)]

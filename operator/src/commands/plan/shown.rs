@@ -2,9 +2,11 @@
 
 use crds::v1alpha1::{FieldConflict, Mode};
 
-use super::explain::explain;
+use super::explain::{explain, object};
 use super::planned::{Planned, Plans, Summary};
 use crate::core::approval::Verdict;
+use crate::core::foresee::LATER;
+use crate::core::key::{ObjectKey, id_of};
 use crate::core::plan::Action;
 use crate::core::quota::{Counted, Quota};
 
@@ -75,7 +77,7 @@ fn binding(planned: &Planned) -> ShownBinding {
             rows: rows
                 .map(|(label, value)| (label.to_owned(), value))
                 .collect(),
-            risk: step.operation.risk().map(str::to_owned),
+            risk: step.risk().map(str::to_owned),
         }
     });
     let problems = planned.problems.iter().map(|problem| {
@@ -95,6 +97,7 @@ fn binding(planned: &Planned) -> ShownBinding {
         approval: approval(planned),
         steps: steps.collect(),
         sections: vec![
+            ("Made in the console, and never deleted", adopted(planned)),
             ("Taken for granted", planned.assumptions.clone()),
             (
                 "Set otherwise by another binding",
@@ -118,6 +121,24 @@ pub(crate) fn about(class: Option<&str>, gateway: Option<&str>, mode: Mode) -> V
     };
     about.push(mode.to_owned());
     about
+}
+
+fn adopted(planned: &Planned) -> Vec<String> {
+    let say = |(key, name): &(ObjectKey, String)| {
+        let change = planned.steps.iter().position(|step| step.key == *key);
+        let use_of = match change {
+            Some(index) => format!("is changed by step {}, and keeps the rest", index + 1),
+            None => "is used as it is".to_owned(),
+        };
+        let known = name != LATER && id_of(name).is_none();
+        let name = if known {
+            format!(" \"{name}\"")
+        } else {
+            String::new()
+        };
+        format!("{}{name} {use_of}.", object(key))
+    };
+    planned.adopted.iter().map(say).collect()
 }
 
 fn approval(planned: &Planned) -> Vec<String> {

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use crate::commands::plan::given::namespace_labels;
 use crate::commands::plan::manifests::Manifests;
 use crate::core::class::resolve;
+use crate::core::key::id_of;
 use crate::core::validate::{Validated, validate};
 
 /// The features that manifests use in each place.
@@ -87,7 +88,9 @@ fn needed(binding: &Validated) -> BTreeSet<Feature> {
         if !exposure.allow.is_empty() {
             features.insert(Feature::Consumers);
         }
-        if exposure.limits.is_some() {
+        // What limits an API that others made is looked at before anybody is let in.
+        let adopts = exposure.apis.iter().any(|api| id_of(&api.name).is_some());
+        if exposure.limits.is_some() || exposure.adopted_policy.is_some() || adopts {
             features.insert(Feature::Throttling);
         }
     }
@@ -103,7 +106,12 @@ fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
         if consumers.is_some_and(|consumers| !consumers.allow.is_empty()) {
             features.insert(Feature::Consumers);
         }
-        if wish.throttling.is_some() {
+        let adopts = wish
+            .routes
+            .iter()
+            .flatten()
+            .any(|route| route.existing.is_some());
+        if wish.throttling.is_some() || adopts {
             features.insert(Feature::Throttling);
         }
     }

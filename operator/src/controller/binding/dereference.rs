@@ -94,6 +94,14 @@ pub(super) fn services(
         .collect()
 }
 
+/// The host of a Knative Route that is ready.
+pub fn route_host(route: &DynamicObject) -> Option<String> {
+    match route_target(route) {
+        Target::Host(host) => Some(host),
+        _ => None,
+    }
+}
+
 fn target(binding: &Validated, context: &Context) -> Target {
     let namespace = &binding.binding.namespace;
     let name = &binding.target.name;
@@ -188,7 +196,13 @@ fn consumer(
     });
     match here {
         Some(entry) => ConsumerState::Ready(entry.id.as_str().into()),
-        None => ConsumerState::NotReady,
+        None => {
+            let existing = account.and_then(|account| {
+                let id = consumer.spec.existing_in(&account.id, &account.region)?;
+                Some(ConsumerState::ToAdopt(id.into()))
+            });
+            existing.unwrap_or(ConsumerState::NotReady)
+        }
     }
 }
 

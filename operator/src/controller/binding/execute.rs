@@ -133,6 +133,7 @@ impl Executor<'_> {
         let api = self.api_id(name)?;
         match (operation, environment) {
             (Operation::UpdateApi(spec), _) => gateway.update_api(&group, &api, spec).await?,
+            (Operation::AmendApi(spec), _) => gateway.amend_api(&group, &api, spec).await?,
             (Operation::DeleteApi, _) => gateway.delete_api(&group, &api).await?,
             (operation, Some(environment)) => {
                 self.in_environment(gateway, (&group, api, environment), operation)

@@ -20,8 +20,10 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
+use crate::core::adoption::watched;
 use crate::core::approval::{self, Approval, Basis, Verdict};
 use crate::core::desire::{Shares, desire};
+use crate::core::guard::{self, Answer, Thing};
 use crate::core::key::ObjectKey;
 use crate::core::ledger::{Ledger, Place};
 use crate::core::plan::{self, Plan, World};
@@ -63,7 +65,7 @@ pub(super) async fn finalize(
             ),
             ..problem
         };
-        show(&binding, &ledger, &blocked, None, context).await;
+        show(&binding, class.as_ref(), &ledger, &blocked, None, context).await;
         return Ended::Stuck;
     }
     let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
@@ -90,9 +92,26 @@ pub(super) async fn finalize(
         Ok(()) if ledger.entries.is_empty() => let_go(&binding, context).await,
         Ok(()) => {
             let waiting = Problem::waiting(Reason::Deleting, left(&ledger));
-            show(&binding, &ledger, &waiting, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &waiting, plan, context).await;
             Ended::Waiting
         }
+        Err(trouble) if trouble.problem.reason == Reason::MassChangeHeld => {
+            show(
+                &binding,
+                class.as_ref(),
+                &ledger,
+                &trouble.problem,
+                plan,
+                context,
+            )
+            .await;
+            Ended::Stuck
+        }
+        Err(Trouble {
+            problem,
+            retry_after: Some(left),
+            ..
+        }) if problem.reason == Reason::Deleting => Ended::Later(left),
         Err(trouble) => {
             let blocked = Problem {
                 reason: Reason::DeletionBlocked,
@@ -104,7 +123,7 @@ pub(super) async fn finalize(
                 ),
                 ..trouble.problem.clone()
             };
-            show(&binding, &ledger, &blocked, plan, context).await;
+            show(&binding, class.as_ref(), &ledger, &blocked, plan, context).await;
             if blocked.severity == Severity::Terminal {
                 return Ended::Stuck;
             }
@@ -201,6 +220,7 @@ impl Removal<'_> {
         // First what is the binding's own: it waits for nobody.
         let mut plan = self.informed_plan(ledger).await?;
         plan.steps.retain(|step| !step.key.is_shared());
+        self.ask_guard(&plan)?;
         self.execute(plan, ledger).await?;
         // Then, alone among the bindings of the class, what it shared: of several that go together
         // the last one sees that it is the last.
@@ -217,9 +237,30 @@ impl Removal<'_> {
                 let problem = plan.problems.into_iter().next();
                 return problem.map_or(Ok(()), |problem| Err(Trouble::from(problem)));
             }
+            self.ask_guard(&plan)?;
             self.execute(plan, ledger).await?;
         }
         Ok(())
+    }
+
+    /// Whether it would be part of a mass change. A plan that a person approved is carried out.
+    fn ask_guard(&self, plan: &Plan) -> Result<(), Trouble> {
+        if self.approval.is_some() {
+            return Ok(());
+        }
+        let class = self.class.name_any();
+        let uid = self.binding.uid().unwrap_or_default();
+        match self.context.guard.ask(&class, &uid, &guard::going(plan)) {
+            Answer::Go => Ok(()),
+            Answer::Later(left) => {
+                let problem = Problem::waiting(Reason::Deleting, "more may be on its way out.");
+                Err(Trouble {
+                    retry_after: Some(left),
+                    ..Trouble::from(problem)
+                })
+            }
+            Answer::Held(things) => Err(Trouble::from(guard::problem(&things, &class))),
+        }
     }
 
     /// `mode: Plan`: the removal goes on only if exactly it was approved, which is recorded first.
@@ -323,6 +364,9 @@ impl Removal<'_> {
     }
 
     async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
+        if let Some(account) = self.account {
+            account.gateway.snapshots.watch(watched(&[], ledger));
+        }
         let inventory = match self.account {
             None => None,
             Some(account) => Some(
@@ -373,6 +417,9 @@ impl Removal<'_> {
         };
         for step in &plan.steps {
             executor.execute(step).await?;
+            if let Some(thing) = Thing::of(&step.key).filter(|_| self.approval.is_none()) {
+                self.context.guard.went(&class, &thing);
+            }
             // A Service is gone when it is seen to be gone.
             if !matches!(step.key, ObjectKey::Service { .. }) {
                 ledger.entries.remove(&step.key);
@@ -385,6 +432,7 @@ impl Removal<'_> {
 /// Shows what is left and why.
 async fn show(
     binding: &GatewayBinding,
+    class: Option<&GatewayBindingClass>,
     ledger: &Ledger,
     problem: &Problem,
     plan: Option<&Published>,
@@ -392,6 +440,9 @@ async fn show(
 ) {
     let mut status = binding.status.clone().unwrap_or_default();
     status.ledger = ledger.write();
+    // With the ledger, which class holds the credentials to what it names.
+    let class = class.map(ResourceExt::name_any);
+    status.class_name = status.class_name.or(class);
     if binding.spec.mode() == Mode::Plan {
         status.plan = plan.map(Published::status).or(status.plan);
     } else {

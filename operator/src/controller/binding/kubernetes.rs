@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use crds::keys;
 use crds::v1alpha1::Reason;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
+use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::execute::Executor;
-use crate::controller::cloud::{Trouble, kube_message};
-use crate::controller::service;
+use crate::controller::cloud::{Trouble, refusal};
 use crate::core::desired::ServiceShape;
 use crate::core::plan::Operation;
 use crate::core::problem::Problem;
@@ -78,7 +77,7 @@ fn spec(shape: &ServiceShape) -> Value {
     json!({"type": "LoadBalancer", "selector": shape.selector, "ports": ports})
 }
 
-/// Creates a Service and nothing else: one that appeared meanwhile is only accepted if it is ours.
+/// Creates a Service and nothing else: one that appeared meanwhile is not touched.
 async fn create(
     executor: &Executor<'_>,
     api: &Api<Service>,
@@ -101,19 +100,12 @@ async fn create(
     };
     match api.create(&params, &wanted).await {
         Ok(service) => Ok(service),
+        // Looked at again by the next pass, and judged as it then is.
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            let present = api.get(name).await.map_err(|error| failed(name, &error))?;
-            if service::state(&present, &executor.shared_owner.cluster).created_by_us {
-                Ok(present)
-            } else {
-                Err(Trouble::from(Problem::blocked(
-                    Reason::NotOwned,
-                    format!(
-                        "Service {}/{name} exists already and was not made by this operator. Name another one in slb.service of the class, or leave createFrom out to use it as it is.",
-                        present.namespace().unwrap_or_default()
-                    ),
-                )))
-            }
+            Err(Trouble::from(Problem::retry(
+                Reason::Pending,
+                format!("Service {name} has appeared meanwhile."),
+            )))
         }
         Err(error) => Err(failed(name, &error)),
     }
@@ -159,12 +151,7 @@ async fn delete(api: &Api<Service>, name: &str, uid: &str) -> Result<(), Trouble
 }
 
 fn failed(name: &str, error: &kube::Error) -> Trouble {
-    let reason = match error {
-        kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
-        _ => Reason::InternalError,
-    };
-    Trouble::from(Problem::retry(
-        reason,
-        format!("Service {name}: {}", kube_message(error)),
-    ))
+    let refusal = refusal(error, "the namespace to rbac.gatewayNamespaces");
+    let problem = format!("Service {name}: {}", refusal.message);
+    Trouble::from(Problem::retry(refusal.reason, problem))
 }

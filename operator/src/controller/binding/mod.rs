@@ -4,6 +4,7 @@ mod approve;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
+mod hold;
 mod kubernetes;
 mod report;
 mod work;
@@ -28,6 +29,7 @@ use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
 use crate::core::writers;
+pub use dereference::route_host;
 use report::Report;
 use work::Work;
 
@@ -45,7 +47,8 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
         return Ended::Done;
     }
     if binding.metadata.deletion_timestamp.is_some() {
-        return finalize::finalize(binding, class.ok(), &context).await;
+        let class = class.ok().or_else(|| lost_class(&binding, &context));
+        return finalize::finalize(binding, class, &context).await;
     }
     if !writes::is_held(&*binding) && unreadable::why(&*binding).is_none() {
         return match finalize::add_finalizer(&binding, &context).await {
@@ -54,6 +57,15 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
         };
     }
     pass(binding, class, &context).await
+}
+
+/// The class of a binding whose status was lost, and with it the class's name.
+fn lost_class(binding: &GatewayBinding, context: &Context) -> Option<GatewayBindingClass> {
+    let lost = context.has_lost_status(binding);
+    let classes = context.stores.classes.state();
+    let classes: Vec<&GatewayBindingClass> = classes.iter().map(AsRef::as_ref).collect();
+    let class = lost.then(|| class::of_lost(binding, &classes))?;
+    class.cloned()
 }
 
 /// Says on a binding that a pass over it panicked.
@@ -271,9 +283,12 @@ fn by(step: &Step, report: &Report) -> String {
 
 pub(super) fn retry(trouble: &Trouble) -> Ended {
     tracing::warn!(reason = %trouble.problem.reason, message = trouble.problem.message, "will be tried again");
-    Ended::Retry {
-        after: trouble.retry_after,
-        outage: trouble.problem.is_outage(),
+    match trouble.pause() {
+        Some(left) => Ended::Paused { left },
+        None => Ended::Retry {
+            after: trouble.retry_after,
+            outage: trouble.problem.is_outage(),
+        },
     }
 }
 
@@ -281,10 +296,13 @@ pub(super) fn retry(trouble: &Trouble) -> Ended {
 pub(super) fn ended(
     problems: &[Problem],
     retry_after: Option<std::time::Duration>,
+    pause: Option<std::time::Duration>,
     next_check: Option<Timestamp>,
 ) -> Ended {
     let has = |severity| problems.iter().any(|problem| problem.severity == severity);
-    if has(Severity::Retry) {
+    if let Some(left) = pause {
+        Ended::Paused { left }
+    } else if has(Severity::Retry) {
         Ended::Retry {
             after: retry_after,
             outage: problems.iter().any(Problem::is_outage),

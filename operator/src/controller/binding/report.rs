@@ -45,6 +45,7 @@ pub(super) struct Report {
     /// What cluster and cloud answered with in this pass.
     troubles: Vec<Problem>,
     retry_after: Option<Duration>,
+    pause: Option<Duration>,
     /// What is claimed.
     pub ledger: Ledger,
     /// What is wanted.
@@ -59,6 +60,10 @@ pub(super) struct Report {
     pub ids: BTreeMap<ObjectKey, String>,
     /// Steps that were not done.
     pub remaining: Vec<Step>,
+    /// Steps that the guard against mass changes holds.
+    pub held: Vec<Step>,
+    /// When more is known of what may go.
+    pub later: Option<Duration>,
     /// What somebody else changed and the policy says to leave.
     pub drifted: BTreeSet<ObjectKey>,
     /// What is published as the plan.
@@ -83,12 +88,15 @@ impl Report {
             problems: Vec::new(),
             troubles: Vec::new(),
             retry_after: None,
+            pause: None,
             wanted: Wanted::default(),
             digests: BTreeMap::new(),
             inventory: None,
             service: None,
             ids: BTreeMap::new(),
             remaining: Vec::new(),
+            held: Vec::new(),
+            later: None,
             drifted: BTreeSet::new(),
             plan: None,
             approval: None,
@@ -108,6 +116,7 @@ impl Report {
     pub(super) fn trouble(&mut self, trouble: Trouble) {
         tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
         self.retry_after = self.retry_after.max(trouble.retry_after);
+        self.pause = self.pause.max(trouble.pause());
         if !self.troubles.contains(&trouble.problem) {
             self.troubles.push(trouble.problem);
         }
@@ -126,6 +135,8 @@ impl Report {
     pub(super) fn restart(&mut self) {
         self.problems.clear();
         self.remaining.clear();
+        self.held.clear();
+        self.later = None;
     }
 
     /// Notes what is wanted.
@@ -145,6 +156,7 @@ impl Report {
         let action = step.operation.action();
         self.executed
             .push(format!("{} {}", action.as_str(), step.key));
+        self.ledger.done(step);
         if !claims.contains(&step.key) {
             self.ledger.entries.remove(&step.key);
         }
@@ -162,8 +174,9 @@ impl Report {
         self.release(&plan.released);
         let inventory = self.inventory.clone().unwrap_or_default();
         for (key, digest) in &self.digests {
-            let there = self.ids.contains_key(key) || !needs_id(key);
-            if !there || self.drifted.contains(key) {
+            let drifted = self.drifted.contains(key) || plan.withheld.contains(key);
+            let held = self.held.iter().any(|step| step.key == *key);
+            if !is_there(key, &self.ids) || held || drifted {
                 continue;
             }
             if let Some(entry) = self.ledger.entries.get_mut(key) {
@@ -218,6 +231,7 @@ impl Report {
             (Some(validated), Some(inventory)) => sub_domain(validated, inventory),
             _ => None,
         };
+        self.remaining.append(&mut self.held);
         let missing = self.missing();
         let obstacles = self.obstacles();
         let view = View {
@@ -241,10 +255,25 @@ impl Report {
         if self.binding.status.as_ref() != Some(&new) {
             match write_status(&self.binding, &new, context).await {
                 Ok(binding) => self.binding = binding,
-                Err(trouble) => self.trouble(trouble),
+                Err(trouble) => {
+                    let message = &trouble.problem.message;
+                    tracing::warn!(message, "status not written");
+                    self.trouble(trouble);
+                }
             }
         }
-        ended(&self.obstacles(), self.retry_after, self.wanted.next_check)
+        let ended = ended(
+            &self.obstacles(),
+            self.retry_after,
+            self.pause,
+            self.wanted.next_check,
+        );
+        match self.later {
+            Some(later) if !matches!(ended, Ended::Retry { .. } | Ended::Paused { .. }) => {
+                Ended::Later(later)
+            }
+            _ => ended,
+        }
     }
 
     /// The plan for status. What could not be judged this time stays as it was.
@@ -357,6 +386,17 @@ pub(super) fn version(key: &ObjectKey, inventory: &Inventory) -> Option<String> 
     (!version.is_empty()).then(|| version.clone())
 }
 
+/// Whether an object is there where nothing is left to do about it; `ids` are of those that are.
+fn is_there(key: &ObjectKey, ids: &BTreeMap<ObjectKey, String>) -> bool {
+    match key {
+        // As long as their API waits for something, so do they.
+        ObjectKey::Deployment { api, .. }
+        | ObjectKey::Attachment { api, .. }
+        | ObjectKey::Grant { api, .. } => ids.contains_key(&ObjectKey::Api(api.clone())),
+        key => !needs_id(key) || ids.contains_key(key),
+    }
+}
+
 /// Whether an object is only there once its id is known.
 fn needs_id(key: &ObjectKey) -> bool {
     matches!(
@@ -383,4 +423,27 @@ pub(super) async fn write_status(
     let written = writes::status(&api(binding, context), binding, status, context).await?;
     context.peers.update(&written);
     Ok(context.bindings.wrote(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::key::ApiKey;
+    use cloud_adapter::gateway::model::Environment;
+
+    #[test]
+    fn what_acts_on_an_api_is_not_there_before_the_api_is() {
+        let api = ApiKey {
+            group: "g".into(),
+            name: "a".into(),
+        };
+        let deployment = ObjectKey::Deployment {
+            api: api.clone(),
+            environment: Environment::Release,
+        };
+        let mut ids = BTreeMap::new();
+        assert!(!is_there(&deployment, &ids));
+        ids.insert(ObjectKey::Api(api), "1".to_owned());
+        assert!(is_there(&deployment, &ids));
+    }
 }

@@ -16,14 +16,17 @@ use super::execute::{Executor, markers};
 use super::report::Report;
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
+use crate::core::adoption::watched;
 use crate::core::approval::Approval;
 use crate::core::desire::{Wanted, desire};
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::observed::{Lookup, ServiceState};
+use crate::core::peers::wants_to_adopt;
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
+use crate::core::references::References;
 use crate::core::validate::{Validated, class_owner, owner};
 use crate::core::writers;
 
@@ -56,6 +59,7 @@ impl Work<'_> {
         if let Some(trouble) = trouble {
             report.trouble(trouble);
         }
+        self.watch(&references, report);
         report.inventory = self.inventory(report).await;
         let wanted = desire(self.validated, &references, &outcome.shares);
         report.problems.extend(wanted.problems.clone());
@@ -67,6 +71,16 @@ impl Work<'_> {
         report.holds = outcome.holds;
         report.service = references.service;
         report.wanted = wanted;
+    }
+
+    /// What others made and this binding uses is read like what is ours.
+    fn watch(&self, references: &References, report: &Report) {
+        if let Some(account) = self.account {
+            let wanted = wants_to_adopt(self.validated);
+            let mut watched = watched(&wanted, &report.ledger);
+            watched.consumers.extend(references.known_consumers());
+            account.gateway.snapshots.watch(watched);
+        }
     }
 
     /// The API gateway's objects, if the binding has to do with any.
@@ -202,6 +216,7 @@ impl Work<'_> {
             }
             let hopeless = self.hopeless(&mut plan, report).await;
             report.problems.extend(hopeless);
+            self.hold_mass_change(&mut plan, report);
             report.problems.append(&mut plan.problems);
             report.ids.extend(std::mem::take(&mut plan.ids));
             if let Err(trouble) = self.claim(&plan, report).await {
@@ -258,7 +273,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn uid(&self, report: &Report) -> String {
+    pub(super) fn uid(&self, report: &Report) -> String {
         report.binding.uid().unwrap_or_default()
     }
 
@@ -319,6 +334,7 @@ impl Work<'_> {
         for key in &plan.claims {
             report.ledger.claim(key, &place);
         }
+        report.ledger.foresee(plan);
         report.remember_previous(plan);
         report.note_ids();
         let news = report.ledger != before || report.approval_is_news();
@@ -351,6 +367,7 @@ impl Work<'_> {
                     let now = Instant::now();
                     self.context.tries.step_made(&self.uid(report), step, now);
                     report.done(step, &plan.claims);
+                    self.note_gone(step);
                     if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
                         alone = None;
                     }
@@ -401,8 +418,10 @@ pub(super) fn digests(wanted: &Wanted) -> BTreeMap<ObjectKey, String> {
 
 /// The public name of a binding's group.
 pub(super) fn sub_domain(validated: &Validated, inventory: &Inventory) -> Option<String> {
-    let group = &validated.exposure.as_ref()?.group.name;
-    inventory.group(group).map(|group| group.sub_domain.clone())
+    let exposure = validated.exposure.as_ref()?;
+    let group = inventory.group(&exposure.group.name)?;
+    let shown = exposure.adopted_group.is_none() || group.spec.test_domain;
+    shown.then(|| group.sub_domain.clone())
 }
 
 /// Annotations that a step overwrites for the first time, with what they were.

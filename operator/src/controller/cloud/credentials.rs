@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use super::{Clouds, Trouble, kube_message};
+use super::{Clouds, Trouble, refusal};
 use crate::core::problem::Problem;
 
 impl Clouds {
@@ -72,10 +72,9 @@ impl Clouds {
         };
         let api: Api<Secret> = Api::namespaced(self.runtime.client.clone(), &place.namespace);
         let secret = api.get_opt(&place.name).await.map_err(|error| {
-            Trouble::from(Problem::retry(
-                Reason::InternalError,
-                format!("Secret {place} cannot be read: {}", kube_message(&error)),
-            ))
+            let refusal = refusal(&error, "it to rbac.credentialSecrets");
+            let problem = format!("Secret {place} cannot be read: {}", refusal.message);
+            Trouble::from(Problem::retry(refusal.reason, problem))
         })?;
         let Some(secret) = secret else {
             return Err(Trouble::from(Problem::unresolved(

@@ -27,7 +27,7 @@ use crate::core::problem::Problem;
 use crate::runtime::Runtime;
 pub use account::Account;
 use health::Health;
-pub use trouble::{Trouble, kube_message};
+pub use trouble::{Trouble, kube_message, refusal};
 
 /// How long a pass waits for another one that opens the same account.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ impl Door {
         Trouble {
             retry_after: Some(again),
             problem,
+            paused: true,
         }
     }
 

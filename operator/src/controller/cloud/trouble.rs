@@ -14,6 +14,15 @@ pub struct Trouble {
     pub problem: Problem,
     /// How long to wait at least.
     pub retry_after: Option<Duration>,
+    /// Whether nothing was tried at all, since the account does not answer for the moment.
+    pub paused: bool,
+}
+
+impl Trouble {
+    /// How long the account is given a rest, if that is all that is in the way.
+    pub fn pause(&self) -> Option<Duration> {
+        self.retry_after.filter(|_| self.paused)
+    }
 }
 
 impl From<Problem> for Trouble {
@@ -21,6 +30,7 @@ impl From<Problem> for Trouble {
         Self {
             problem,
             retry_after: None,
+            paused: false,
         }
     }
 }
@@ -30,6 +40,7 @@ impl From<CloudError> for Trouble {
         Self {
             retry_after: error.retry_after,
             problem: problem(&error),
+            paused: false,
         }
     }
 }
@@ -79,6 +90,32 @@ fn problem(error: &CloudError) -> Problem {
             Reason::CloudRejected,
             message("It is looked at and tried again by itself."),
         ),
+    }
+}
+
+/// How the API server answered where the operator may lack a permission.
+pub struct Refusal {
+    /// [`Reason::PermissionDenied`] if that is it.
+    pub reason: Reason,
+    /// Its words and, then, how the permission is given.
+    pub message: String,
+}
+
+/// The reason and message of an error on an object that has to be let in by `chart`: what to add to
+/// which value of the operator's chart.
+pub fn refusal(error: &kube::Error, chart: &str) -> Refusal {
+    match error {
+        kube::Error::Api(status) if status.is_forbidden() => Refusal {
+            reason: Reason::PermissionDenied,
+            message: format!(
+                "{}. Give the permission to the operator's ServiceAccount: with its chart, add {chart}.",
+                status.message.trim_end_matches('.')
+            ),
+        },
+        error => Refusal {
+            reason: Reason::InternalError,
+            message: kube_message(error),
+        },
     }
 }
 

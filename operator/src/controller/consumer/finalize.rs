@@ -2,26 +2,29 @@
 
 use std::sync::Arc;
 
+use cloud_adapter::gateway::model::Credential;
 use crds::keys;
 use crds::v1alpha1::{
-    ConditionStatus, ConditionType, ConditionUpdate, GatewayConsumer, Reason, remove_condition,
-    set_condition,
+    ConditionStatus, ConditionType, ConditionUpdate, CredentialType, GatewayConsumer, Reason,
+    remove_condition, set_condition,
 };
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
+use super::adopted::{added_values, leaving};
 use super::audits::Audits;
 use super::report::{api, write_status};
 use super::secrets::Secrets;
 use super::site::Site;
-use super::{KIND, reach};
+use super::{KIND, hold, reach};
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::binding::retry;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
-use crate::core::consumer::claims::{Claim, Claims};
+use crate::core::consumer::claims::{AppKey, Claim, Claims};
+use crate::core::consumer::credentials::outlook;
 use crate::core::consumer::places::Intent;
 use crate::core::problem::{Problem, Severity};
 use crate::events::{Happening, Severity as EventSeverity};
@@ -44,6 +47,7 @@ pub(super) async fn finalize(
     }
     if context.has_lost_status(&*consumer) {
         reach::claim_everywhere(&consumer, &mut claims, context).await;
+        claim_secrets(&consumer, &mut claims);
     }
     let mut removed = Vec::new();
     let result = remove(&consumer, &mut claims, &mut removed, context).await;
@@ -51,13 +55,28 @@ pub(super) async fn finalize(
     match result {
         Ok(()) => let_go(&consumer, context, audits).await,
         Err(trouble) => {
-            let problem = blocked(&trouble.problem, &claims);
+            let problem = match trouble.problem.reason {
+                Reason::MassChangeHeld => trouble.problem.clone(),
+                _ => blocked(&trouble.problem, &claims),
+            };
             show(&consumer, &claims, &problem, context).await;
-            if problem.severity == Severity::Terminal {
+            if matches!(problem.severity, Severity::Terminal | Severity::Held) {
                 return Ended::Stuck;
             }
             retry(&trouble)
         }
+    }
+}
+
+/// Claims every Secret that may have been generated for the consumer. One that was not made for it is
+/// seen when it is looked at.
+fn claim_secrets(consumer: &GatewayConsumer, claims: &mut Claims) {
+    let credentials = consumer.spec.credentials.iter();
+    for credential in credentials.filter(|it| it.type_ == CredentialType::Generated) {
+        claims.claim(&Claim::Secret {
+            namespace: consumer.namespace().unwrap_or_default(),
+            name: credential.secret_ref.name.clone(),
+        });
     }
 }
 
@@ -69,15 +88,41 @@ async fn remove(
     context: &Context,
 ) -> Result<(), Trouble> {
     let mut first = None;
+    let secrets = Secrets::new(
+        &context.runtime.client,
+        &context.runtime.leadership,
+        consumer,
+    );
     let apps: Vec<_> = claims.apps().map(|(app, _)| app.clone()).collect();
+    let leaving = apps.clone();
     for app in apps {
         let claim = Claim::App(app.clone());
+        if let Err(trouble) = hold::may_leave(consumer, &app, &leaving, context) {
+            first = first.or(Some(trouble));
+            continue;
+        }
         let gone = match reach::way_to(&app, consumer, context).await {
-            Ok(way) => Site::new(consumer, app, Intent::Leave, way).remove().await,
+            Ok(way) if app.adopted().is_some() => {
+                let added = added(&app, consumer, &secrets, claims).await;
+                let site = Site::new(consumer, app.clone(), Intent::Leave, way);
+                match added {
+                    // It stays, without what was added to it.
+                    Ok(added) => site.release(&added).await.map(|_| false),
+                    Err(trouble) => Err(trouble),
+                }
+            }
+            Ok(way) => {
+                Site::new(consumer, app.clone(), Intent::Leave, way)
+                    .remove()
+                    .await
+            }
             Err(trouble) => Err(trouble),
         };
         match gone {
-            Ok(was_there) => release(claims, &claim, was_there, removed, context),
+            Ok(was_there) => {
+                hold::has_left(&app, context);
+                release(claims, &claim, was_there, removed, context);
+            }
             Err(trouble) => first = first.or(Some(trouble)),
         }
     }
@@ -85,11 +130,6 @@ async fn remove(
     if let Some(trouble) = first {
         return Err(trouble);
     }
-    let secrets = Secrets::new(
-        &context.runtime.client,
-        &context.runtime.leadership,
-        consumer,
-    );
     let names: Vec<String> = claims.secrets().map(str::to_owned).collect();
     for name in names {
         let deleted = secrets.delete(&name).await?;
@@ -98,6 +138,20 @@ async fn remove(
         release(claims, &claim, deleted, removed, context);
     }
     Ok(())
+}
+
+/// What was added to an adopted app, as far as Secrets still tell.
+async fn added(
+    app: &AppKey,
+    consumer: &GatewayConsumer,
+    secrets: &Secrets<'_>,
+    claims: &Claims,
+) -> Result<Vec<Credential>, Trouble> {
+    let (states, _) = secrets.states().await;
+    let outlook = outlook(&consumer.spec, &states, Timestamp::now());
+    let mut added = added_values(&outlook, claims, app);
+    added.extend(leaving(app, consumer, secrets, claims).await?);
+    Ok(added)
 }
 
 fn release(

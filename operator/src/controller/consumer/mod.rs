@@ -3,9 +3,11 @@
 //! A generated credential is written into its Secret before the cloud hears of it, so that no
 //! crash leaves a credential that only the cloud knows.
 
+mod adopted;
 mod audits;
 mod finalize;
 mod generate;
+mod hold;
 mod reach;
 mod report;
 mod secrets;

@@ -12,7 +12,7 @@ use crate::controller::triggers;
 use crate::core::class;
 use crate::core::consumer::claims::{AppKey, Claim, Claims, Location};
 use crate::core::consumer::places::Use;
-use crate::core::consumer::{lets_in, name_of};
+use crate::core::consumer::{adoption, lets_in, name_of};
 use crate::core::key::{ConsumerKey, ObjectKey};
 use crate::core::ledger::Ledger;
 use crate::core::names;
@@ -65,7 +65,13 @@ pub(super) async fn survey(consumer: &GatewayConsumer, context: &Context) -> Sur
         match context.clouds.of(&class).await {
             Ok(account) => {
                 let access = access(&class, account);
-                let app = app_key(consumer, &access);
+                let app = match app_key(consumer, &class, &access, context) {
+                    Ok(app) => app,
+                    Err(problem) => {
+                        survey.troubles.push(problem.into());
+                        continue;
+                    }
+                };
                 survey.uses.push(Use {
                     app: app.clone(),
                     applies,
@@ -199,14 +205,27 @@ fn cluster(class: &GatewayBindingClass) -> String {
         .unwrap_or_default()
 }
 
-fn app_key(consumer: &GatewayConsumer, access: &Access) -> AppKey {
-    AppKey {
-        location: Location {
-            account: access.account.id.clone(),
-            region: access.account.region.clone(),
-        },
-        name: app_name(consumer, &access.cluster),
+/// The app in the account of a class: the one to adopt, or else one of the operator's.
+fn app_key(
+    consumer: &GatewayConsumer,
+    class: &GatewayBindingClass,
+    access: &Access,
+    context: &Context,
+) -> Result<AppKey, Problem> {
+    let location = Location {
+        account: access.account.id.clone(),
+        region: access.account.region.clone(),
+    };
+    if let Some(adopted) = adoption::adopted_in(consumer, &location) {
+        let namespace = consumer.namespace().unwrap_or_default();
+        let labels = context.stores.namespace_labels(&namespace);
+        adoption::consent(consumer, class, &labels)?;
+        return Ok(adopted);
     }
+    Ok(AppKey {
+        location,
+        name: app_name(consumer, &access.cluster),
+    })
 }
 
 fn app_name(consumer: &GatewayConsumer, cluster: &str) -> String {

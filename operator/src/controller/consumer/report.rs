@@ -36,6 +36,8 @@ pub(super) struct Report {
     pub valid: Option<BTreeSet<Slot>>,
     /// Credentials that could not be put into the cloud.
     pub failed: BTreeSet<Slot>,
+    /// An adopted app is disabled.
+    pub disabled_by_others: bool,
     /// What somebody else changed and the policy says to leave.
     pub drifted: Vec<String>,
     /// What does not keep what is written to it.
@@ -43,6 +45,7 @@ pub(super) struct Report {
     /// When a credential reaches its end.
     pub next_check: Option<Timestamp>,
     retry_after: Option<Duration>,
+    pause: Option<Duration>,
     executed: Vec<String>,
 }
 
@@ -55,10 +58,12 @@ impl Report {
             problems: Vec::new(),
             valid: None,
             failed: BTreeSet::new(),
+            disabled_by_others: false,
             drifted: Vec::new(),
             unkept: Vec::new(),
             next_check: None,
             retry_after: None,
+            pause: None,
             executed: Vec::new(),
         }
     }
@@ -67,6 +72,7 @@ impl Report {
     pub(super) fn trouble(&mut self, trouble: Trouble) {
         tracing::debug!(reason = %trouble.problem.reason, message = trouble.problem.message, "in the way");
         self.retry_after = self.retry_after.max(trouble.retry_after);
+        self.pause = self.pause.max(trouble.pause());
         if !self.problems.contains(&trouble.problem) {
             self.problems.push(trouble.problem);
         }
@@ -108,6 +114,7 @@ impl Report {
             problems: &self.problems,
             valid: self.valid.as_ref(),
             claims: &self.claims,
+            disabled_by_others: self.disabled_by_others,
         };
         let new = status(&view);
         self.tell(&new, context);
@@ -117,7 +124,12 @@ impl Report {
                 Err(trouble) => self.trouble(trouble),
             }
         }
-        ended(&self.problems, self.retry_after, self.next_check)
+        ended(
+            &self.problems,
+            self.retry_after,
+            self.pause,
+            self.next_check,
+        )
     }
 
     fn tell(&self, new: &GatewayConsumerStatus, context: &Context) {

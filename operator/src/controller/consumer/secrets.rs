@@ -14,7 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::controller::cloud::{Trouble, kube_message};
+use crate::controller::cloud::{Trouble, refusal};
 use crate::core::consumer;
 use crate::core::consumer::credentials::{Entry, Gap, SecretState};
 use crate::core::problem::Problem;
@@ -95,6 +95,28 @@ impl<'a> Secrets<'a> {
             key_id: entry(credential.key_id_entry()),
             key_secret: entry(credential.key_secret_entry()),
         }
+    }
+
+    /// The credentials in a Secret that the operator wrote, also one that is no longer listed.
+    pub(super) async fn own(&self, name: &str) -> Result<Vec<Credential>, Trouble> {
+        let Some(secret) = self.get(name).await?.filter(|secret| self.is_ours(secret)) else {
+            return Ok(Vec::new());
+        };
+        let entry = |key: &str| {
+            let bytes = secret.data.as_ref()?.get(key)?;
+            match Entry::read(Some(bytes.0.as_slice())) {
+                Entry::Text(text) => Some(text),
+                Entry::Missing | Entry::Unusable(_) => None,
+            }
+        };
+        let key = entry(consumer_secret::API_KEY).map(Credential::ApiKey);
+        let id = entry(consumer_secret::KEY_ID);
+        let pair = id.zip(entry(consumer_secret::KEY_SECRET));
+        let pair = pair.map(|(id, secret)| Credential::KeyPair {
+            id: id.expose_secret().to_owned(),
+            secret,
+        });
+        Ok(key.into_iter().chain(pair).collect())
     }
 
     /// Writes what a Secret of ours lacks: the Secret itself, or entries. What is there stays.
@@ -294,17 +316,11 @@ fn not_ours(name: &str) -> Problem {
 }
 
 fn failed(name: &str, error: &kube::Error) -> Problem {
-    let reason = match error {
-        kube::Error::Api(status) if status.is_forbidden() => Reason::PermissionDenied,
-        _ => Reason::InternalError,
-    };
-    let problem = Problem::retry(
-        reason,
-        format!("Secret \"{name}\": {}", kube_message(error)),
-    );
+    let refusal = refusal(error, "the namespace to rbac.secretNamespaces");
+    let problem = format!("Secret \"{name}\": {}", refusal.message);
     Problem {
         condition: crds::v1alpha1::ConditionType::ResolvedRefs,
-        ..problem
+        ..Problem::retry(refusal.reason, problem)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cloud_adapter::error::{CloudError, ErrorClass};
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::{
-    ConsumerId, ConsumerSpec, Credential, Inventory, Kind, Marker,
+    Consumer, ConsumerId, ConsumerSpec, Credential, Inventory, Kind, Marker, Watched,
 };
 use crds::v1alpha1::{ConditionType, GatewayConsumer, Reason};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,7 +19,7 @@ use crate::core::consumer::credentials::{Slot, same};
 use crate::core::consumer::drift;
 use crate::core::consumer::places::Intent;
 use crate::core::consumer::steps::{App, Step, Wish, find, ours, steps};
-use crate::core::consumer::{name_of, owner};
+use crate::core::consumer::{adoption, name_of, owner};
 use crate::core::names;
 use crate::core::plan::odd;
 use crate::core::problem::Problem;
@@ -97,7 +97,10 @@ impl Site {
     /// Looks the app up, in lists no older than `max_age`.
     pub(super) async fn look(&mut self, claims: &Claims, max_age: Duration) -> Result<(), Trouble> {
         let inventory = self.inventory(max_age).await?;
-        let found = find(&inventory, &self.key, &self.marker, claims)?;
+        let found = match self.key.adopted() {
+            Some(_) => Some(adoption::find(&inventory, &self.key, &self.marker)?),
+            None => find(&inventory, &self.key, &self.marker, claims)?,
+        };
         self.id = found.map(|found| found.id.clone());
         self.app = found.map(|found| App {
             spec: found.spec.clone(),
@@ -106,13 +109,34 @@ impl Site {
         Ok(())
     }
 
+    /// Whether there is an app of the operator's.
+    pub(super) async fn is_there(&self) -> Result<bool, Trouble> {
+        let inventory = self.inventory(RECENT).await?;
+        Ok(ours(&inventory, &self.marker).is_some())
+    }
+
+    /// Whether an adopted app is disabled.
+    pub(super) fn is_disabled_by_others(&self) -> bool {
+        let disabled = self.app.as_ref().is_some_and(|app| app.spec.disabled);
+        self.key.adopted().is_some() && disabled
+    }
+
     /// Whether the app may call some API, whoever permitted it.
     pub(super) async fn is_granted(&self) -> Result<bool, Trouble> {
         let kinds = [Kind::Consumers, Kind::Grants];
         let snapshots = &self.access.account.gateway.snapshots;
+        if let Some(id) = self.key.adopted() {
+            snapshots.watch(Watched {
+                consumers: [id].into(),
+                ..Watched::default()
+            });
+        }
         let listed = snapshots.get_kinds(&kinds, RECENT).await;
         let inventory = listed.map_err(|error| self.trouble(error, &[]))?;
-        let app = ours(&inventory, &self.marker);
+        let app = match self.key.adopted() {
+            Some(id) => inventory.consumers.get(&id),
+            None => ours(&inventory, &self.marker),
+        };
         Ok(app.is_some_and(|app| inventory.grants.keys().any(|key| key.consumer == app.id)))
     }
 
@@ -128,6 +152,12 @@ impl Site {
             ..app.clone()
         });
         Ok(())
+    }
+
+    /// The credentials that are about to be added.
+    pub(super) fn additions(&self, wish: &Wish<'_>) -> BTreeSet<Slot> {
+        let steps = self.steps(wish);
+        steps.iter().flat_map(slots).collect()
     }
 
     /// Whether something is to be done.
@@ -268,6 +298,29 @@ impl Site {
             }
         }
         Ok(false)
+    }
+
+    /// Leaves an adopted app as it was: takes away what was added to it. Returns whether something was.
+    pub(super) async fn release(&self, added: &[Credential]) -> Result<bool, Trouble> {
+        let Some(id) = self.key.adopted() else {
+            return Ok(false);
+        };
+        let inventory = self.inventory(RECENT).await?;
+        if added.is_empty() {
+            return Ok(false);
+        }
+        if let Some(problem) = odd::about(&inventory, Kind::Consumers, id.as_str()) {
+            return Err(problem.into());
+        }
+        let nobodys = |app: &Consumer| app.marker.is_none();
+        if !inventory.consumers.get(&id).is_some_and(nobodys) {
+            return Ok(false);
+        }
+        for credential in added {
+            let removed = self.gateway().remove_credential(&id, credential).await;
+            removed.map_err(|error| self.trouble(error, &[credential]))?;
+        }
+        Ok(true)
     }
 
     /// An app that may be this one, and of which the cloud does not say whose it is.

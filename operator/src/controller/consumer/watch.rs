@@ -15,44 +15,52 @@ use kube::{Api, ResourceExt};
 use crate::controller::context::Context;
 use crate::controller::line::Lane;
 use crate::controller::queue::Asker;
+use crate::health::Gate;
 use crate::supervise::{Stage, Supervisor};
 
-/// Has consumers looked at when a Secret that they name changes: they go into `sender`'s queue.
+type SecretMeta = PartialObjectMeta<Secret>;
+
+/// Has consumers looked at when a Secret that they name changes: they go into `sender`'s queue. The
+/// Secrets of the namespaces of `--secret-namespaces` are watched.
 pub fn spawn(context: &Arc<Context>, sender: Asker<GatewayConsumer>, supervisor: &mut Supervisor) {
-    let gate = context.runtime.readiness.gate("watch of Secrets");
-    let context = context.clone();
-    supervisor.spawn(Stage::Work, "watch of Secrets", async move {
-        let secrets: Api<PartialObjectMeta<Secret>> = Api::all(context.runtime.client.clone());
-        let stream = watcher(secrets, watcher::Config::default()).default_backoff();
-        let watching = async {
-            let mut stream = std::pin::pin!(stream);
-            while let Some(event) = stream.next().await {
-                match event {
-                    Ok(Event::Apply(secret) | Event::Delete(secret)) => {
-                        tell(&context, &secret, &sender, Lane::Edit);
-                    }
-                    Ok(Event::InitApply(secret)) => {
-                        tell(&context, &secret, &sender, Lane::Check);
-                    }
-                    Ok(Event::InitDone) => gate.open(),
-                    Ok(Event::Init) => {}
-                    // The watcher tries again by itself, with backoff.
-                    Err(error) => tracing::debug!(%error, "watch interrupted"),
-                }
-            }
+    for (namespace, api) in context.secrets() {
+        let name = match namespace {
+            None => "watch of Secrets".to_owned(),
+            Some(namespace) => format!("watch of Secrets in {namespace}"),
         };
+        let gate = context.runtime.readiness.gate(&name);
+        let watching = watch(context.clone(), api, sender.clone(), gate);
         let stop = context.runtime.shutdown.clone();
-        stop.run_until_cancelled(watching).await;
-        Ok::<_, Infallible>(())
-    });
+        supervisor.spawn(Stage::Work, name, async move {
+            stop.run_until_cancelled(watching).await;
+            Ok::<_, Infallible>(())
+        });
+    }
 }
 
-fn tell(
-    context: &Context,
-    secret: &PartialObjectMeta<Secret>,
-    sender: &Asker<GatewayConsumer>,
-    lane: Lane,
+async fn watch(
+    context: Arc<Context>,
+    api: Api<SecretMeta>,
+    sender: Asker<GatewayConsumer>,
+    gate: Gate,
 ) {
+    let stream = watcher(api, watcher::Config::default()).default_backoff();
+    let mut stream = std::pin::pin!(stream);
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Apply(secret) | Event::Delete(secret)) => {
+                tell(&context, &secret, &sender, Lane::Edit);
+            }
+            Ok(Event::InitApply(secret)) => tell(&context, &secret, &sender, Lane::Check),
+            Ok(Event::InitDone) => gate.open(),
+            Ok(Event::Init) => {}
+            // The watcher tries again by itself, with backoff.
+            Err(error) => tracing::debug!(%error, "watch interrupted"),
+        }
+    }
+}
+
+fn tell(context: &Context, secret: &SecretMeta, sender: &Asker<GatewayConsumer>, lane: Lane) {
     for consumer in context.stores.consumers.state() {
         if names(&consumer, secret) {
             sender.ask(ObjectRef::from_obj(&*consumer), lane);
@@ -60,7 +68,7 @@ fn tell(
     }
 }
 
-fn names(consumer: &GatewayConsumer, secret: &PartialObjectMeta<Secret>) -> bool {
+fn names(consumer: &GatewayConsumer, secret: &SecretMeta) -> bool {
     let mut credentials = consumer.spec.credentials.iter();
     consumer.namespace() == secret.namespace()
         && credentials.any(|credential| credential.secret_ref.name == secret.name_any())

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cloud_adapter::gateway::model::{ConsumerSpec, Credential};
-use crds::v1alpha1::{
-    ConsumerState, CredentialKind, CredentialType, DriftPolicy, GatewayConsumer, Reason,
-};
+use crds::v1alpha1::{ConsumerState, CredentialKind, CredentialType, DriftPolicy, GatewayConsumer};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::adopted::{self, added_values};
 use super::audits::Audits;
 use super::generate;
+use super::hold;
 use super::reach::{self, Survey};
 use super::report::Report;
 use super::secrets::{Secrets, Versions, Written};
@@ -29,9 +29,12 @@ use crate::core::consumer::{name_of, owner};
 use crate::core::names;
 use crate::core::problem::Problem;
 
+/// How long after a list lacked a credential another one is asked for.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
 /// The middle of one pass.
 pub(super) struct Work<'a> {
-    consumer: &'a GatewayConsumer,
+    pub(super) consumer: &'a GatewayConsumer,
     context: &'a Context,
     audits: &'a Audits,
     secrets: Secrets<'a>,
@@ -44,6 +47,8 @@ pub(super) struct Work<'a> {
     sites: Vec<Site>,
     /// Apps that could not be looked at.
     unseen: BTreeSet<AppKey>,
+    /// What was added to adopted apps and is no longer listed.
+    leaving: BTreeMap<AppKey, Vec<Credential>>,
 }
 
 /// New values for what Secrets lack.
@@ -80,6 +85,7 @@ impl<'a> Work<'a> {
             own: own.collect(),
             sites: Vec::new(),
             unseen: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         }
     }
 
@@ -99,6 +105,11 @@ impl<'a> Work<'a> {
         }
         let claimed: BTreeSet<AppKey> = report.claims.apps().map(|(app, _)| app.clone()).collect();
         for (app, intent) in intents(&uses, &granted, &claimed, sure) {
+            if let Err(trouble) = adopted::is_free(&app, self.consumer, self.context) {
+                self.unseen.insert(app);
+                report.trouble(trouble);
+                continue;
+            }
             let way = match access.remove(&app) {
                 Some(way) => Ok(way),
                 None => reach::way_to(&app, self.consumer, self.context).await,
@@ -116,14 +127,18 @@ impl<'a> Work<'a> {
                 report.trouble(trouble);
                 continue;
             }
+            report.disabled_by_others |= site.is_disabled_by_others();
             self.sites.push(site);
         }
     }
 
-    async fn look_into(&self, site: &mut Site, claims: &Claims) -> Result<(), Trouble> {
+    async fn look_into(&mut self, site: &mut Site, claims: &Claims) -> Result<(), Trouble> {
+        if site.key.adopted().is_some() {
+            let leaving = adopted::leaving(&site.key, self.consumer, &self.secrets, claims);
+            self.leaving.insert(site.key.clone(), leaving.await?);
+        }
         if site.intent == Intent::Leave {
-            // An API that a binding left in place (`deletionPolicy: Retain`) keeps its callers.
-            if !site.is_granted().await? {
+            if !self.stays(site, claims).await? {
                 return Ok(());
             }
             site.intent = Intent::Keep;
@@ -153,19 +168,32 @@ impl<'a> Work<'a> {
         }
         let apps = self.found(&report.claims);
         let mut made = Made::new();
+        let uid = self.uid();
+        self.audits.keep_missed(&uid, &self.outlook.gaps);
         for gap in self.outlook.gaps.clone() {
-            let value = match recover(&gap, &self.outlook, &apps) {
+            let missed = self.audits.was_missed(&uid, &gap.slot, SECOND_LOOK);
+            let value = match recover(&gap, &self.outlook, &apps, missed) {
                 Recovery::Take(value) => value,
                 Recovery::Make => generate::credential(&gap),
+                Recovery::Later if self.adopts_unseen(&report.claims) => {
+                    self.outlook.leave_open(&gap.slot);
+                    report.trouble(adopted::not_asked(&gap).into());
+                    continue;
+                }
                 Recovery::Later => {
                     self.outlook.leave_open(&gap.slot);
-                    report.trouble(Trouble::from(Problem::retry(
-                        Reason::SecretNotFound,
-                        format!(
-                            "credential \"{}\": Secret \"{}\" lacks it, and the account that may still have it cannot be asked. It is written when the account answers.",
-                            gap.slot.credential, gap.secret
-                        ),
-                    )));
+                    let why = "the account that may still have it cannot be asked. It is written when the account answers.";
+                    report.trouble(gap.unwritten(why).into());
+                    continue;
+                }
+                Recovery::LookAgain => {
+                    self.audits.miss(&uid, &gap.slot);
+                    self.outlook.leave_open(&gap.slot);
+                    let why = "the account that has it does not list it. A new one is made if it is not listed the next time either.";
+                    report.trouble(Trouble {
+                        retry_after: Some(SECOND_LOOK),
+                        ..gap.unwritten(why).into()
+                    });
                     continue;
                 }
             };
@@ -235,6 +263,7 @@ impl<'a> Work<'a> {
             Found {
                 placed,
                 credentials,
+                adopted: key.adopted().is_some(),
             }
         };
         let looked_at = self
@@ -247,19 +276,58 @@ impl<'a> Work<'a> {
         // Of what is not claimed nothing is there that could be lost.
         let claimed = claims.apps().filter(|(key, _)| self.unseen.contains(key));
         found.extend(claimed.map(|(key, _)| of(key, None)));
+        if self.adopts_unseen(claims) {
+            found.push(Found {
+                placed: None,
+                credentials: None,
+                adopted: true,
+            });
+        }
         found
     }
 
-    fn wish(&self, key: &AppKey, claims: &Claims) -> Wish<'_> {
+    /// Whether none of the apps to adopt has been looked at yet: what they have is taken over, so
+    /// nothing is made before.
+    fn adopts_unseen(&self, claims: &Claims) -> bool {
+        let adopts = self
+            .consumer
+            .spec
+            .existing
+            .iter()
+            .flatten()
+            .next()
+            .is_some();
+        let seen = self.sites.iter().any(|site| site.key.adopted().is_some());
+        let claimed = claims.apps().any(|(app, _)| app.adopted().is_some());
+        adopts && !seen && !claimed
+    }
+
+    pub(super) fn wish(&self, site: &Site, claims: &Claims) -> Wish<'_> {
+        let key = &site.key;
         let placed = claims.placed_kinds(key);
-        Wish {
-            spec: ConsumerSpec {
+        let adopted = key.adopted().and(site.app.as_ref());
+        let state = self.consumer.spec.state();
+        let spec = match adopted {
+            // It keeps what it is called, and whether it is disabled unless that is said.
+            Some(app) => ConsumerSpec {
+                disabled: self
+                    .consumer
+                    .spec
+                    .state
+                    .map_or(app.spec.disabled, |_| state == ConsumerState::Disabled),
+                ..app.spec.clone()
+            },
+            None => ConsumerSpec {
                 name: key.name.clone(),
                 description: owner(&name_of(self.consumer)),
-                disabled: self.consumer.spec.state() == ConsumerState::Disabled,
+                disabled: state == ConsumerState::Disabled,
             },
+        };
+        Wish {
+            spec,
             outlook: &self.outlook,
             kinds: placed.union(&self.outlook.kinds).copied().collect(),
+            leaving: self.leaving.get(key).cloned(),
         }
     }
 
@@ -275,7 +343,7 @@ impl<'a> Work<'a> {
             if site.intent == Intent::Leave {
                 continue;
             }
-            let works = site.has_work(&self.wish(&site.key, &before));
+            let works = site.has_work(&self.wish(site, &before));
             if site.app.is_none() && !works {
                 continue;
             }
@@ -287,6 +355,7 @@ impl<'a> Work<'a> {
                 of_kind.extend(placed.into_iter().map(str::to_owned));
             }
             report.claims.place(&site.key, &names);
+            self.note_additions(site, &before, report);
             report.note_id(site);
         }
         if has_work && report.claims != before {
@@ -332,7 +401,7 @@ impl<'a> Work<'a> {
                 continue;
             }
             let claim = Claim::App(site.key.clone());
-            let wish = self.wish(&site.key, &report.claims);
+            let wish = self.wish(site, &report.claims);
             let digest = drift::app_digest(&wish, &self.version());
             let leave = self.consumer.spec.drift_policy() == DriftPolicy::Report
                 && drift::is_applied(&report.claims, &claim, &digest);
@@ -371,15 +440,35 @@ impl<'a> Work<'a> {
 
     /// Leaves the accounts where nobody needs it.
     pub(super) async fn leave(&mut self, report: &mut Report) {
-        for site in &self.sites {
-            if site.intent != Intent::Leave {
+        let leaves = |site: &&Site| site.intent == Intent::Leave;
+        let leaving: Vec<AppKey> = self
+            .sites
+            .iter()
+            .filter(leaves)
+            .map(|site| site.key.clone())
+            .collect();
+        if leaving.is_empty() {
+            self.context.guard.withdraw(&self.uid());
+        }
+        for site in self.sites.iter().filter(leaves) {
+            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, self.context);
+            if let Err(trouble) = allowed {
+                report.trouble(trouble);
                 continue;
             }
             let claim = Claim::App(site.key.clone());
-            match site.remove().await {
+            let (action, left) = if site.key.adopted().is_some() {
+                let mut added = added_values(&self.outlook, &report.claims, &site.key);
+                added.extend(self.leaving.get(&site.key).into_iter().flatten().cloned());
+                ("update", site.release(&added).await)
+            } else {
+                ("delete", site.remove().await)
+            };
+            match left {
                 Ok(was_there) => {
+                    hold::has_left(&site.key, self.context);
                     if was_there {
-                        report.done("delete", &claim, self.context);
+                        report.done(action, &claim, self.context);
                     }
                     report.claims.release(&claim);
                     self.audits.forget(&self.uid(), &site.key);
@@ -424,9 +513,10 @@ impl<'a> Work<'a> {
         for site in &self.sites {
             let settled = site.app.is_some() && clear && !self.unseen.contains(&site.key);
             if settled && site.intent != Intent::Leave {
-                let digest =
-                    drift::app_digest(&self.wish(&site.key, &report.claims), &self.version());
+                let wish = self.wish(site, &report.claims);
+                let digest = drift::app_digest(&wish, &self.version());
                 report.claims.place(&site.key, &names);
+                self.settle_additions(&site.key, report);
                 let entry = report.claims.claim(&Claim::App(site.key.clone()));
                 entry.applied = Some(digest);
             }

@@ -46,6 +46,11 @@ impl<'a> Collection<'a> {
     /// nothing. What fails ends it; the next sweep goes on.
     pub(super) async fn run(&mut self, users: &Users) -> Result<(), Trouble> {
         let sweep = self.sweep;
+        let change = sweep.context.guard.status(sweep.class).0;
+        if change.is_some_and(|change| change.held.is_some()) {
+            // A person is looking into what happens to the class.
+            return Ok(());
+        }
         // Bindings that change what they share do so one at a time as well.
         let _alone = sweep.account.shared.lock().await;
         let seen = look(sweep, Lists::All, Duration::ZERO).await?;

@@ -11,7 +11,7 @@ use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Ledge
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Resource, ResourceExt};
 
 use super::Sweep;
 use crate::controller::cloud::{Trouble, kube_message};
@@ -241,17 +241,19 @@ fn services(sweep: &Sweep<'_>) -> Vec<MarkedService> {
 /// Secrets that an operator made and that Kubernetes will not remove with their consumer: somebody
 /// took the owner reference off, or a backup was restored without it.
 async fn secrets(context: &Context) -> Result<Vec<MarkedSecret>, Trouble> {
-    let api: Api<Secret> = Api::all(context.runtime.client.clone());
     let marked = format!("{}={}", keys::MANAGED_BY, keys::FIELD_MANAGER);
     let marked = ListParams::default().labels(&marked);
-    let listed = api.list_metadata(&marked).await;
-    let listed = listed.map_err(|error| {
-        Trouble::from(Problem::retry(
-            Reason::InternalError,
-            format!("list of Secrets: {}", kube_message(&error)),
-        ))
-    })?;
-    let left = listed.items.into_iter().filter(|secret| {
+    let mut listed = Vec::new();
+    for (_, api) in context.secrets::<Secret>() {
+        let here = api.list_metadata(&marked).await.map_err(|error| {
+            Trouble::from(Problem::retry(
+                Reason::InternalError,
+                format!("list of Secrets: {}", kube_message(&error)),
+            ))
+        })?;
+        listed.extend(here.items);
+    }
+    let left = listed.into_iter().filter(|secret| {
         secret.metadata.deletion_timestamp.is_none()
             && !secret
                 .owner_references()

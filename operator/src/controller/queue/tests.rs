@@ -17,6 +17,7 @@ use super::*;
 use crate::args::RunArgs;
 use crate::backoff::{Backoff, BackoffConfig};
 use crate::controller::binding::{KIND, tell_panic};
+use crate::controller::guard::Guard;
 use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::stores::{Writers, stores};
@@ -99,7 +100,7 @@ fn world(bindings: usize) -> World {
         writers.bindings.apply_watcher_event(&event);
     }
     writers.bindings.apply_watcher_event(&Event::InitDone);
-    let peers = Peers::new(stores.clone());
+    let peers = Peers::new(stores.clone(), Guard::new(queue().0));
     World {
         context: Arc::new(Context::new(runtime, stores, peers, Latest::default())),
         writers,

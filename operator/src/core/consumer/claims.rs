@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use cloud_adapter::gateway::model::ConsumerId;
 use crds::v1alpha1::{CredentialKind, GatewayConsumer, LedgerEntry};
+
+use super::credentials::Slot;
+use crate::core::key::id_of;
 
 /// An account and a region in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,8 +43,15 @@ pub enum Claim {
 pub struct AppKey {
     /// Where.
     pub location: Location,
-    /// Its name there.
+    /// Its name there; of one that is adopted its id, as [`crate::core::key::by_id`] has it.
     pub name: String,
+}
+
+impl AppKey {
+    /// Its id, if it is adopted.
+    pub fn adopted(&self) -> Option<ConsumerId> {
+        id_of(&self.name).map(ConsumerId::from)
+    }
 }
 
 impl Claim {
@@ -131,7 +142,9 @@ impl Claims {
                 Claim::App(app) => {
                     entry.account = Some(app.location.account.clone());
                     entry.region = Some(app.location.region.clone());
-                    entry.name = Some(app.name.clone());
+                    entry.id = app.adopted().map(|id| id.0);
+                    entry.adopted = entry.id.is_some();
+                    entry.name = (!entry.adopted).then(|| app.name.clone());
                 }
                 Claim::Secret { namespace, name } => {
                     entry.namespace = Some(namespace.clone());
@@ -177,13 +190,58 @@ impl Claims {
     /// looked after there.
     pub fn place(&mut self, app: &AppKey, names: &BTreeMap<CredentialKind, BTreeSet<String>>) {
         let entry = self.claim(&Claim::App(app.clone()));
-        entry.fields = names
-            .iter()
-            .map(|(kind, names)| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                (field(*kind).to_owned(), names.join(","))
+        let placed = [CredentialKind::APIKey, CredentialKind::KeyPair].map(field);
+        entry
+            .fields
+            .retain(|name, _| !placed.contains(&name.as_str()));
+        let names = names.iter().map(|(kind, names)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            (field(*kind).to_owned(), names.join(","))
+        });
+        entry.fields.extend(names);
+    }
+
+    /// The credentials that were added to an adopted app, each with the Secret that the operator wrote
+    /// it into, if it did. The others were there before.
+    pub fn added(&self, app: &AppKey) -> BTreeMap<Slot, Option<String>> {
+        let entry = self.entries.get(&Claim::App(app.clone()));
+        let fields = entry.into_iter().flat_map(|entry| &entry.fields);
+        let slots = fields.flat_map(|(name, values)| {
+            let kind = [CredentialKind::APIKey, CredentialKind::KeyPair]
+                .into_iter()
+                .find(|kind| *name == added_field(*kind));
+            let values = values.split_terminator(',').filter(move |_| kind.is_some());
+            values.filter_map(move |value| {
+                let (credential, secret) = value.split_once(':')?;
+                let credential = credential.to_owned();
+                let secret = (!secret.is_empty()).then(|| secret.to_owned());
+                Some((
+                    Slot {
+                        credential,
+                        kind: kind?,
+                    },
+                    secret,
+                ))
             })
-            .collect();
+        });
+        slots.collect()
+    }
+
+    /// Notes which credentials were, or are about to be, added to an adopted app.
+    pub fn note_added(&mut self, app: &AppKey, added: &BTreeMap<Slot, Option<String>>) {
+        let entry = self.claim(&Claim::App(app.clone()));
+        for kind in [CredentialKind::APIKey, CredentialKind::KeyPair] {
+            let of_kind = added.iter().filter(|(slot, _)| slot.kind == kind);
+            let values: Vec<String> = of_kind
+                .map(|(slot, secret)| {
+                    format!("{}:{}", slot.credential, secret.as_deref().unwrap_or(""))
+                })
+                .collect();
+            entry.fields.remove(&added_field(kind));
+            if !values.is_empty() {
+                entry.fields.insert(added_field(kind), values.join(","));
+            }
+        }
     }
 
     /// The kinds that are looked after in an app.
@@ -201,6 +259,10 @@ fn field(kind: CredentialKind) -> &'static str {
         CredentialKind::APIKey => "APIKey",
         CredentialKind::KeyPair => "KeyPair",
     }
+}
+
+fn added_field(kind: CredentialKind) -> String {
+    format!("added{}", field(kind))
 }
 
 #[cfg(test)]
@@ -237,6 +299,44 @@ mod tests {
         for text in ["", "classic/Consumer/x/cn-beijing", "classic/Group/g"] {
             assert_eq!(Claim::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_adopted_app_is_known_by_its_id_and_by_what_was_added() {
+        let app = AppKey {
+            name: crate::core::key::by_id("110"),
+            ..app()
+        };
+        let mut claims = Claims::default();
+        let slot = |credential: &str, kind| Slot {
+            credential: credential.to_owned(),
+            kind,
+        };
+        let added = BTreeMap::from([
+            (slot("a", CredentialKind::APIKey), None),
+            (
+                slot("b", CredentialKind::APIKey),
+                Some("acme-b.2".to_owned()),
+            ),
+            (
+                slot("b", CredentialKind::KeyPair),
+                Some("acme-b.2".to_owned()),
+            ),
+        ]);
+        claims.note_added(&app, &added);
+        claims.place(&app, &BTreeMap::new());
+        let key = Claim::App(app.clone());
+        let entry = &claims.entries[&key];
+        assert_eq!((entry.adopted, entry.id.as_deref()), (true, Some("110")));
+        assert_eq!(
+            entry.key,
+            "classic/Consumer/id:110@1234567890123456/cn-beijing"
+        );
+        assert_eq!(Claim::parse(&entry.key), Some(key));
+        assert_eq!(claims.added(&app), added, "whatever else is noted");
+        assert_eq!(claims.placed_kinds(&app), BTreeSet::new());
+        claims.note_added(&app, &BTreeMap::new());
+        assert_eq!(claims.added(&app), BTreeMap::new());
     }
 
     #[test]

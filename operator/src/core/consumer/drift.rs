@@ -157,6 +157,7 @@ mod tests {
                 disabled: false,
             },
             kinds: outlook.kinds.clone(),
+            leaving: None,
             outlook,
         }
     }

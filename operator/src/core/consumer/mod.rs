@@ -5,8 +5,10 @@
 //! kind is listed in the spec or was when the operator last wrote there, and if every listed
 //! credential of the kind has a known value: otherwise the one to keep could not be told from the
 //! one to remove. API Gateway makes a credential of each kind when it creates an app; the one of a
-//! kind that was never listed is nobody's, and stays.
+//! kind that was never listed is nobody's, and stays. On an app that others made and the consumer
+//! adopts, whatever the operator did not add itself stays.
 
+pub mod adoption;
 pub mod claims;
 pub mod credentials;
 pub mod drift;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crds::v1alpha1::{
     ConditionStatus, ConditionType, ConditionUpdate, ConsumerAccount, ConsumerState,
-    CredentialKind, GatewayConsumerSpec, GatewayConsumerStatus, PublishedCredential, Reason,
+    CredentialKind, GatewayConsumerSpec, GatewayConsumerStatus, LedgerEntry, PublishedCredential,
+    Reason,
 };
 use jiff::Timestamp;
 
@@ -30,6 +31,19 @@ pub struct View<'a> {
     pub valid: Option<&'a BTreeSet<Slot>>,
     /// What is claimed.
     pub claims: &'a Claims,
+    /// An adopted app is disabled, and the spec does not say what it is to be.
+    pub disabled_by_others: bool,
+}
+
+impl View<'_> {
+    /// Whether the consumer may call, once every account has it so.
+    fn state(&self) -> ConsumerState {
+        if self.disabled_by_others && self.spec.state.is_none() {
+            ConsumerState::Disabled
+        } else {
+            self.spec.state()
+        }
+    }
 }
 
 /// The new status.
@@ -41,7 +55,7 @@ pub fn status(view: &View<'_>) -> GatewayConsumerStatus {
         observed_generation: view.generation,
         // The state in effect is the wanted one only once every account has it.
         state: if settled {
-            Some(view.spec.state())
+            Some(view.state())
         } else {
             previous.state
         },
@@ -53,8 +67,11 @@ pub fn status(view: &View<'_>) -> GatewayConsumerStatus {
         conditions: previous.conditions,
         ledger: view.claims.write(),
     };
+    let adopted = |(_, entry): (_, &LedgerEntry)| entry.adopted;
     let note = if view.claims.apps().next().is_none() {
         "Its Secrets are in place. It is made in a cloud account when a binding there names it."
+    } else if view.claims.apps().any(adopted) {
+        "It is adopted: credentials that were there and are not listed go on working."
     } else {
         ""
     };
@@ -71,11 +88,16 @@ pub fn status(view: &View<'_>) -> GatewayConsumerStatus {
 
 fn programmed(view: &View<'_>) -> ConditionUpdate {
     let judged = judge(ConditionType::Programmed, Reason::Programmed, view.problems);
-    let disabled = view.spec.state() == ConsumerState::Disabled;
+    let disabled = view.state() == ConsumerState::Disabled;
     if judged.status == ConditionStatus::True && disabled {
+        let message = if view.spec.state.is_none() {
+            "an adopted app is disabled in the console: it is refused. Set spec.state: Active to let it in, here and there."
+        } else {
+            "spec.state is Disabled: the consumer is refused everywhere."
+        };
         return ConditionUpdate {
             reason: Reason::Disabled,
-            message: "spec.state is Disabled: the consumer is refused everywhere.".to_owned(),
+            message: message.to_owned(),
             ..judged
         };
     }
@@ -166,6 +188,7 @@ mod tests {
             problems,
             valid: Some(&valid),
             claims,
+            disabled_by_others: false,
         })
     }
 
@@ -207,6 +230,30 @@ mod tests {
         let disabled = project(&spec("Disabled"), Some(&trying), &[], &claims);
         assert_eq!(disabled.state, Some(ConsumerState::Disabled));
         assert!(is_ready(&disabled), "as was asked");
+    }
+
+    #[test]
+    fn one_that_was_disabled_in_the_console_is_so_until_the_spec_says_otherwise() {
+        let mut spec = spec("Active");
+        let claims = claims(Some("110"));
+        for (said, state) in [
+            (None, ConsumerState::Disabled),
+            (Some(ConsumerState::Active), ConsumerState::Active),
+        ] {
+            spec.state = said;
+            let status = status(&View {
+                generation: Some(1),
+                now: "2026-11-20T08:00:00Z".parse().unwrap(),
+                spec: &spec,
+                previous: None,
+                problems: &[],
+                valid: None,
+                claims: &claims,
+                disabled_by_others: true,
+            });
+            assert_eq!(status.state, Some(state));
+            assert!(is_ready(&status));
+        }
     }
 
     #[test]

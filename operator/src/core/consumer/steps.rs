@@ -20,6 +20,9 @@ pub struct Wish<'a> {
     pub outlook: &'a Outlook,
     /// Kinds that are looked after: listed, or put there before.
     pub kinds: BTreeSet<CredentialKind>,
+    /// Of an adopted app: what the operator added to it and is no longer listed. Nothing else that is
+    /// not listed is looked at. None: the operator made the app.
+    pub leaving: Option<Vec<Credential>>,
 }
 
 /// An app as it is.
@@ -106,7 +109,10 @@ fn obsolete(found: &Credential, wish: &Wish<'_>) -> bool {
         .values
         .iter()
         .any(|(_, value)| same_id(value, found));
-    let unlisted = wish.kinds.contains(&kind) && !outlook.unclear.contains(&kind);
+    let unlisted = match &wish.leaving {
+        Some(leaving) => leaving.iter().any(|added| same(added, found)),
+        None => wish.kinds.contains(&kind) && !outlook.unclear.contains(&kind),
+    };
     !is_valid && (has_ended || replaced || unlisted)
 }
 
@@ -147,8 +153,8 @@ pub fn find<'a>(
     let problem = Problem::blocked(
         Reason::NotOwned,
         format!(
-            "an app \"{}\" (id {}) exists in {} and nothing proves that it was made for this consumer, so it is not touched. Rename or delete it there.",
-            key.name, other.id, key.location
+            "an app \"{}\" (id {}) exists in {} and nothing proves that it was made for this consumer, so it is not touched. Rename or delete it there, or adopt it with spec.existing: [{{accountId: \"{}\", regionId: {}, id: \"{}\"}}].",
+            key.name, other.id, key.location, key.location.account, key.location.region, other.id
         ),
     );
     // Claimed and without an id: an earlier attempt may have made it, and its tags are still to

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use super::{Id, Kind, MarkedSecret, MarkedService, Orphan};
 use crate::core::consumer::claims::{AppKey, Claim, Location};
-use crate::core::key::{ApiKey, ObjectKey};
+use crate::core::key::{ApiKey, ObjectKey, by_id};
 use crate::core::validate::class_owner;
 
 /// What a class looks at.
@@ -210,9 +210,8 @@ impl View<'_> {
 
     /// None if the list of groups is older than the API: without a group it has no name.
     fn api(&self, api: &Api, owner: &str) -> Option<Orphan> {
-        let key = key_of(api, self.inventory)?;
-        let name = format!("{}/{}", key.group, key.name);
-        let key = ObjectKey::Api(key);
+        let name = title_of(api, self.inventory)?;
+        let key = ObjectKey::Api(key_of(api, self.inventory)?);
         Some(orphan(Kind::Api, api.id.0.clone(), name, owner, &key))
     }
 
@@ -278,11 +277,21 @@ impl View<'_> {
     }
 }
 
-/// Group and name of an API; none if its group is not known.
-pub(super) fn key_of(api: &Api, inventory: &Inventory) -> Option<ApiKey> {
+/// Group and name of an API, for people; none if its group is not known.
+pub(super) fn title_of(api: &Api, inventory: &Inventory) -> Option<String> {
+    let group = inventory.groups.get(&api.group)?;
+    Some(format!("{}/{}", group.spec.name, api.name))
+}
+
+/// How a ledger names an API of ours; none if its group is not known. It can be in a group that was
+/// made in the console, which is adopted by its id.
+fn key_of(api: &Api, inventory: &Inventory) -> Option<ApiKey> {
     let group = inventory.groups.get(&api.group)?;
     Some(ApiKey {
-        group: group.spec.name.clone(),
+        group: match group.marker {
+            Some(_) => group.spec.name.clone(),
+            None => by_id(group.id.as_str()),
+        },
         name: api.name.clone(),
     })
 }

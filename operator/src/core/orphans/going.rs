@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloud_adapter::gateway::model::{Api, ApiId, BackendName, ConsumerId, Inventory};
 use crds::v1alpha1::LedgerEntry;
 
-use super::find::key_of;
+use super::find::title_of;
 use super::{Id, Kind, MarkedService, Orphan};
 use crate::core::key::{ConsumerKey, ObjectKey};
 use crate::core::ledger::Ledger;
@@ -114,11 +114,8 @@ impl<'a> Leaving<'a> {
             return None;
         }
         let found = self.world.inventory.apis.get(api);
-        let key = found.and_then(|found| key_of(found, self.world.inventory));
-        Some(key.map_or_else(
-            || format!("API {api}"),
-            |key| format!("API {}/{}", key.group, key.name),
-        ))
+        let title = found.and_then(|found| title_of(found, self.world.inventory));
+        Some(format!("API {}", title.as_deref().unwrap_or(&api.0)))
     }
 
     fn goes(&self, kind: Kind, id: &str) -> bool {

@@ -1,21 +1,20 @@
 //! Creations and changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{
-    Api, ApiSpec, BackendSpec, ConsumerId, Environment, GrantKey, GroupSpec, Inventory, Marker,
-    PolicySpec,
+    ApiSpec, BackendSpec, Environment, GroupSpec, Inventory, PolicySpec,
 };
 use crds::v1alpha1::Reason;
-use jiff::Timestamp;
 
+use super::ownership::{Remedy, group_title};
 use super::{Operation, Plan, Step, World, odd};
 use crate::core::desired::{BackendDesired, Desired, Item, ServiceDesired};
 use crate::core::diff;
-use crate::core::key::{ApiKey, ConsumerKey, ObjectKey};
+use crate::core::key::{ApiKey, ObjectKey, id_of};
 use crate::core::ledger::Ledger;
 use crate::core::names;
-use crate::core::observed::{Lookup, ServiceState, is_ours};
+use crate::core::observed::{Lookup, ServiceState};
 use crate::core::problem::Problem;
 use crate::core::slb;
 
@@ -30,16 +29,23 @@ pub(super) struct Known<'a> {
 }
 
 pub(super) fn plan(items: &[Item], known: &Known<'_>, world: &World<'_>, plan: &mut Plan) {
-    let mut forward = Forward { known, world, plan };
+    let mut forward = Forward {
+        known,
+        world,
+        plan,
+        unlimited: BTreeSet::new(),
+    };
     for item in items {
         forward.item(item);
     }
 }
 
-struct Forward<'a, 'w> {
-    known: &'a Known<'a>,
-    world: &'a World<'w>,
-    plan: &'a mut Plan,
+pub(super) struct Forward<'a, 'w> {
+    pub(super) known: &'a Known<'a>,
+    pub(super) world: &'a World<'w>,
+    pub(super) plan: &'a mut Plan,
+    /// Where the wanted limits cannot be put into effect: nobody is let in there.
+    pub(super) unlimited: BTreeSet<(ApiKey, Environment)>,
 }
 
 impl Forward<'_, '_> {
@@ -65,11 +71,30 @@ impl Forward<'_, '_> {
         }
         match (key, &item.desired) {
             (_, Desired::Undecided | Desired::Service(_)) => self.note_ids(key, inventory),
+            (_, Desired::Refused) => self.plan.refused = true,
+            (_, Desired::AdoptedGroup(wish)) => self.adopted_group(key, wish, inventory),
+            (_, Desired::AdoptedPolicy(wish)) => self.adopted_policy(key, wish, inventory),
+            (ObjectKey::Api(api), Desired::AdoptedApi(wish)) => {
+                self.adopted_api(api, wish, item, inventory);
+            }
+            (ObjectKey::Deployment { api, environment }, Desired::AdoptedDeployment(wish)) => {
+                self.adopted_deployment(api, *environment, wish, item, inventory);
+            }
+            (ObjectKey::Backend { name }, Desired::Backend(desired)) if id_of(name).is_some() => {
+                self.adopted_backend(key, desired, inventory);
+            }
             (_, Desired::Group(spec)) => self.group(key, spec, inventory),
             (_, Desired::Backend(desired)) => self.backend(key, desired, inventory),
-            (ObjectKey::Api(api), Desired::Api(spec)) => self.api(key, api, spec, inventory),
+            (ObjectKey::Api(api), Desired::Api(spec)) => {
+                match self.behind_backend(spec, inventory) {
+                    Some(spec) => self.api(item, api, &spec, inventory),
+                    None => self.note_ids(key, inventory),
+                }
+            }
             (ObjectKey::Deployment { api, environment }, Desired::Deployment(spec)) => {
-                self.deployment(key, api, *environment, spec, inventory);
+                if let Some(spec) = self.behind_backend(spec, inventory) {
+                    self.deployment(item, api, *environment, &spec, inventory);
+                }
             }
             (_, Desired::Policy(spec)) => self.policy(key, spec, inventory),
             (ObjectKey::Attachment { api, environment }, Desired::Attachment { policy }) => {
@@ -88,7 +113,12 @@ impl Forward<'_, '_> {
         }
     }
 
-    fn step(&mut self, key: &ObjectKey, operation: Operation, changes: Vec<diff::FieldChange>) {
+    pub(super) fn step(
+        &mut self,
+        key: &ObjectKey,
+        operation: Operation,
+        changes: Vec<diff::FieldChange>,
+    ) {
         self.plan.steps.push(Step {
             key: key.clone(),
             operation,
@@ -96,28 +126,40 @@ impl Forward<'_, '_> {
         });
     }
 
-    fn id(&mut self, key: &ObjectKey, id: &str) {
+    pub(super) fn id(&mut self, key: &ObjectKey, id: &str) {
         self.plan.ids.insert(key.clone(), id.to_owned());
     }
 
     /// The name an API has now.
-    fn present(&self, api: &ApiKey) -> ApiKey {
+    pub(super) fn present(&self, api: &ApiKey) -> ApiKey {
         self.known.renamed.get(api).unwrap_or(api).clone()
     }
 
     fn note_ids(&mut self, key: &ObjectKey, inventory: &Inventory) {
-        let id = match key {
+        let found = match key {
             ObjectKey::Api(api) => {
                 let present = self.present(api);
                 let found = inventory.api(&present.group, &present.name);
-                found.map(|found| found.id.as_str())
+                found.map(|found| (found.id.as_str(), &found.marker))
             }
-            ObjectKey::Group { name } => inventory.group(name).map(|found| found.id.as_str()),
-            ObjectKey::Backend { name } => inventory.backend(name).map(|found| found.id.as_str()),
-            ObjectKey::Policy { name } => inventory.policy(name).map(|found| found.id.as_str()),
+            ObjectKey::Group { name } => {
+                let found = inventory.group(name);
+                found.map(|found| (found.id.as_str(), &found.marker))
+            }
+            ObjectKey::Backend { name } => {
+                let found = inventory.backend(name);
+                found.map(|found| (found.id.as_str(), &found.marker))
+            }
+            ObjectKey::Policy { name } => {
+                let found = inventory.policy(name);
+                found.map(|found| (found.id.as_str(), &found.marker))
+            }
             _ => None,
         };
-        if let Some(id) = id {
+        let Some((id, marker)) = found else { return };
+        // What is adopted counts once it was checked and while it is nobody's.
+        let checked = self.known.ledger.entries.contains_key(key);
+        if key.adopted_id().is_none() || (checked && marker.is_none()) {
             self.id(key, id);
         }
     }
@@ -135,42 +177,8 @@ impl Forward<'_, '_> {
             },
             _ => odd::Ends::default(),
         };
-        let present = odd::api_of(&item.key).map(|api| self.present(api));
+        let present = item.key.api().map(|api| self.present(api));
         odd::unreadable(&item.key, present.as_ref(), ends, inventory)
-    }
-
-    /// Whether an object under a name of ours is ours; if not, that is a problem.
-    fn owned(&mut self, what: &str, marker: Option<&Marker>, remedy: &str) -> bool {
-        if is_ours(marker, self.world.cluster) {
-            return true;
-        }
-        let whose = marker.map_or_else(
-            || "and carries no mark of this operator".to_owned(),
-            |marker| format!("and belongs to cluster \"{}\"", marker.cluster),
-        );
-        self.not_owned(what, &whose, remedy);
-        false
-    }
-
-    /// The same for what the bindings of a class share: it must be this class's.
-    fn shared_owned(&mut self, what: &str, marker: Option<&Marker>, remedy: &str) -> bool {
-        if self.world.shared_is_ours(marker) {
-            return true;
-        }
-        match marker.filter(|marker| marker.cluster == self.world.cluster) {
-            Some(marker) => {
-                self.not_owned(what, &format!("and belongs to {}", marker.owner), remedy);
-                false
-            }
-            None => self.owned(what, marker, remedy),
-        }
-    }
-
-    fn not_owned(&mut self, what: &str, whose: &str, remedy: &str) {
-        self.plan.problems.push(Problem::blocked(
-            Reason::NotOwned,
-            format!("{what} exists already {whose}, so it is left alone. {remedy}"),
-        ));
     }
 
     fn service(&mut self, key: &ObjectKey, desired: &ServiceDesired, state: Option<&ServiceState>) {
@@ -186,6 +194,7 @@ impl Forward<'_, '_> {
             return;
         };
         let mut annotations = annotations;
+        annotations.retain(|key, value| !slb::is_said(key, value, state));
         for ours in &state.our_annotations {
             if !annotations.contains_key(ours) {
                 annotations.extend(slb::left(ours, None, state));
@@ -229,11 +238,13 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("API group \"{}\"", spec.name);
-        if !self.shared_owned(
-            &what,
-            group.marker.as_ref(),
-            "Choose another name for the group in the class, or delete the group in the console.",
-        ) {
+        let remedy = Remedy {
+            advice: "Choose another name for the group in the class, or delete the group in the console.",
+            adopt: "in the class, at the group, ",
+            id: group.id.as_str(),
+        };
+        if !self.shared_owned(&what, group.marker.as_ref(), &remedy) {
+            self.plan.refused = true;
             return;
         }
         self.id(key, group.id.as_str());
@@ -278,18 +289,24 @@ impl Forward<'_, '_> {
                     "VPC authorization \"{}\" for port {} of {}",
                     other.spec.name, spec.port, spec.load_balancer_id
                 );
-                self.shared_owned(&what, other.marker.as_ref(), "The product allows one for each load balancer and port: remove it in the console once nothing uses it.");
+                let remedy = Remedy {
+                    advice: "The product allows one for each load balancer and port: remove it in the console once nothing uses it.",
+                    adopt: "in the class, in backends of the API gateway, ",
+                    id: &other.id,
+                };
+                self.shared_owned(&what, other.marker.as_ref(), &remedy);
                 return;
             }
             self.step(key, Operation::CreateBackend(spec), Vec::new());
             return;
         };
         let what = format!("VPC authorization \"{}\"", desired.name);
-        if !self.shared_owned(
-            &what,
-            backend.marker.as_ref(),
-            "Remove it in the console once nothing uses it.",
-        ) {
+        let remedy = Remedy {
+            advice: "Remove it in the console once nothing uses it.",
+            adopt: "in the class, in backends of the API gateway, ",
+            id: &backend.id,
+        };
+        if !self.shared_owned(&what, backend.marker.as_ref(), &remedy) {
             return;
         }
         self.id(key, &backend.id);
@@ -299,30 +316,51 @@ impl Forward<'_, '_> {
         }
     }
 
-    fn api(&mut self, key: &ObjectKey, api: &ApiKey, spec: &ApiSpec, inventory: &Inventory) {
+    /// The same definition behind its backend, as the cloud names it; none: the class adopts it and
+    /// it cannot be used.
+    pub(super) fn behind_backend(&self, spec: &ApiSpec, inventory: &Inventory) -> Option<ApiSpec> {
+        let mut spec = spec.clone();
+        let name = spec.backend.name.0.clone();
+        if id_of(&name).is_some() {
+            let backend = inventory.backend(&name)?;
+            let is_used = self.coming(&ObjectKey::Backend { name });
+            spec.backend.name.clone_from(&backend.spec.name);
+            return is_used.then_some(spec);
+        }
+        Some(spec)
+    }
+
+    fn api(&mut self, item: &Item, api: &ApiKey, spec: &ApiSpec, inventory: &Inventory) {
+        let key = &item.key;
         let present = self.present(api);
         let Some(found) = inventory.api(&present.group, &present.name) else {
-            if let Some(other) = inventory.api_at(&api.group, spec.method, &spec.path) {
-                self.path_taken(api, other);
+            if let Some(other) = inventory.api_at(&api.group, spec.method, &spec.path)
+                && self.path_taken(api, other)
+            {
                 return;
             }
             let group = ObjectKey::Group {
                 name: api.group.clone(),
             };
+            let Desired::Api(wanted) = &item.desired else {
+                return;
+            };
             let backend = ObjectKey::Backend {
-                name: spec.backend.name.0.clone(),
+                name: wanted.backend.name.0.clone(),
             };
             if self.coming(&group) && self.coming(&backend) {
                 self.step(key, Operation::CreateApi(spec.clone()), Vec::new());
             }
             return;
         };
-        let what = format!("API \"{}\" in group \"{}\"", found.name, api.group);
-        if !self.owned(
-            &what,
-            found.marker.as_ref(),
-            "Rename or delete it in the console.",
-        ) {
+        let group = group_title(&api.group, inventory);
+        let what = format!("API \"{}\" in {group}", found.name);
+        let remedy = Remedy {
+            advice: "Rename or delete it in the console.",
+            adopt: "in the binding, at the route, ",
+            id: found.id.as_str(),
+        };
+        if !self.owned(&what, found.marker.as_ref(), &remedy) {
             return;
         }
         self.id(key, found.id.as_str());
@@ -336,62 +374,38 @@ impl Forward<'_, '_> {
                     self.step(key, Operation::UpdateApi(spec.clone()), changes);
                 }
             }
-            None if self.trusted(key, &Desired::Api(spec.clone()), &found.modified) => {}
+            None if self.trusted(item, &found.modified) => {}
             None => {
                 self.plan.unread.insert(found.id.clone());
             }
         }
     }
 
-    /// The path and method that an API wants are those of another one.
-    fn path_taken(&mut self, api: &ApiKey, other: &Api) {
-        let what = format!(
-            "API \"{}\" with the same path and method in group \"{}\"",
-            other.name, api.group
-        );
-        let ours = other
-            .marker
-            .as_ref()
-            .filter(|marker| marker.cluster == self.world.cluster);
-        match ours {
-            None => {
-                let remedy = "Use another path, or delete that API in the console.";
-                self.owned(&what, other.marker.as_ref(), remedy);
-            }
-            // One of our own makes room within this plan or is gone after it.
-            Some(marker) if marker.owner == self.world.owner => {}
-            Some(marker) => self.plan.problems.push(Problem::waiting(
-                Reason::PathConflict,
-                format!("{what} belongs to {}. It may be on its way out; if not, use another path, or delete that API in the console.", marker.owner),
-            )),
-        }
-    }
-
     /// Whether an object that was not read is as wanted all the same: the same was wanted when it
     /// was last compared, and the cloud's mark of its version has not moved since.
-    fn trusted(&self, key: &ObjectKey, desired: &Desired, version: &str) -> bool {
-        let entry = self.known.ledger.entries.get(key);
+    pub(super) fn trusted(&self, item: &Item, version: &str) -> bool {
+        let entry = self.known.ledger.entries.get(&item.key);
         entry.is_some_and(|entry| {
             entry
                 .version
                 .as_deref()
                 .is_some_and(|known| known == version)
-                && entry.applied.as_deref() == Some(&desired.digest())
+                && entry.applied.as_deref() == Some(&item.desired.digest())
         })
     }
 
     /// Whether an object of ours is there or an earlier step makes it.
-    fn coming(&self, key: &ObjectKey) -> bool {
+    pub(super) fn coming(&self, key: &ObjectKey) -> bool {
         self.plan.ids.contains_key(key) || self.plan.steps.iter().any(|step| step.key == *key)
     }
 
-    fn api_coming(&self, api: &ApiKey) -> bool {
+    pub(super) fn api_coming(&self, api: &ApiKey) -> bool {
         self.coming(&ObjectKey::Api(api.clone()))
     }
 
     fn deployment(
         &mut self,
-        key: &ObjectKey,
+        item: &Item,
         api: &ApiKey,
         environment: Environment,
         spec: &ApiSpec,
@@ -400,8 +414,8 @@ impl Forward<'_, '_> {
         if !self.api_coming(api) {
             return;
         }
-        let note = format!("{} {}", spec.description, names::digest(spec));
-        let note: String = note.chars().take(200).collect();
+        let key = &item.key;
+        let note = note(spec);
         let present = self.present(api);
         let found = inventory.api(&present.group, &present.name);
         let running = found.and_then(|found| Some((found, found.deployments.get(&environment)?)));
@@ -425,7 +439,7 @@ impl Forward<'_, '_> {
                     self.step(key, Operation::Redeploy { note }, changes);
                 }
             }
-            None if self.trusted(key, &Desired::Deployment(spec.clone()), &deployment.version) => {}
+            None if self.trusted(item, &deployment.version) => {}
             None => {
                 self.plan.unread.insert(found.id.clone());
             }
@@ -438,11 +452,12 @@ impl Forward<'_, '_> {
             return;
         };
         let what = format!("plugin \"{}\"", spec.name);
-        if !self.shared_owned(
-            &what,
-            policy.marker.as_ref(),
-            "Rename or delete it in the console.",
-        ) {
+        let remedy = Remedy {
+            advice: "Rename or delete it in the console.",
+            adopt: "in the binding, at throttling, ",
+            id: policy.id.as_str(),
+        };
+        if !self.shared_owned(&what, policy.marker.as_ref(), &remedy) {
             return;
         }
         self.id(key, policy.id.as_str());
@@ -452,62 +467,10 @@ impl Forward<'_, '_> {
             self.step(key, Operation::UpdatePolicy(spec.clone()), changes);
         }
     }
+}
 
-    fn attachment(
-        &mut self,
-        key: &ObjectKey,
-        api: &ApiKey,
-        environment: Environment,
-        policy: &str,
-        inventory: &Inventory,
-    ) {
-        if !self.api_coming(api) {
-            return;
-        }
-        let present = self.present(api);
-        let acting = inventory
-            .api(&present.group, &present.name)
-            .filter(|found| found.deployments.contains_key(&environment))
-            .and_then(|found| inventory.throttling_of(&found.id, environment));
-        if acting.is_none_or(|acting| acting.spec.name != policy) {
-            let policy = policy.to_owned();
-            self.step(key, Operation::Attach { policy }, Vec::new());
-        }
-    }
-
-    fn grant(
-        &mut self,
-        key: &ObjectKey,
-        (api, environment, _): (&ApiKey, Environment, &ConsumerKey),
-        consumer: &ConsumerId,
-        until: Option<Timestamp>,
-        inventory: &Inventory,
-    ) {
-        if !self.api_coming(api) {
-            return;
-        }
-        let present = self.present(api);
-        self.id(key, consumer.as_str());
-        let consumer = consumer.clone();
-        let held = inventory
-            .api(&present.group, &present.name)
-            .and_then(|found| {
-                inventory.grants.get(&GrantKey {
-                    api: found.id.clone(),
-                    environment,
-                    consumer: consumer.clone(),
-                })
-            });
-        match held {
-            None => self.step(key, Operation::Grant { consumer, until }, Vec::new()),
-            Some(grant) if grant.until != until => {
-                let changes = diff::fields(
-                    &serde_json::json!({ "until": grant.until }),
-                    &serde_json::json!({ "until": until }),
-                );
-                self.step(key, Operation::Regrant { consumer, until }, changes);
-            }
-            Some(_) => {}
-        }
-    }
+/// What is noted with a publication.
+pub(super) fn note(spec: &ApiSpec) -> String {
+    let note = format!("{} {}", spec.description, names::digest(spec));
+    note.chars().take(200).collect()
 }

@@ -1,10 +1,14 @@
 //! The steps from what is there to what is wanted. The same plan is executed, printed before
 //! anything is applied, published by `mode: Plan`, and counted in events and metrics.
 
+mod access;
+mod adopt;
 mod fields;
 mod forward;
+mod hold;
 mod identity;
 pub(crate) mod odd;
+mod ownership;
 mod remove;
 mod room;
 mod step;
@@ -14,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloud_adapter::gateway::model::{ApiId, Inventory, Marker};
 
 use super::desired::{Desired, Item};
-use super::key::{ApiKey, ObjectKey};
+use super::key::{ApiKey, ObjectKey, by_id};
 use super::ledger::Ledger;
 use super::observed::{Lookup, ServiceState, is_ours};
 use super::problem::Problem;
@@ -66,6 +70,15 @@ pub struct Plan {
     pub unstamped: BTreeSet<ApiId>,
     /// Claims that end without a step: the object is gone, or others use it, or it is not ours.
     pub released: BTreeSet<ObjectKey>,
+    /// What others made and this binding uses, with its name in the cloud.
+    pub adopted: BTreeMap<ObjectKey, String>,
+    /// Parts of adopted APIs that were there before they were claimed.
+    pub found: BTreeSet<ObjectKey>,
+    /// What is not as wanted although there is no step for it.
+    pub withheld: BTreeSet<ObjectKey>,
+    /// Something cannot be adopted, or the group is somebody else's. Until that is mended nothing is
+    /// removed but permissions: what is in place is better than nothing.
+    pub refused: bool,
 }
 
 impl Plan {
@@ -109,7 +122,9 @@ fn plan_named(
         ..Plan::default()
     };
     let mut claimed: BTreeSet<ObjectKey> = ledger.entries.keys().cloned().collect();
-    claimed.extend(marked(world));
+    let adopted =
+        |group: &ObjectKey| plan.claims.contains(group) || ledger.entries.contains_key(group);
+    claimed.extend(marked(world, &adopted));
     let renamed = renamed(items, &claimed, world);
     let known = forward::Known {
         ledger,
@@ -117,6 +132,7 @@ fn plan_named(
         seen,
     };
     forward::plan(items, &known, world, &mut plan);
+    adopt::note_found(items, ledger, world, &mut plan);
     let wanted = &plan.claims;
     let obsolete: BTreeSet<ObjectKey> = claimed
         .into_iter()
@@ -141,8 +157,8 @@ fn plan_named(
 }
 
 /// Objects whose marker says that they belong to this binding, whether or not the ledger (which a
-/// restore may have lost) names them.
-fn marked(world: &World<'_>) -> BTreeSet<ObjectKey> {
+/// restore may have lost) names them. Those in a group that is adopted have its id in their keys.
+fn marked(world: &World<'_>, adopted: &dyn Fn(&ObjectKey) -> bool) -> BTreeSet<ObjectKey> {
     let Some(inventory) = world.inventory else {
         return BTreeSet::new();
     };
@@ -150,8 +166,14 @@ fn marked(world: &World<'_>) -> BTreeSet<ObjectKey> {
     for api in inventory.apis.of_owner(world.owner) {
         let ours = is_ours(api.marker.as_ref(), world.cluster);
         if let (true, Some(group)) = (ours, inventory.groups.get(&api.group)) {
+            let name = by_id(group.id.as_str());
+            let is_adopted = adopted(&ObjectKey::Group { name: name.clone() });
             let api_key = ApiKey {
-                group: group.spec.name.clone(),
+                group: if is_adopted {
+                    name
+                } else {
+                    group.spec.name.clone()
+                },
                 name: api.name.clone(),
             };
             for environment in api.deployments.keys().copied() {
@@ -178,7 +200,7 @@ fn renamed(
     let mut renamed = BTreeMap::new();
     for item in items {
         let (ObjectKey::Api(wanted), Desired::Api(spec)) = (&item.key, &item.desired) else {
-            continue;
+            continue; // One that is adopted has its id for a key.
         };
         if inventory.api(&wanted.group, &wanted.name).is_some() {
             continue;

@@ -37,7 +37,10 @@ pub(super) fn unreadable(
             let group = inventory.group(name);
             subjects.extend(group.map(|group| (Kind::Groups, group.id.0.clone())));
         }
-        ObjectKey::Backend { name } => subjects.push((Kind::Backends, name.clone())),
+        ObjectKey::Backend { name } => {
+            let seen = inventory.backend(name).map(|seen| seen.spec.name.as_str());
+            subjects.push((Kind::Backends, seen.unwrap_or(name).to_owned()));
+        }
         ObjectKey::Policy { name } => subjects.extend(policy(name)),
         ObjectKey::Attachment { .. } => subjects.extend(ends.policy.and_then(policy)),
         ObjectKey::Grant { environment, .. } => {
@@ -76,15 +79,4 @@ pub(crate) fn about(inventory: &Inventory, kind: Kind, id: &str) -> Option<Probl
             "what the cloud says of {what} {id} cannot be read ({why}), so it is left as it is. It is looked at again by itself; if this lasts, look at it in the console."
         ),
     ))
-}
-
-/// The API of a key.
-pub(super) fn api_of(key: &ObjectKey) -> Option<&ApiKey> {
-    match key {
-        ObjectKey::Api(api)
-        | ObjectKey::Deployment { api, .. }
-        | ObjectKey::Attachment { api, .. }
-        | ObjectKey::Grant { api, .. } => Some(api),
-        _ => None,
-    }
 }

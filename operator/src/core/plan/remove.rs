@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloud_adapter::gateway::model::{Api, ConsumerId, GrantKey, GroupId, Inventory};
 
 use super::{Operation, Plan, Step, World, after_rename, odd};
-use crate::core::key::{ApiKey, ObjectKey};
+use crate::core::key::{ApiKey, ObjectKey, by_id};
 use crate::core::ledger::Ledger;
 use crate::core::observed::{Lookup, ServiceState, is_ours};
 use crate::core::slb;
@@ -27,6 +27,10 @@ pub(super) fn plan(context: &Context<'_, '_>, ledger: &Ledger, plan: &mut Plan) 
     let mut removals = Vec::new();
     let mut revocations = Vec::new();
     for key in obsolete.iter().rev() {
+        if plan.refused && !leaves_nonetheless(key, plan) {
+            plan.claims.insert(key.clone());
+            continue;
+        }
         if key.is_shared() && (world.in_use)(key) {
             plan.released.insert(key.clone());
             continue;
@@ -55,6 +59,16 @@ pub(super) fn plan(context: &Context<'_, '_>, ledger: &Ledger, plan: &mut Plan) 
     revocations.append(&mut plan.steps);
     plan.steps = revocations;
     plan.steps.append(&mut removals);
+}
+
+/// Whether something goes although what is wanted in its place cannot be had: only a permission that
+/// is no longer wanted for an API that still is.
+fn leaves_nonetheless(key: &ObjectKey, plan: &Plan) -> bool {
+    match key {
+        ObjectKey::Service { .. } => true,
+        ObjectKey::Grant { api, .. } => plan.claims.contains(&ObjectKey::Api(api.clone())),
+        _ => false,
+    }
 }
 
 enum Removal {
@@ -87,13 +101,16 @@ fn removal(
     let Some(inventory) = world.inventory else {
         return Removal::Unknown;
     };
+    if stays(key, ledger, plan) {
+        return Removal::Nothing;
+    }
     let consumer = ledger.entries.get(key).and_then(|entry| entry.id.clone());
     let consumer = consumer.map(ConsumerId);
     let ends = odd::Ends {
         consumer: consumer.as_ref(),
         ..odd::Ends::default()
     };
-    if let Some(problem) = odd::unreadable(key, odd::api_of(key), ends, inventory) {
+    if let Some(problem) = odd::unreadable(key, key.api(), ends, inventory) {
         if !plan.problems.contains(&problem) {
             plan.problems.push(problem);
         }
@@ -122,11 +139,11 @@ fn removal(
             .filter(|policy| !acts_on_others(policy.id.as_str(), context, inventory, plan))
             .map(|policy| (policy.id.0.clone(), Operation::DeletePolicy)),
         ObjectKey::Api(api) => own_api(api, inventory, world).map(|id| (id, Operation::DeleteApi)),
-        ObjectKey::Deployment { api, environment } => own_api(api, inventory, world)
+        ObjectKey::Deployment { api, environment } => known_api(api, ledger, inventory, world)
             .filter(|_| deployed(api, *environment, inventory))
             .map(|id| (id, Operation::Undeploy)),
         ObjectKey::Attachment { api, environment } => {
-            detach(api, *environment, obsolete, inventory, world)
+            detach(api, *environment, ledger, context, inventory)
         }
         ObjectKey::Grant { .. } => revoke(key, ledger, inventory, world),
     };
@@ -139,7 +156,7 @@ fn removal(
         | ObjectKey::Grant { api, .. } => plan.ids.insert(ObjectKey::Api(api.clone()), id),
         _ => plan.ids.insert(key.clone(), id),
     };
-    if let Some(api) = odd::api_of(key)
+    if let Some(api) = key.api()
         && let Some(group) = inventory.group(&api.group)
     {
         let name = api.group.clone();
@@ -147,6 +164,15 @@ fn removal(
             .insert(ObjectKey::Group { name }, group.id.0.clone());
     }
     Removal::Do(Box::new(operation))
+}
+
+/// Whether something was there before it was claimed, and so stays when the claim ends. A permission
+/// that the binding takes back while it keeps the API goes all the same.
+fn stays(key: &ObjectKey, ledger: &Ledger, plan: &Plan) -> bool {
+    let adopted = ledger.entries.get(key).is_some_and(|entry| entry.adopted);
+    let taken_back = matches!(key, ObjectKey::Grant { api, .. }
+        if plan.claims.contains(&ObjectKey::Api(api.clone())));
+    key.adopted_id().is_some() || (adopted && !taken_back)
 }
 
 fn service(
@@ -214,14 +240,26 @@ fn empties(id: &GroupId, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) 
         .all(|api| goes(api, obsolete, inventory))
 }
 
-/// Whether this plan removes an API.
+/// Whether this plan removes an API. One that is adopted is never removed.
 fn goes(api: &Api, obsolete: &BTreeSet<ObjectKey>, inventory: &Inventory) -> bool {
-    inventory.groups.get(&api.group).is_some_and(|group| {
-        obsolete.contains(&ObjectKey::Api(ApiKey {
-            group: group.spec.name.clone(),
-            name: api.name.clone(),
-        }))
-    })
+    let keys = keys_of(api, inventory).into_iter().flatten();
+    let mut keys = keys.map(ObjectKey::Api);
+    keys.any(|key| !key.is_on_adopted() && obsolete.contains(&key))
+}
+
+/// The keys that an API can have: it and its group may be adopted. None if its group is not known.
+fn keys_of(api: &Api, inventory: &Inventory) -> Option<impl Iterator<Item = ApiKey> + use<>> {
+    let group = inventory.groups.get(&api.group)?;
+    let groups = [group.spec.name.clone(), by_id(group.id.as_str())];
+    let names = [api.name.clone(), by_id(api.id.as_str())];
+    let keys = groups.into_iter().flat_map(move |group| {
+        let names = names.clone().into_iter();
+        names.map(move |name| ApiKey {
+            group: group.clone(),
+            name,
+        })
+    });
+    Some(keys)
 }
 
 /// Whether an API that stays for now, of a binding that is on its way out as well, sends requests
@@ -239,7 +277,9 @@ fn serves_others(
         let stray = marker.is_some_and(|marker| {
             marker.cluster == world.cluster && !(world.is_live)(&marker.owner)
         });
-        stray && !goes(api, context.obsolete, inventory)
+        // One that others made goes on as it is, and is read where it was adopted.
+        let left = marker.is_none() && api.spec.is_some();
+        left || stray && !goes(api, context.obsolete, inventory)
     });
     let mut serves = false;
     for api in staying {
@@ -262,21 +302,23 @@ fn acts_on_others(id: &str, context: &Context<'_, '_>, inventory: &Inventory, pl
         .filter(|attachment| attachment.policy.as_str() == id)
         .filter_map(|attachment| Some((attachment, inventory.apis.get(&attachment.api)?)));
     acts_on.into_iter().any(|(attachment, api)| {
-        let Some(group) = inventory.groups.get(&api.group) else {
+        let Some(keys) = keys_of(api, inventory) else {
             return true;
         };
-        let key = ObjectKey::Attachment {
-            api: ApiKey {
-                group: group.spec.name.clone(),
-                name: api.name.clone(),
-            },
+        let mut keys = keys.map(|api| ObjectKey::Attachment {
+            api,
             environment: attachment.environment,
-        };
-        let ours = is_ours(api.marker.as_ref(), context.world.cluster);
-        let detached = ours && context.obsolete.contains(&key);
-        let after = after_rename(&key, context.renamed);
-        let replaced = plan.steps.iter().any(|step| step.key == after);
-        !detached && !replaced
+        });
+        !keys.any(|key| {
+            let after = after_rename(&key, context.renamed);
+            let replaced = plan.steps.iter().any(|step| step.key == after);
+            let known = if key.is_on_adopted() {
+                api.marker.is_none()
+            } else {
+                is_ours(api.marker.as_ref(), context.world.cluster)
+            };
+            replaced || (known && context.obsolete.contains(&key))
+        })
     })
 }
 
@@ -285,6 +327,22 @@ fn own_api(api: &ApiKey, inventory: &Inventory, world: &World<'_>) -> Option<Str
         .api(&api.group, &api.name)
         .filter(|found| is_ours(found.marker.as_ref(), world.cluster))
         .map(|found| found.id.0.clone())
+}
+
+/// An API of ours, or one of others that the ledger knows as adopted.
+fn known_api(
+    api: &ApiKey,
+    ledger: &Ledger,
+    inventory: &Inventory,
+    world: &World<'_>,
+) -> Option<String> {
+    let key = ObjectKey::Api(api.clone());
+    if key.adopted_id().is_none() {
+        return own_api(api, inventory, world);
+    }
+    let found = inventory.api(&api.group, &api.name)?;
+    let adopted = ledger.entries.get(&key).is_some_and(|entry| entry.adopted);
+    (adopted && found.marker.is_none()).then(|| found.id.0.clone())
 }
 
 fn deployed(
@@ -297,25 +355,35 @@ fn deployed(
         .is_some_and(|found| found.deployments.contains_key(&environment))
 }
 
-/// Detaching is left out where the deployment goes as well: undeploying detaches.
+/// Detaching is left out where the deployment goes as well: undeploying detaches. What others have
+/// attached stays.
 fn detach(
     api: &ApiKey,
     environment: cloud_adapter::gateway::model::Environment,
-    obsolete: &BTreeSet<ObjectKey>,
+    ledger: &Ledger,
+    context: &Context<'_, '_>,
     inventory: &Inventory,
-    world: &World<'_>,
 ) -> Option<(String, Operation)> {
     let deployment = ObjectKey::Deployment {
         api: api.clone(),
         environment,
     };
-    if obsolete.contains(&deployment) {
+    let kept = ledger
+        .entries
+        .get(&deployment)
+        .is_some_and(|entry| entry.adopted);
+    if context.obsolete.contains(&deployment) && !kept {
         return None;
     }
-    let id = own_api(api, inventory, world)?;
+    let id = known_api(api, ledger, inventory, context.world)?;
     let policy = inventory.throttling_of(&id.as_str().into(), environment)?;
+    let adopted = ObjectKey::Policy {
+        name: by_id(policy.id.as_str()),
+    };
+    let known = is_ours(policy.marker.as_ref(), context.world.cluster)
+        || ledger.entries.contains_key(&adopted);
     let policy = policy.id.clone();
-    Some((id, Operation::Detach { policy }))
+    known.then_some((id, Operation::Detach { policy }))
 }
 
 fn revoke(
@@ -330,7 +398,7 @@ fn revoke(
     else {
         return None;
     };
-    let id = own_api(api, inventory, world)?;
+    let id = known_api(api, ledger, inventory, world)?;
     let consumer = ConsumerId(ledger.entries.get(key)?.id.clone()?);
     let held = inventory.grants.get(&GrantKey {
         api: id.as_str().into(),

@@ -13,8 +13,10 @@ use crate::core::observed::Lookup;
 pub(super) fn make(plan: &mut Plan, inventory: &Inventory) {
     let mut aside = Vec::new();
     for step in &plan.steps {
-        let (ObjectKey::Api(api), Operation::CreateApi(spec) | Operation::UpdateApi(spec)) =
-            (&step.key, &step.operation)
+        let (
+            ObjectKey::Api(api),
+            Operation::CreateApi(spec) | Operation::UpdateApi(spec) | Operation::AmendApi(spec),
+        ) = (&step.key, &step.operation)
         else {
             continue;
         };
@@ -23,16 +25,23 @@ pub(super) fn make(plan: &mut Plan, inventory: &Inventory) {
         };
         let itself = plan.ids.get(&step.key) == Some(&holder.id.0);
         if !itself
-            && makes_way(holder, plan)
+            && let Some(leaving) = makes_way(holder, plan)
             && let Some(spec) = &holder.spec
         {
             let mut spec = ApiSpec::clone(spec);
             spec.path = Path::Exact(format!("/moving-{}", names::short_hash(&spec.name)));
-            let key = ObjectKey::Api(ApiKey {
-                group: api.group.clone(),
-                name: holder.name.clone(),
-            });
-            aside.push((key, holder.id.0.clone(), spec));
+            let operation = match leaving.operation {
+                Operation::AmendApi(_) => Operation::AmendApi(spec),
+                _ => Operation::UpdateApi(spec),
+            };
+            let key = match leaving.key.adopted_id() {
+                Some(_) => leaving.key.clone(),
+                None => ObjectKey::Api(ApiKey {
+                    group: api.group.clone(),
+                    name: holder.name.clone(),
+                }),
+            };
+            aside.push((key, holder.id.0.clone(), operation));
         }
     }
     let first = plan
@@ -40,9 +49,8 @@ pub(super) fn make(plan: &mut Plan, inventory: &Inventory) {
         .iter()
         .position(|step| matches!(step.key, ObjectKey::Api(_)));
     let first = first.unwrap_or_default();
-    for (key, id, spec) in aside {
+    for (key, id, operation) in aside {
         plan.ids.insert(key.clone(), id);
-        let operation = Operation::UpdateApi(spec);
         let changes = Vec::new();
         plan.steps.insert(
             first,
@@ -55,11 +63,12 @@ pub(super) fn make(plan: &mut Plan, inventory: &Inventory) {
     }
 }
 
-fn makes_way(holder: &Api, plan: &Plan) -> bool {
-    plan.steps.iter().any(|step| {
+/// The step that takes an API away from its path.
+fn makes_way<'p>(holder: &Api, plan: &'p Plan) -> Option<&'p Step> {
+    plan.steps.iter().find(|step| {
         let moves = matches!(
             step.operation,
-            Operation::UpdateApi(_) | Operation::DeleteApi
+            Operation::UpdateApi(_) | Operation::AmendApi(_) | Operation::DeleteApi
         );
         moves && plan.ids.get(&step.key) == Some(&holder.id.0)
     })

@@ -23,6 +23,22 @@ pub struct Step {
     pub changes: Vec<FieldChange>,
 }
 
+impl Step {
+    /// What a person should know before it is done; none: nothing in particular.
+    pub fn risk(&self) -> Option<&'static str> {
+        let adopted = self.key.adopted_id().is_some();
+        match self.operation {
+            Operation::UpdateGroup(_) if adopted => {
+                Some("concerns every API of the group, whoever made it")
+            }
+            Operation::UpdatePolicy(_) if adopted => {
+                Some("acts at once on every API that has this policy, whoever made it")
+            }
+            _ => self.operation.risk(),
+        }
+    }
+}
+
 /// What is done about an object, as events, metrics and status call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -75,6 +91,8 @@ pub enum Operation {
     DeleteBackend(BackendSpec),
     CreateApi(ApiSpec),
     UpdateApi(ApiSpec),
+    /// Others made it: what the definition does not speak of is left as it is.
+    AmendApi(ApiSpec),
     DeleteApi,
     /// Makes the draft run where nothing ran.
     Deploy {
@@ -125,6 +143,7 @@ impl Operation {
             | Self::UpdateGroup(_)
             | Self::UpdateBackend(_)
             | Self::UpdateApi(_)
+            | Self::AmendApi(_)
             | Self::Redeploy { .. }
             | Self::UpdatePolicy(_)
             | Self::Regrant { .. } => Action::Update,
@@ -155,7 +174,9 @@ impl Operation {
             Self::DeleteService { .. } => Some("the load balancer and its address are released"),
             Self::DeleteGroup => Some("its public host name is gone for good"),
             Self::UpdateBackend(_) => Some("moves every API behind this backend"),
-            Self::CreateApi(spec) | Self::UpdateApi(spec) if spec.auth == ApiAuth::Anonymous => {
+            Self::CreateApi(spec) | Self::UpdateApi(spec) | Self::AmendApi(spec)
+                if spec.auth == ApiAuth::Anonymous =>
+            {
                 Some("once published, everybody can call it, without a credential")
             }
             Self::Redeploy { .. } => Some("replaces the running definition within seconds"),

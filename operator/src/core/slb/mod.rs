@@ -4,6 +4,7 @@
 mod annotations;
 mod check;
 mod observe;
+mod read;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crds::v1alpha1::{AddressType, SlbField, SlbSettings};
 pub use annotations::annotations;
 pub use check::{check, check_ports};
 pub use observe::{check_immutable, unsettled};
+pub use read::{is_said, settings};
 pub use undo::left;
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";

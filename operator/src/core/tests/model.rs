@@ -28,6 +28,7 @@ impl Model {
         for key in &plan.claims {
             ledger.claim(key, &Place::default());
         }
+        ledger.foresee(plan);
         for (key, id) in &plan.ids {
             if let Some(entry) = ledger.entries.get_mut(key) {
                 entry.id = Some(id.clone());
@@ -35,6 +36,7 @@ impl Model {
         }
         for step in &plan.steps {
             self.step(step, &plan.ids, owner);
+            ledger.done(step);
             if !plan.claims.contains(&step.key) {
                 ledger.entries.remove(&step.key);
             }
@@ -93,12 +95,15 @@ impl Model {
                 };
                 self.inventory.groups.insert(id, group);
             }
-            (_, Operation::UpdateGroup(spec)) => {
-                let id = self.inventory.group(&spec.name).unwrap().id.clone();
+            (ObjectKey::Group { name }, Operation::UpdateGroup(spec)) => {
+                let seen = self.inventory.group(name);
+                let id = seen.unwrap().id.clone();
                 self.inventory.groups.get_mut(&id).unwrap().spec = spec.clone();
             }
             (ObjectKey::Group { name }, Operation::DeleteGroup) => {
-                let id = self.inventory.group(name).unwrap().id.clone();
+                let group = self.inventory.group(name).unwrap();
+                assert!(group.marker.is_some(), "others made the group");
+                let id = group.id.clone();
                 assert!(
                     self.inventory.apis.values().all(|api| api.group != id),
                     "the group has APIs"
@@ -114,6 +119,7 @@ impl Model {
                 self.inventory.backends.insert(spec.name.clone(), backend);
             }
             (_, Operation::DeleteBackend(spec)) => {
+                assert!(self.inventory.backends[&spec.name].marker.is_some());
                 self.inventory.backends.remove(&spec.name);
             }
             (ObjectKey::Policy { .. }, operation) => self.policy(operation, &step.key),
@@ -195,6 +201,7 @@ impl Model {
             }
             Operation::DeletePolicy => {
                 let id = present.expect("the policy");
+                assert!(self.inventory.policies[&id].marker.is_some());
                 let attached = self.inventory.attachments.iter().any(|a| a.policy == id);
                 assert!(!attached, "the policy is attached");
                 self.inventory.policies.remove(&id);
@@ -235,8 +242,10 @@ impl Model {
                 };
                 self.inventory.apis.insert(api);
             }
-            Operation::UpdateApi(spec) => {
+            Operation::UpdateApi(spec) | Operation::AmendApi(spec) => {
+                let amended = matches!(operation, Operation::AmendApi(_));
                 let mut api = self.found(key, ids);
+                assert_eq!(api.marker.is_none(), amended, "whose API it is");
                 let id = api.id.clone();
                 let holder = self.inventory.api_at(&key.group, spec.method, &spec.path);
                 assert!(
@@ -257,6 +266,7 @@ impl Model {
             Operation::DeleteApi => {
                 let api = self.found(key, ids);
                 assert!(api.deployments.is_empty(), "the API is deployed");
+                assert!(api.marker.is_some(), "others made the API");
                 let id = api.id;
                 self.inventory.apis.remove(&id);
                 let kept = self

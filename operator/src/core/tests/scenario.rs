@@ -53,7 +53,7 @@ pub(super) fn class() -> GatewayBindingClass {
     .unwrap()
 }
 
-pub(super) fn spec() -> Value {
+pub(in crate::core) fn spec() -> Value {
     json!({
         "serviceRef": {"kind": "KnativeService", "name": "helloworld"},
         "gateway": "intranet",
@@ -72,7 +72,7 @@ pub(super) fn spec() -> Value {
     })
 }
 
-pub(super) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBinding {
+pub(in crate::core) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBinding {
     serde_json::from_value(json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
         "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2026-11-20T00:00:00Z"},
@@ -81,8 +81,15 @@ pub(super) fn binding(namespace: &str, name: &str, spec: Value) -> GatewayBindin
     .unwrap()
 }
 
-pub(super) fn validated(binding: &GatewayBinding) -> Result<Validated, Problem> {
-    validate(binding, &class(), &BTreeMap::new())
+pub(in crate::core) fn validated(binding: &GatewayBinding) -> Result<Validated, Problem> {
+    validated_in(&class(), binding)
+}
+
+pub(super) fn validated_in(
+    class: &GatewayBindingClass,
+    binding: &GatewayBinding,
+) -> Result<Validated, Problem> {
+    validate(binding, class, &BTreeMap::new())
 }
 
 pub(super) fn shape() -> ServiceShape {
@@ -146,7 +153,20 @@ pub(super) fn pass(
     ledger: &Ledger,
     model: &Model,
 ) -> (Wanted, Plan) {
-    pass_with(subject, all, ledger, model, &|_, references, _| references)
+    pass_in(&class(), subject, all, ledger, model)
+}
+
+/// The same in another class.
+pub(super) fn pass_in(
+    class: &GatewayBindingClass,
+    subject: &GatewayBinding,
+    all: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+) -> (Wanted, Plan) {
+    pass_in_with(class, subject, all, ledger, model, &|_, references, _| {
+        references
+    })
 }
 
 /// The whole plan of one binding among `all`, with what waits for something that it brings about.
@@ -177,10 +197,21 @@ pub(super) fn pass_with(
     model: &Model,
     change: &dyn Fn(&Validated, References, &SlbSettings) -> References,
 ) -> (Wanted, Plan) {
-    let meant = validated(subject).unwrap();
+    pass_in_with(&class(), subject, all, ledger, model, change)
+}
+
+fn pass_in_with(
+    class: &GatewayBindingClass,
+    subject: &GatewayBinding,
+    all: &[&GatewayBinding],
+    ledger: &Ledger,
+    model: &Model,
+    change: &dyn Fn(&Validated, References, &SlbSettings) -> References,
+) -> (Wanted, Plan) {
+    let meant = validated_in(class, subject).unwrap();
     let peers: Vec<Peer> = all
         .iter()
-        .map(|binding| peers::peer(binding, validated(binding).as_ref()))
+        .map(|binding| peers::peer(binding, validated_in(class, binding).as_ref()))
         .collect();
     let outcome = peers::shares(&meant, &peers);
     let settings = &outcome.shares.settings;

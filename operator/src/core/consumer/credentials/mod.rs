@@ -45,6 +45,15 @@ impl Gap {
     fn is_half(&self) -> bool {
         self.key_id.is_some() || self.key_secret.is_some()
     }
+
+    /// It cannot be closed now.
+    pub fn unwritten(&self, why: &str) -> Problem {
+        let (credential, secret) = (&self.slot.credential, &self.secret);
+        Problem::retry(
+            Reason::SecretNotFound,
+            format!("credential \"{credential}\": Secret \"{secret}\" lacks it, and {why}"),
+        )
+    }
 }
 
 /// The credentials that a consumer is to have.

@@ -16,6 +16,8 @@ pub struct Found {
     pub placed: Option<BTreeSet<(CredentialKind, String)>>,
     /// Its credentials; none: they could not be read.
     pub credentials: Option<Vec<Credential>>,
+    /// Others made it: what it has is taken over, whatever was put there.
+    pub adopted: bool,
 }
 
 /// Where the value for a gap comes from.
@@ -28,6 +30,8 @@ pub enum Recovery {
     /// The cloud may have it and cannot be asked now: callers may be using it, so it is not
     /// replaced.
     Later,
+    /// It was put into the cloud, and a list does not have it: one list proves nothing.
+    LookAgain,
 }
 
 impl Found {
@@ -40,9 +44,11 @@ impl Found {
 }
 
 /// Where the value for a gap comes from. One that was put into an app before is the only one there
-/// that nothing else accounts for; where several are left, none can be told to be the one.
-pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found]) -> Recovery {
-    let mut later = false;
+/// that nothing else accounts for; where several are left, none can be told to be the one. Of an
+/// adopted app the first that is left will do: its callers have all of them. One that is in no list
+/// is believed to be gone if an earlier pass has `missed` it too.
+pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Recovery {
+    let (mut later, mut is_missing) = (false, false);
     for app in apps.iter().filter(|app| app.may_have(gap)) {
         let Some(credentials) = &app.credentials else {
             later = true;
@@ -54,6 +60,12 @@ pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found]) -> Recovery {
             .filter(|credential| outlook.known().all(|known| !same(known, credential)))
             .filter(|credential| fits(credential, gap))
             .collect();
+        is_missing |= left.is_empty();
+        if app.adopted
+            && let Some(first) = left.first()
+        {
+            return Recovery::Take((*first).clone());
+        }
         let rivals = outlook.gaps.iter().filter(|other| {
             other.slot != gap.slot
                 && other.slot.kind == gap.slot.kind
@@ -69,6 +81,8 @@ pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found]) -> Recovery {
     }
     if later {
         Recovery::Later
+    } else if is_missing && !missed {
+        Recovery::LookAgain
     } else {
         Recovery::Make
     }

@@ -169,7 +169,50 @@ fn found(placed: Option<&[&str]>, credentials: Option<Vec<Credential>>) -> Found
     Found {
         placed: placed.map(slots),
         credentials,
+        adopted: false,
     }
+}
+
+#[test]
+fn what_an_adopted_app_has_is_taken_over_in_its_order_and_the_rest_is_made() {
+    let spec = spec(json!(["a", "b", "c"].map(
+        |name| json!({"name": name, "type": "Generated", "kinds": ["KeyPair"], "secretRef": {"name": name}})
+    )));
+    let mut outlook = look(&spec, &[]);
+    let app = Found {
+        adopted: true,
+        ..found(
+            None,
+            Some(vec![pair("k", "k"), key("code"), pair("l", "l")]),
+        )
+    };
+    let mut taken = Vec::new();
+    for gap in outlook.gaps.clone() {
+        let text = match recover(&gap, &outlook, std::slice::from_ref(&app), true) {
+            Recovery::Take(credential) => {
+                outlook.close(gap.slot, credential.clone());
+                plain(&credential)
+            }
+            Recovery::Make => "make".to_owned(),
+            Recovery::Later => "later".to_owned(),
+            Recovery::LookAgain => "look again".to_owned(),
+        };
+        taken.push(text);
+    }
+    assert_eq!(taken, ["k:k", "l:l", "make"]);
+    let later = Found {
+        placed: Some(BTreeSet::from([(CredentialKind::KeyPair, "a".to_owned())])),
+        ..app
+    };
+    let outlook = look(&spec, &[("a", state("", "k", "k"))]);
+    let new = outlook.gaps.iter().find(|gap| gap.slot.credential == "b");
+    assert!(
+        matches!(
+            recover(new.unwrap(), &outlook, &[later], false),
+            Recovery::Make
+        ),
+        "one that is listed later is a new one"
+    );
 }
 
 #[test]
@@ -183,7 +226,7 @@ fn a_lost_secret_is_taken_from_the_cloud_where_it_can_be_told_and_made_otherwise
     };
     let kept = || ("kept", state("", "k", "k"));
     let both = || Some(vec![pair("k", "k"), pair("l", "l")]);
-    let (take, make, later) = ("l:l", "make", "later");
+    let (take, make, later, look_again) = ("l:l", "make", "later", "look again");
     let cases = [
         (
             "the only one left is it",
@@ -207,7 +250,7 @@ fn a_lost_secret_is_taken_from_the_cloud_where_it_can_be_told_and_made_otherwise
             "the cloud does not have it",
             vec![kept()],
             found(Some(&["kept", "lost"]), Some(vec![pair("k", "k")])),
-            make,
+            look_again,
         ),
         (
             "two are left",
@@ -237,7 +280,19 @@ fn a_lost_secret_is_taken_from_the_cloud_where_it_can_be_told_and_made_otherwise
             "half is left and is another's",
             vec![("lost", state("", "x", ""))],
             found(Some(&["lost"]), both()),
+            look_again,
+        ),
+        (
+            "it was never put there",
+            vec![kept()],
+            found(Some(&["kept"]), Some(vec![pair("k", "k")])),
             make,
+        ),
+        (
+            "nothing is known of what was put there",
+            vec![kept()],
+            found(None, Some(vec![pair("k", "k")])),
+            look_again,
         ),
     ];
     for (case, secrets, app, expected) in cases {
@@ -246,12 +301,20 @@ fn a_lost_secret_is_taken_from_the_cloud_where_it_can_be_told_and_made_otherwise
             .gaps
             .iter()
             .find(|gap| gap.slot.credential == "lost");
-        let recovered = match recover(gap.unwrap(), &outlook, &[app]) {
-            Recovery::Take(credential) => plain(&credential),
-            Recovery::Make => make.to_owned(),
-            Recovery::Later => later.to_owned(),
+        let recovered =
+            |missed| match recover(gap.unwrap(), &outlook, std::slice::from_ref(&app), missed) {
+                Recovery::Take(credential) => plain(&credential),
+                Recovery::Make => make.to_owned(),
+                Recovery::Later => later.to_owned(),
+                Recovery::LookAgain => look_again.to_owned(),
+            };
+        assert_eq!(recovered(false), expected, "{case}");
+        let expected = if expected == look_again {
+            make
+        } else {
+            expected
         };
-        assert_eq!(recovered, expected, "{case}");
+        assert_eq!(recovered(true), expected, "{case}, missed before");
     }
 }
 
@@ -267,7 +330,12 @@ fn nothing_shows_a_secret() {
     ];
     let outlook = look(&spec, &secrets);
     let app = found(None, Some(vec![key("hush-4"), pair("id", "hush-5")]));
-    let recovery = recover(&outlook.gaps[0], &outlook, std::slice::from_ref(&app));
+    let recovery = recover(
+        &outlook.gaps[0],
+        &outlook,
+        std::slice::from_ref(&app),
+        false,
+    );
     let shown = format!("{outlook:?} {secrets:?} {app:?} {recovery:?}");
     assert!(!shown.contains("hush"), "{shown}");
 }

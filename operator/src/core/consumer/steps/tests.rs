@@ -52,6 +52,7 @@ fn planned(outlook: &Outlook, kinds: &[CredentialKind], app: Option<&App>) -> Ve
         spec: says(false),
         outlook,
         kinds: outlook.kinds.iter().chain(kinds).copied().collect(),
+        leaving: None,
     };
     let text = |step: &Step| match step {
         Step::Create(first) => {
@@ -188,6 +189,7 @@ fn what_is_planned_is_enough() {
         spec: says(false),
         outlook: &outlook,
         kinds: outlook.kinds.clone(),
+        leaving: None,
     };
     for step in steps(&wish, Some(&app(false, present.clone()))) {
         match step {
@@ -277,6 +279,7 @@ fn a_step_shows_no_secret() {
         spec: says(false),
         outlook: &outlook,
         kinds: BTreeSet::from([APIKey, KeyPair]),
+        leaving: None,
     };
     let found = app(false, vec![key("hush-3")]);
     let shown = format!(
@@ -285,4 +288,35 @@ fn a_step_shows_no_secret() {
         steps(&wish, Some(&found))
     );
     assert!(!shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn of_an_adopted_app_only_what_the_operator_added_goes() {
+    let outlook = listed(vec![key("ours"), pair("p", "new")]);
+    let wish = Wish {
+        spec: says(false),
+        outlook: &outlook,
+        kinds: [APIKey, KeyPair].into(),
+        leaving: Some(vec![key("added"), key("not there")]),
+    };
+    let there = vec![
+        key("theirs"),
+        key("added"),
+        pair("q", "theirs"),
+        pair("p", "old"),
+    ];
+    let app = app(false, there);
+    let taken: Vec<String> = steps(&wish, Some(&app))
+        .iter()
+        .map(|step| match step {
+            Step::Add(_, value) => format!("add {}", plain(value)),
+            Step::Remove(value) => format!("remove {}", plain(value)),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        taken,
+        ["remove p:old", "add ours", "add p:new", "remove added"],
+        "a pair that the list names has the secret that the list has"
+    );
 }

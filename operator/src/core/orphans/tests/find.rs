@@ -22,7 +22,7 @@ fn an_api_is_one_if_its_binding_is_gone_and_no_ledger_names_it() {
         ..stage
     };
     let group = "classic/Group/name_g1";
-    let cases: [(&str, Stage, &[&str]); 10] = [
+    let cases: [(&str, Stage, &[&str]); 11] = [
         (
             "gone",
             claimed(left().api("a", "g1", ours(HELLO)), group),
@@ -61,6 +61,14 @@ fn an_api_is_one_if_its_binding_is_gone_and_no_ledger_names_it() {
             "in a group that is not ours",
             Stage::new().group("g1", None).api("a", "g1", ours(HELLO)),
             &["a"],
+        ),
+        (
+            "in a ledger, in a group that its class adopts",
+            claimed(
+                Stage::new().group("g1", None).api("a", "g1", ours(HELLO)),
+                "classic/API/id:g1/name_a",
+            ),
+            &[],
         ),
         (
             "in a group of another class",
