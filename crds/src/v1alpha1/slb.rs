@@ -29,11 +29,14 @@ pub struct SlbGateway {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SlbSettings>,
 
-    /// The settings that bindings may give in their own slb block, such as name, or "*" alone for
-    /// all of them. Default: none. Since the load balancer is shared, a value stays with the binding
-    /// that gave it first.
+    /// The settings that bindings may give in their own slb block, of addressType, name, zones,
+    /// vswitchId, address, ipVersion, billing, resourceGroupId, tags, protection, publishedAddress,
+    /// publishedHostname, onDelete, listeners, certificate, tlsPolicy, http2, proxyProtocol,
+    /// forwardedHeaders, scheduler, sessionPersistence, connectionDrain, timeouts, clientAddresses,
+    /// healthCheck and backends; or "*" alone for all of them. Default: none. Since the load balancer
+    /// is shared, a value stays with the binding that gave it first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 20))]
+    #[schemars(length(min = 1, max = 32))]
     #[x_kube(
         merge_strategy = ListMerge::Set,
         validation = Rule::new("!self.exists(f, f == '*') || self.size() == 1")

@@ -18,7 +18,7 @@ const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "an empty slb block",
         "spec: {slb: {zones: null}}",
-        "no setting is given",
+        "less than 1 property",
     ),
     (
         "one zone twice",
@@ -345,7 +345,9 @@ fn every_rule_has_a_case() {
     let refused = REFUSED.iter().map(|case| case.2);
     every_rule_is_broken_by(
         KIND,
-        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+        refused
+            .chain(UPDATES.iter().filter_map(|case| case.3))
+            .chain(crate::slb::messages()),
     );
 }
 

@@ -110,7 +110,7 @@ const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "settings that set nothing",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {}}}]}",
-        "no setting is given",
+        "less than 1 property",
     ),
     (
         "one zone twice",
@@ -355,7 +355,9 @@ fn every_rule_has_a_case() {
     let refused = REFUSED.iter().map(|case| case.2);
     every_rule_is_broken_by(
         KIND,
-        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+        refused
+            .chain(UPDATES.iter().filter_map(|case| case.3))
+            .chain(crate::slb::messages()),
     );
 }
 

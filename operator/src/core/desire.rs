@@ -15,6 +15,7 @@ use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
+use super::slb::Scene;
 use super::validate::{Gateway, Validated, owner};
 use super::{names, slb, throttling};
 
@@ -81,20 +82,11 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
         namespace: service.namespace.clone(),
         name: service.name.clone(),
     };
-    if let Some(actual) = &references.load_balancer
-        && let Err(problem) = slb::check_immutable(&shares.settings, actual)
-    {
-        wanted.problems.push(problem);
-        wanted.push(key, Desired::Undecided);
-        return;
-    }
-    let ports = references.service.as_ref().map(|service| &service.shape);
-    let ports = ports.or(references.source.as_ref());
-    if let Some(fault) = ports.and_then(|shape| slb::check_ports(&shares.settings, &shape.ports)) {
+    if let Some(fault) = Scene::of(references).judge(&shares.settings) {
         let message = format!("{}: {}", fault.path, fault.why);
         wanted
             .problems
-            .push(Problem::blocked(Reason::InvalidSpec, message));
+            .push(Problem::blocked(fault.reason, message));
         wanted.push(key, Desired::Undecided);
         return;
     }

@@ -259,7 +259,7 @@ fn slb_gateway(
     }
     if let Some(fault) = slb::check(&slb::over(&class_settings, &settings)) {
         return Err(Problem::rejected(
-            Reason::InvalidSpec,
+            fault.reason,
             format!("spec.{}: {}", fault.path, fault.why),
         ));
     }

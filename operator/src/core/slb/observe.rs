@@ -1,88 +1,102 @@
 //! Settings against what the load balancer really is.
 
-use crds::v1alpha1::{OnOff, Reason, SlbField, SlbInstanceCharge, SlbSettings};
+use crds::v1alpha1::{Reason, SlbField, SlbInstanceCharge, SlbSettings, Switch};
 
 use super::annotations::{address_type, ip_version};
+use super::check::Fault;
 use crate::core::observed::LoadBalancerState;
-use crate::core::problem::Problem;
 
 /// Refuses a change of what a load balancer keeps for life. The cloud controller manager would
 /// answer it with a permanent failure (or, for the vswitch, ignore it), so it is never written.
-pub fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Result<(), Problem> {
+pub(super) fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<Fault> {
     let zones = settings.zones.as_ref();
     let checks = [
         (
-            "addressType",
+            "slb.addressType",
             settings.address_type.map(address_type),
             &actual.address_type,
         ),
         (
-            "zones.primary",
+            "slb.zones.primary",
             zones.map(|zones| zones.primary.as_str()),
             &actual.primary_zone,
         ),
         (
-            "zones.backup",
+            "slb.zones.backup",
             zones.and_then(|zones| zones.backup.as_deref()),
             &actual.backup_zone,
         ),
         (
-            "vswitchId",
+            "slb.vswitchId",
             settings.vswitch_id.as_deref(),
             &actual.vswitch_id,
         ),
-        ("address", settings.address.as_deref(), &actual.address),
+        ("slb.address", settings.address.as_deref(), &actual.address),
         (
-            "ipVersion",
+            "slb.ipVersion",
             settings.ip_version.map(ip_version),
             &actual.ip_version,
         ),
         (
-            "resourceGroupId",
+            "slb.resourceGroupId",
             settings.resource_group_id.as_deref(),
             &actual.resource_group_id,
         ),
     ];
-    for (field, wanted, actual_value) in checks {
+    for (path, wanted, actual_value) in checks {
         if let Some(wanted) = wanted
             && !actual_value.is_empty()
             && wanted != actual_value
         {
-            return Err(Problem::blocked(
-                Reason::Immutable,
+            return immutable(
+                path,
                 format!(
-                    "slb.{field}: wanted \"{wanted}\", but load balancer {} has \"{actual_value}\" and it cannot change once the load balancer exists. Go back to \"{actual_value}\", or delete the gateway's Service so that a new load balancer (with a new address) is made.",
+                    "wanted \"{wanted}\", but load balancer {} has \"{actual_value}\" and it cannot change once the load balancer exists. Go back to \"{actual_value}\", or delete the gateway's Service so that a new load balancer (with a new address) is made.",
                     actual.id
                 ),
-            ));
+            );
         }
     }
     spec_again(settings, actual)
 }
 
+fn immutable(path: &'static str, why: String) -> Option<Fault> {
+    Some(Fault {
+        reason: Reason::Immutable,
+        path,
+        why,
+    })
+}
+
 /// Nobody can buy a fixed size for a load balancer that is billed by use.
-fn spec_again(settings: &SlbSettings, actual: &LoadBalancerState) -> Result<(), Problem> {
-    let wanted = settings.billing.as_ref().map(|billing| billing.instance);
-    if wanted != Some(SlbInstanceCharge::PayBySpec) || actual.instance_charge != "PayByCLCU" {
-        return Ok(());
+fn spec_again(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<Fault> {
+    let wanted = settings.billing.as_ref()?.instance;
+    if wanted != SlbInstanceCharge::PayBySpec || actual.instance_charge != "PayByCLCU" {
+        return None;
     }
-    Err(Problem::blocked(
-        Reason::Immutable,
+    immutable(
+        "slb.billing.instance",
         format!(
-            "slb.billing.instance: wanted \"PayBySpec\", but load balancer {} is billed by use (PayByCLCU), and the cloud does not change that back. Set instance: PayByCLCU and remove spec, traffic and bandwidthMbps.",
+            "wanted \"PayBySpec\", but load balancer {} is billed by use (PayByCLCU), and the cloud does not change that back. Set instance: PayByCLCU and remove spec, traffic and bandwidthMbps.",
             actual.id
         ),
-    ))
+    )
 }
 
 /// The first setting that the load balancer does not show yet.
 pub fn unsettled(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<&'static str> {
     let billing = settings.billing.as_ref();
     let protection = settings.protection.as_ref();
-    let switch = |switch: OnOff| if switch == OnOff::On { "on" } else { "off" };
-    let modification = |switch: OnOff| match switch {
-        OnOff::On => "ConsoleProtection",
-        OnOff::Off => "NonProtection",
+    let switch = |switch: Switch| {
+        if switch == Switch::Enabled {
+            "on"
+        } else {
+            "off"
+        }
+    };
+    let modification = |switch: Switch| match switch {
+        Switch::Enabled => "ConsoleProtection",
+        Switch::Disabled => "NonProtection",
     };
     let differs = |wanted: Option<&str>, is: &str| {
         wanted.is_some_and(|wanted| !is.is_empty() && wanted != is)
