@@ -18,6 +18,8 @@ use crate::core::adoption::Adopted;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
+use crate::core::references::References;
+use crate::core::slb::Scene;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
 use crate::supervise::payload_text;
@@ -150,8 +152,8 @@ impl Peers {
         &self.guard
     }
 
-    /// What a binding gets of what it shares.
-    pub fn shares(&self, validated: &Validated) -> Outcome {
+    /// What a binding gets of what it shares, given what it refers to.
+    pub fn shares(&self, validated: &Validated, references: &References) -> Outcome {
         let index = self.lock();
         let service = validated.gateway.iter().map(|gateway| {
             let service = &gateway.service;
@@ -175,7 +177,7 @@ impl Peers {
             .filter_map(|uid| index.peers.get(uid).cloned())
             .collect();
         drop(index);
-        peers::shares(validated, &peers)
+        peers::shares(validated, &peers, Scene::of(references))
     }
 
     /// Whether another binding than this one uses a shared object.

@@ -15,7 +15,7 @@ use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
-use super::slb::Scene;
+use super::slb::{Fault, Scene};
 use super::validate::{Gateway, Validated, owner};
 use super::{names, slb, throttling};
 
@@ -44,6 +44,8 @@ impl Wanted {
 pub struct Shares {
     /// The gateway's settings, merged over all bindings.
     pub settings: SlbSettings,
+    /// Why the binding's own part of them was left out.
+    pub refused: Option<Fault>,
     /// Paths of the group that another binding holds.
     pub taken: BTreeMap<(Method, Path), NamespacedName>,
     /// What this one wants to adopt and another binding has.
@@ -82,11 +84,16 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
         namespace: service.namespace.clone(),
         name: service.name.clone(),
     };
-    if let Some(fault) = Scene::of(references).judge(&shares.settings) {
+    if let Some(fault) = &shares.refused {
+        wanted.problems.push(unsound(gateway, references, fault));
+    }
+    let fault = Scene::of(references).judge(&shares.settings);
+    let fault = fault.map(|fault| {
         let message = format!("{}: {}", fault.path, fault.why);
-        wanted
-            .problems
-            .push(Problem::blocked(fault.reason, message));
+        Problem::blocked(fault.reason, message)
+    });
+    if let Some(problem) = fault.or_else(|| unmanaged(gateway, references)) {
+        wanted.problems.push(problem);
         wanted.push(key, Desired::Undecided);
         return;
     }
@@ -115,7 +122,10 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
         return;
     }
     let desired = ServiceDesired {
-        annotations: slb::annotations(&shares.settings),
+        annotations: match &references.service {
+            Some(state) => slb::completed(&shares.settings, state),
+            None => slb::annotations(&shares.settings),
+        },
         create: references
             .source
             .clone()
@@ -123,6 +133,30 @@ fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: 
         takeover: service.foreign_fields() == ForeignFields::Takeover,
     };
     wanted.push(key, Desired::Service(desired));
+}
+
+/// Why a binding's settings cannot take effect. The others on the gateway have theirs all the same.
+fn unsound(gateway: &Gateway, references: &References, fault: &Fault) -> Problem {
+    let own = slb::over(&gateway.class_settings, &gateway.settings);
+    let with = match Scene::of(references).judge(&own) {
+        Some(_) => String::new(),
+        None => format!(
+            " So it is together with the settings of other bindings on {}.",
+            gateway.object()
+        ),
+    };
+    let message = format!("spec.{}: {}{with}", fault.path, fault.why);
+    Problem::blocked(fault.reason, message)
+}
+
+/// Why the cloud controller manager would not look at the gateway's Service.
+fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
+    let why = slb::unmanaged(references.service.as_ref()?)?;
+    let message = format!(
+        "Service {}/{} of gateway \"{}\" {why}",
+        gateway.service.namespace, gateway.service.name, gateway.name
+    );
+    Some(Problem::blocked(Reason::ServiceInvalid, message))
 }
 
 /// What keeps the load balancer from being what the settings say. It is the cloud controller

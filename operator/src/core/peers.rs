@@ -16,6 +16,7 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
+use super::slb::Scene;
 use super::unreadable;
 use super::validate::{Gateway, Validated};
 use super::{names, throttling};
@@ -299,11 +300,16 @@ pub struct Outcome {
     pub conflicts: Vec<FieldConflict>,
 }
 
-/// What `binding` gets, given all bindings of its class, itself among them.
-pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> Outcome {
+/// What `binding` gets, given all bindings of its class, itself among them. `scene` is where settings
+/// of its gateway are to take effect.
+pub fn shares(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
-        settings(binding, gateway, peers, &mut outcome);
+        settings(binding, gateway, peers, scene, &mut outcome);
     }
     if let Some(exposure) = &binding.exposure {
         let claims = |method, path: &Path| {
@@ -342,6 +348,7 @@ fn settings(
     binding: &Validated,
     gateway: &Gateway,
     peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
     outcome: &mut Outcome,
 ) {
     let service = (
@@ -359,10 +366,13 @@ fn settings(
                 true => peer.settings.clone(),
                 false => peer.recorded.clone(),
             },
+            recorded: peer.recorded.clone(),
             holds: peer.holds.clone(),
         })
         .collect();
-    let mut merged = merge::merge(&gateway.class_settings, &contributions, &gateway.object());
+    let judge = |settings: &SlbSettings| scene.judge(settings);
+    let (class, object) = (&gateway.class_settings, gateway.object());
+    let mut merged = merge::merge_sound(class, &contributions, &object, judge);
     for (path, holder) in &merged.holders {
         let value = SlbField::EACH
             .iter()
@@ -376,5 +386,6 @@ fn settings(
         .conflicts
         .remove(&binding.binding)
         .unwrap_or_default();
+    outcome.shares.refused = merged.refused.remove(&binding.binding);
     outcome.shares.settings = merged.settings;
 }

@@ -53,8 +53,8 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
-        let outcome = self.context.peers.shares(self.validated);
         let (references, trouble) = dereference(self.validated, self.account, self.context).await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         report.restart();
         if let Some(trouble) = trouble {
             report.trouble(trouble);

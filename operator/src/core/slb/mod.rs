@@ -3,6 +3,8 @@
 
 mod annotations;
 mod check;
+#[cfg(test)]
+mod facts;
 mod observe;
 mod read;
 mod scene;
@@ -22,8 +24,8 @@ pub use annotations::annotations;
 pub use check::{Fault, check};
 pub use observe::unsettled;
 pub use read::{is_said, settings};
-pub use scene::Scene;
-pub use undo::left;
+pub use scene::{Scene, unmanaged};
+pub use undo::{completed, left};
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";

@@ -48,6 +48,30 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Why the cloud controller manager would not look at a Service, and what to do.
+pub fn unmanaged(service: &ServiceState) -> Option<String> {
+    const CLASS: &str = "service.beta.kubernetes.io/class";
+    let tunnel = super::key("tunnel-type");
+    let says = |key: &str| service.annotations.get(key);
+    if !service.type_.is_empty() && service.type_ != "LoadBalancer" {
+        return Some(format!(
+            "is of type {}, so it gets no load balancer. Make it type: LoadBalancer.",
+            service.type_
+        ));
+    }
+    if says(CLASS).is_some_and(|class| !class.is_empty()) {
+        return Some(format!(
+            "has the annotation {CLASS}, with which the cloud controller manager neither changes nor cleans up its load balancer: deleting it would hang. Remove the annotation."
+        ));
+    }
+    if says(&tunnel).is_some() {
+        return Some(format!(
+            "has the annotation {tunnel}, with which the cloud controller manager leaves it to others. Remove the annotation."
+        ));
+    }
+    None
+}
+
 /// The first listener that its port of the Service cannot have, and the first setting that no
 /// listener knows.
 fn check_ports(settings: &SlbSettings, ports: &[ServicePort]) -> Option<Fault> {
