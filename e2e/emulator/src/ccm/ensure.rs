@@ -100,7 +100,8 @@ impl Pass<'_> {
         let wanted = self.wanted_groups(service, &model).await?;
         let hash = service_hash(service);
         let balancer = if label(service, HASH_LABEL) == Some(hash.as_str()) {
-            self.refresh_backends(names, &wanted, seen_id).await?
+            self.refresh_backends(names, &model, &wanted, seen_id)
+                .await?
         } else {
             self.apply_all(service, names, &model, &wanted, seen_id)
                 .await?
@@ -132,6 +133,7 @@ impl Pass<'_> {
     async fn refresh_backends(
         &self,
         names: &Names,
+        model: &Model,
         wanted: &Wanted,
         seen_id: &mut String,
     ) -> Result<Value, SyncError> {
@@ -145,7 +147,7 @@ impl Pass<'_> {
         text(&remote, "LoadBalancerId").clone_into(seen_id);
         self.read_tags(seen_id).await?;
         let known = groups::own(self.cloud, names, seen_id).await?;
-        groups::apply(self.cloud, seen_id, wanted, &known).await?;
+        groups::apply(self.cloud, seen_id, wanted, &known, model.ignore_weights).await?;
         Ok(remote)
     }
 
@@ -203,7 +205,8 @@ impl Pass<'_> {
         } else {
             Default::default()
         };
-        let ids = groups::apply(self.cloud, balancer, wanted, &known).await?;
+        let ignore_weights = model.ignore_weights;
+        let ids = groups::apply(self.cloud, balancer, wanted, &known, ignore_weights).await?;
         listeners::apply(self.cloud, names, balancer, &model.listeners, &remote, &ids).await?;
         groups::delete_unused(self.cloud, wanted, &known).await
     }
