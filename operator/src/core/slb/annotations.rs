@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::v1alpha1::{
-    AddressType, IpVersion, OnOff, PublishedAddress, SlbBilling, SlbClientAddresses,
+    AddressType, IpVersion, OnOff, PublishedAddress, SlbBilling, SlbClientAddresses, SlbExisting,
     SlbHealthCheck, SlbHealthCheckMethod, SlbHealthCheckType, SlbInstanceCharge, SlbListener,
     SlbProtocol, SlbScheduler, SlbSessionPersistence, SlbSettings, SlbStatusCodes, SlbTimeouts,
     SlbTrafficCharge,
@@ -11,13 +11,17 @@ use crds::v1alpha1::{
 use kube::core::Duration;
 use serde_json::Value;
 
-use super::PREFIX;
+use super::table::{self, Change, Level};
+use super::{PREFIX, existing};
 
 /// The annotations for these settings, in the current key form.
 pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
     let mut writer = Writer::default();
     writer.instance(settings);
     writer.listeners(settings);
+    if let Some(existing) = &settings.existing {
+        writer.only_consented(existing);
+    }
     writer.0
 }
 
@@ -36,8 +40,26 @@ impl Writer {
         }
     }
 
+    /// Nothing is written for a load balancer that others made but what was consented to.
+    fn only_consented(&mut self, existing: &SlbExisting) {
+        self.0.retain(|key, _| {
+            let row = key.strip_prefix(PREFIX).and_then(table::find);
+            row.is_some_and(|row| match row.level() {
+                Level::Instance => existing.manages_instance(),
+                Level::Listener => existing.overrides_listeners(),
+                Level::Life | Level::Published => row.change != Change::Ignored,
+            })
+        });
+    }
+
     fn instance(&mut self, settings: &SlbSettings) {
         self.set_if("address-type", settings.address_type.map(address_type));
+        if let Some(existing) = &settings.existing {
+            self.set(existing::ID, &existing.id);
+            if existing.overrides_listeners() {
+                self.set(existing::OVERRIDE, "true");
+            }
+        }
         self.set_if("name", settings.name.as_ref());
         if let Some(zones) = &settings.zones {
             self.set("master-zoneid", &zones.primary);
@@ -231,7 +253,7 @@ pub(super) fn ip_version(version: IpVersion) -> &'static str {
     }
 }
 
-fn on_off(switch: OnOff) -> &'static str {
+pub(super) fn on_off(switch: OnOff) -> &'static str {
     match switch {
         OnOff::On => "on",
         OnOff::Off => "off",
@@ -267,7 +289,7 @@ fn status_codes(codes: &[SlbStatusCodes]) -> String {
 }
 
 /// The vendor's own word, which is how the value is written in the API as well.
-fn word(value: impl serde::Serialize) -> String {
+pub(super) fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),

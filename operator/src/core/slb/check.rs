@@ -7,6 +7,8 @@ use crds::v1alpha1::{
 };
 use k8s_openapi::api::core::v1::ServicePort;
 
+use super::existing;
+
 /// A setting that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -25,7 +27,8 @@ fn fault(path: &'static str, why: impl Into<String>) -> Option<Fault> {
 
 /// The first thing that is wrong with settings by themselves.
 pub fn check(settings: &SlbSettings) -> Option<Fault> {
-    by_address_type(settings)
+    existing::check(settings)
+        .or_else(|| by_address_type(settings))
         .or_else(|| redirects(listeners(settings)))
         .or_else(|| certificate(settings))
         .or_else(|| without_effect(settings))

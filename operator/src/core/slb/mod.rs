@@ -3,6 +3,8 @@
 
 mod annotations;
 mod check;
+mod drift;
+pub mod existing;
 mod observe;
 mod read;
 pub mod table;
@@ -16,7 +18,8 @@ use crds::v1alpha1::{AddressType, SlbField, SlbSettings};
 
 pub use annotations::annotations;
 pub use check::{check, check_ports};
-pub use observe::{check_immutable, unsettled};
+pub use drift::drift;
+pub use observe::check_immutable;
 pub use read::{is_said, settings};
 pub use undo::left;
 

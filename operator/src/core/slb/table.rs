@@ -76,6 +76,8 @@ const LISTENER: &str = "SetLoadBalancer*ListenerAttribute";
 #[rustfmt::skip]
 pub const ANNOTATIONS: &[Annotation] = &[
     row("address-type", (F::AddressType, ""), "CreateLoadBalancer AddressType", Refused, Keep),
+    row("id", (F::Existing, "id"), "DescribeLoadBalancerAttribute LoadBalancerId", Refused, Keep),
+    row("force-override-listeners", (F::Existing, "listeners"), "", Refused, Keep),
     row("name", (F::Name, ""), "SetLoadBalancerName LoadBalancerName", Update, OwnName),
     row("master-zoneid", (F::Zones, "primary"), "CreateLoadBalancer MasterZoneId", Refused, Keep),
     row("slave-zoneid", (F::Zones, "backup"), "CreateLoadBalancer SlaveZoneId", Refused, Keep),
@@ -127,4 +129,39 @@ pub const ANNOTATIONS: &[Annotation] = &[
 /// The annotation of a key without prefix.
 pub fn find(key: &str) -> Option<&'static Annotation> {
     ANNOTATIONS.iter().find(|annotation| annotation.key == key)
+}
+
+/// What of a load balancer a setting is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// What it has for life.
+    Life,
+    /// The load balancer itself.
+    Instance,
+    /// Its listeners.
+    Listener,
+    /// What the Service publishes of it.
+    Published,
+}
+
+impl Annotation {
+    /// What of a load balancer it is about.
+    pub fn level(&self) -> Level {
+        if matches!(self.change, Change::Refused | Change::Ignored) {
+            Level::Life
+        } else if self.parameter.contains("Listener") {
+            Level::Listener
+        } else if self.parameter.is_empty() {
+            Level::Published
+        } else {
+            Level::Instance
+        }
+    }
+}
+
+/// What of a load balancer a setting is about, by its first annotation.
+pub fn level(field: SlbField) -> Level {
+    let mut rows = ANNOTATIONS.iter();
+    let row = rows.find(|row| row.field == field);
+    row.map_or(Level::Listener, Annotation::level)
 }

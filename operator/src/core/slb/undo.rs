@@ -1,8 +1,8 @@
 //! What comes back when nobody wants a setting any more. The cloud controller manager does not revert
 //! what an annotation merely stops saying.
 
-use super::table::{self, Undo};
-use super::{LEGACY_PREFIX, PREFIX};
+use super::table::{self, Level, Undo};
+use super::{LEGACY_PREFIX, PREFIX, existing};
 use crate::core::observed::ServiceState;
 
 /// What becomes of an annotation of ours.
@@ -22,6 +22,10 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
     let Some(row) = key.strip_prefix(PREFIX).and_then(table::find) else {
         return Restored::Keep;
     };
+    let names_one = [existing::ID, existing::OVERRIDE].contains(&row.key);
+    if names_one && !existing::is_published(service) {
+        return Restored::Remove; // It came to nothing.
+    }
     if row.undo == Undo::Keep {
         return Restored::Keep;
     }
@@ -30,6 +34,10 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
         .get(&format!("{LEGACY_PREFIX}{}", row.key));
     if let Some(before) = previous.or(masked) {
         return Restored::Write(before.clone());
+    }
+    // What a load balancer of others was before is not known: no default is right for it.
+    if row.level() == Level::Instance && existing::named(service).is_some() {
+        return Restored::Keep;
     }
     match row.undo {
         Undo::Keep => Restored::Keep,
