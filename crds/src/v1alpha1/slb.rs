@@ -41,9 +41,12 @@ pub struct SlbGateway {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SlbSettings>,
 
-    /// The settings that bindings may give in their own slb block, such as name, or "*" alone for
-    /// all of them. Default: none. Since the load balancer is shared, a value stays with the binding
-    /// that gave it first.
+    /// The settings that bindings may give in their own slb block, of addressType, existing,
+    /// name, zones, vswitchId, address, ipVersion, billing, resourceGroupId, tags, protection, publishedAddress,
+    /// publishedHostname, onDelete, listeners, certificate, tlsPolicy, http2, proxyProtocol,
+    /// forwardedHeaders, scheduler, sessionPersistence, connectionDrain, timeouts, clientAddresses,
+    /// healthCheck and backends; or "*" alone for all of them. Default: none. Since the load balancer
+    /// is shared, a value stays with the binding that gave it first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(
@@ -73,7 +76,7 @@ pub struct PerBinding {
     /// its settings from this gateway keeps them when the number is lowered. Default: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
-    pub max_instances: Option<u16>,
+    pub max_instances: Option<i32>,
 }
 
 /// The Service of type LoadBalancer that stands before the gateway's pods.

@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 pub struct SlbListener {
     /// Port of the Service.
     #[schemars(range(min = 1, max = 65535))]
-    pub port: u16,
+    pub port: i32,
 
-    /// What it speaks with callers. HTTPS needs a certificate.
+    /// What it speaks with callers: TCP, UDP, HTTP, or HTTPS, which needs a certificate.
     pub protocol: SlbProtocol,
 
     /// Port of an HTTPS listener that callers of this HTTP one are sent to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
-    pub redirect_to: Option<u16>,
+    pub redirect_to: Option<i32>,
 }
 
 /// Protocol of a listener.
@@ -40,14 +40,57 @@ pub enum SlbProtocol {
     Https,
 }
 
-/// A certificate of the load balancer service.
+/// Certificates of the load balancer service.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+#[x_kube(validation = Rule::new("!has(self.hosts) || self.hosts.all(one, self.hosts.exists_one(other, other.host == one.host))")
+    .message("a host has one certificate")
+    .reason(Reason::FieldValueDuplicate).field_path(".hosts"))]
 pub struct SlbCertificate {
-    /// Its id. Example: 1234567890123456_18fa6d5e2b1_-1234567890_1234567890.
+    /// Id of the certificate for every host that has none of its own. Example:
+    /// 1234567890123456_18fa6d5e2b1_-1234567890_1234567890.
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[-_A-Za-z0-9]+$"))]
     pub id: String,
+
+    /// Hosts with a certificate of their own. One cannot be given another certificate: take its entry
+    /// out first, and put it back once that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub hosts: Option<Vec<SlbHostCertificate>>,
+}
+
+/// The certificate of one host.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SlbHostCertificate {
+    /// Host that callers ask for, or all one label below a name. Examples: shop.example.com,
+    /// *.example.com.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(
+            pattern = "^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+        )
+    )]
+    pub host: String,
+
+    /// Id of its certificate.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[-_A-Za-z0-9]+$"))]
+    pub id: String,
+}
+
+/// What a listener tells backends in a header.
+#[derive(
+    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
+pub enum SlbForwardedHeader {
+    /// X-Forwarded-Proto: the protocol of the listener.
+    Protocol,
+    /// X-Forwarded-Port: the port of the listener.
+    ListenerPort,
+    /// X-Forwarded-Client-srcport: the caller's port.
+    ClientPort,
 }
 
 /// TLS versions and ciphers.
@@ -81,6 +124,9 @@ pub enum SlbScheduler {
     SourceHash,
     /// By addresses and ports of both sides; TCP and UDP.
     TupleHash,
+    /// By the id of a QUIC connection; UDP.
+    #[serde(rename = "QUICHash")]
+    QuicHash,
 }
 
 /// How a caller is kept at one backend. One of the members.
@@ -92,7 +138,7 @@ pub enum SlbScheduler {
     .reason(Reason::FieldValueInvalid))]
 pub struct SlbSessionPersistence {
     /// By the caller's address, for so long after the last connection; TCP, 1s to 1h.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_1s_and_1h")]
     pub source_address: Option<Duration>,
 
@@ -139,17 +185,17 @@ pub struct SlbConnectionDrain {
 #[schemars(extend("x-kubernetes-map-type" = "atomic", "minProperties" = 1))]
 pub struct SlbTimeouts {
     /// A TCP connection without traffic: 10s to 15m.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_10s_and_15m")]
     pub established: Option<Duration>,
 
     /// An HTTP connection without a request: 1s to 60s.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_1s_and_1m")]
     pub idle: Option<Duration>,
 
     /// The answer to a request: 1s to 3m.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_1s_and_3m")]
     pub request: Option<Duration>,
 }
@@ -160,12 +206,12 @@ pub struct SlbTimeouts {
 #[schemars(extend("x-kubernetes-map-type" = "atomic", "minProperties" = 1, "maxProperties" = 1))]
 pub struct SlbClientAddresses {
     /// Ids of the lists of those who may. Example: [acl-bp1l0kk4gxce43kze3xxx].
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "allowACLs", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "acls")]
     pub allow_acls: Option<Vec<String>>,
 
     /// Ids of the lists of those who may not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "denyACLs", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "acls")]
     pub deny_acls: Option<Vec<String>>,
 }
@@ -209,12 +255,12 @@ pub struct SlbHealthCheck {
     #[schemars(length(min = 1, max = 80), regex(pattern = "^[-.A-Za-z0-9]+$"))]
     pub host: Option<String>,
 
-    /// Method of the request. Default: HEAD.
+    /// Method of the request: HEAD or GET. Default: HEAD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SlbHealthCheckMethod")]
     pub method: Option<SlbHealthCheckMethod>,
 
-    /// Answers that are good. Default: [2xx].
+    /// Answers that are good, of 2xx, 3xx, 4xx and 5xx. Default: [2xx].
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -223,27 +269,27 @@ pub struct SlbHealthCheck {
     /// Port that is checked. Default: the one that serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<u16>,
+    pub port: Option<i32>,
 
     /// Time from one check to the next: 1s to 50s. Default: 2s.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_1s_and_50s")]
     pub interval: Option<Duration>,
 
     /// How long one check may take: 1s to 5m. Default: 5s.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "between_1s_and_5m")]
     pub timeout: Option<Duration>,
 
     /// Good checks in a row after which a backend serves again. Default: 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 10))]
-    pub healthy_threshold: Option<u8>,
+    pub healthy_threshold: Option<i32>,
 
     /// Failed checks in a row after which a backend no longer serves. Default: 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 10))]
-    pub unhealthy_threshold: Option<u8>,
+    pub unhealthy_threshold: Option<i32>,
 }
 
 /// How a backend is checked.

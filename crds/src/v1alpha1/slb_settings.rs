@@ -7,6 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::slb_backends::SlbBackends;
 use super::slb_listeners::*;
 
 /// Where a load balancer can be reached from.
@@ -81,11 +82,11 @@ pub struct SlbSettings {
 
     /// Tags of the load balancer, besides those of the cloud controller manager. Once there are any,
     /// it removes every other tag that somebody gave the load balancer. Example: {team: shop}.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "tags")]
     pub tags: Option<BTreeMap<String, String>>,
 
-    /// What protects it from being deleted or changed in the console. Default: both are On.
+    /// What protects it from being deleted or changed in the console. Default: both are Enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<SlbProtection>,
 
@@ -95,6 +96,19 @@ pub struct SlbSettings {
     #[schemars(with = "PublishedAddress")]
     pub published_address: Option<PublishedAddress>,
 
+    /// Host name that the Service publishes in place of an address. Its DNS record is yours to make.
+    /// Example: gateway.example.com. Default: none, the address is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = crate::schema::DNS_SUBDOMAIN))]
+    pub published_hostname: Option<String>,
+
+    /// What becomes of the load balancer when its Service is deleted: Delete, or Preserve, which keeps
+    /// its id and address but leaves it empty: without listeners, backends and protection. It is billed
+    /// on, and nobody manages it any more. Default: Delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OnDelete")]
+    pub on_delete: Option<OnDelete>,
+
     /// What its listeners speak. A port that is not listed is served by TCP or UDP, as the Service
     /// says. Changing an entry takes the listener away and makes it anew: a gap in traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,16 +116,41 @@ pub struct SlbSettings {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["port".into()]))]
     pub listeners: Option<Vec<SlbListener>>,
 
-    /// The certificate of its HTTPS listeners.
+    /// The certificates of its HTTPS listeners.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<SlbCertificate>,
 
-    /// The oldest TLS version, and the ciphers, that HTTPS listeners take. Default: the cloud's.
+    /// The oldest TLS version, and the ciphers, that HTTPS listeners take: tls_cipher_policy_1_0,
+    /// tls_cipher_policy_1_1 or tls_cipher_policy_1_2 for that version and newer ones;
+    /// tls_cipher_policy_1_2_strict with forward secrecy only; tls_cipher_policy_1_2_strict_with_1_3
+    /// with TLS 1.3 besides. Default: tls_cipher_policy_1_0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "TlsPolicy")]
     pub tls_policy: Option<TlsPolicy>,
 
-    /// How its listeners choose a backend. Default: RoundRobin.
+    /// Whether HTTPS listeners speak HTTP/2: Enabled or Disabled. Default: Enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Switch")]
+    pub http2: Option<Switch>,
+
+    /// Whether TCP and UDP listeners tell backends the caller's address by the PROXY protocol, version
+    /// 2: Enabled or Disabled. Backends that do not expect it fail. Default: Disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Switch")]
+    pub proxy_protocol: Option<Switch>,
+
+    /// What HTTP and HTTPS listeners tell backends besides the caller's address, each in a header of
+    /// its own: Protocol and ListenerPort, those of the listener, in X-Forwarded-Proto and
+    /// X-Forwarded-Port; ClientPort, the caller's, in X-Forwarded-Client-srcport. Default: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub forwarded_headers: Option<Vec<SlbForwardedHeader>>,
+
+    /// How its listeners choose a backend: RoundRobin, one after the other; WeightedRoundRobin, the
+    /// same by weight; SourceHash, by the caller's address, and TupleHash, by addresses and ports of
+    /// both sides, if all listeners are TCP or UDP; QUICHash, by the id of a QUIC connection, if all
+    /// are UDP. Default: RoundRobin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SlbScheduler")]
     pub scheduler: Option<SlbScheduler>,
@@ -135,6 +174,11 @@ pub struct SlbSettings {
     /// How backends are checked. Default: by TCP for TCP and UDP listeners, not at all for HTTP ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check: Option<SlbHealthCheck>,
+
+    /// What requests are sent to. Default: as the cloud controller manager is set up, with a weight of
+    /// 100 each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backends: Option<SlbBackends>,
 }
 
 /// A load balancer that others made.
@@ -257,12 +301,15 @@ pub struct SlbBilling {
     /// buyers, and a load balancer cannot go back to it.
     pub instance: SlbInstanceCharge,
 
-    /// Size, with PayBySpec. Default: slb.s1.small.
+    /// Size, with PayBySpec, by how many connections it takes: slb.s1.small 5,000, slb.s2.small 50,000,
+    /// slb.s2.medium 100,000, slb.s3.small 200,000, slb.s3.medium 500,000, slb.s3.large 1,000,000.
+    /// Default: slb.s1.small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SlbSpec")]
     pub spec: Option<SlbSpec>,
 
-    /// How the traffic of an Internet load balancer is billed. Default: PayByTraffic.
+    /// How the traffic of an Internet load balancer is billed: PayByTraffic for what flows,
+    /// PayByBandwidth for a fixed bandwidth. Default: PayByTraffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SlbTrafficCharge")]
     pub traffic: Option<SlbTrafficCharge>,
@@ -270,7 +317,7 @@ pub struct SlbBilling {
     /// Bandwidth in Mbit/s, with PayByBandwidth.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 5120))]
-    pub bandwidth_mbps: Option<u16>,
+    pub bandwidth_mbps: Option<i32>,
 }
 
 /// What is billed of a load balancer itself.
@@ -319,25 +366,25 @@ pub enum SlbTrafficCharge {
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-map-type" = "atomic", "minProperties" = 1))]
 pub struct SlbProtection {
-    /// On: the console refuses to delete it. The cloud controller manager turns it off itself when
-    /// the Service goes. Default: On.
+    /// Enabled: the console refuses to delete it. The cloud controller manager disables it itself when
+    /// the Service goes. Disabled: it does not refuse. Default: Enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "OnOff")]
-    pub deletion: Option<OnOff>,
+    #[schemars(with = "Switch")]
+    pub deletion: Option<Switch>,
 
-    /// On: the console refuses to change it. Default: On.
+    /// Enabled: the console refuses to change it. Disabled: it does not. Default: Enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "OnOff")]
-    pub modification: Option<OnOff>,
+    #[schemars(with = "Switch")]
+    pub modification: Option<Switch>,
 }
 
 /// A switch.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OnOff {
+pub enum Switch {
     /// On.
-    On,
+    Enabled,
     /// Off.
-    Off,
+    Disabled,
 }
 
 /// The address that a Service publishes.
@@ -347,4 +394,13 @@ pub enum PublishedAddress {
     Own,
     /// That of the elastic address bound to it.
     EIP,
+}
+
+/// What becomes of a load balancer whose Service is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnDelete {
+    /// It is deleted.
+    Delete,
+    /// It is emptied and kept.
+    Preserve,
 }

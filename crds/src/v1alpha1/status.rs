@@ -160,7 +160,7 @@ impl LoadBalancerStatus {
 pub struct ListenerStatus {
     /// The port that it serves.
     #[schemars(range(min = 1, max = 65535))]
-    pub port: u16,
+    pub port: i32,
 
     /// What it speaks: tcp, udp, http or https.
     #[schemars(length(min = 1, max = 16))]

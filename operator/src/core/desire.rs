@@ -58,7 +58,7 @@ pub struct Shares {
     /// What this one wants to adopt and another binding has.
     pub adopted_elsewhere: BTreeMap<Adopted, Holder>,
     /// The class has no load balancer left for this one: the most there may be.
-    pub used_up: Option<u16>,
+    pub used_up: Option<i32>,
 }
 
 /// The resources that a valid binding wants.
@@ -96,7 +96,7 @@ pub fn desire(binding: &Validated, references: &References, shares: &Shares) -> 
 }
 
 /// The class has as many load balancers as it allows.
-fn used_up(binding: &Validated, gateway: &Gateway, most: u16) -> Problem {
+fn used_up(binding: &Validated, gateway: &Gateway, most: i32) -> Problem {
     let message = format!(
         "gateway \"{}\" of GatewayBindingClass \"{}\" allows {most} load balancers (perBinding.maxInstances), and other bindings have them. Delete one of those, ask for more, or use another gateway.",
         gateway.name, binding.class

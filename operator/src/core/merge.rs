@@ -57,14 +57,20 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
                     .push(FieldConflict {
                         object: object.to_owned(),
                         field: path.to_owned(),
-                        wanted: field.value(&loser.settings),
-                        held: field.value(&holder.settings),
+                        wanted: shown(*field, &loser.settings),
+                        held: shown(*field, &holder.settings),
                         held_by: Some(holder.binding.clone()),
                     });
             }
         }
     }
     merged
+}
+
+/// A field's value, as much of it as status has room for.
+fn shown(field: SlbField, settings: &SlbSettings) -> Option<String> {
+    let value = field.value(settings)?;
+    Some(value.chars().take(1024).collect())
 }
 
 fn precedence<'a>(

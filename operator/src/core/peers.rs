@@ -352,7 +352,7 @@ fn used_up(
     binding: &Validated,
     gateway: &Gateway,
     peers: &[impl std::borrow::Borrow<Peer>],
-) -> Option<u16> {
+) -> Option<i32> {
     let most = gateway.per_binding.as_ref()?.max_instances?;
     let rank = |peer: &&Peer| (!peer.has_service, peer.created, peer.binding.clone());
     let peers = peers.iter().map(std::borrow::Borrow::borrow);
@@ -369,7 +369,8 @@ fn used_up(
         };
         if peer.binding == binding.binding {
             let known = peer.has_service || services.contains(&service);
-            return (!known && services.len() >= usize::from(most)).then_some(most);
+            return (!known && i32::try_from(services.len()).is_ok_and(|used| used >= most))
+                .then_some(most);
         }
         if !services.contains(&service) {
             services.push(service);

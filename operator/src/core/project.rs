@@ -140,7 +140,7 @@ fn described(seen: &LoadBalancerState) -> LoadBalancerStatus {
         .iter()
         .flatten()
         .map(|listener| ListenerStatus {
-            port: listener.port,
+            port: listener.port.into(),
             protocol: listener.protocol.clone(),
             state: said(&listener.status),
         });

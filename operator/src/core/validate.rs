@@ -258,7 +258,7 @@ fn slb_gateway(
     }
     if let Some(fault) = slb::check(&together) {
         return Err(Problem::rejected(
-            Reason::InvalidSpec,
+            fault.reason,
             format!("spec.{}: {}", fault.path, fault.why),
         ));
     }

@@ -10,7 +10,7 @@ use crate::core::key::ObjectKey;
 use crate::core::observed::{LoadBalancerState, ServiceState};
 use crate::core::problem::Problem;
 use crate::core::references::References;
-use crate::core::slb::{self, existing};
+use crate::core::slb::{self, Scene, existing};
 use crate::core::validate::{Gateway, Validated};
 
 /// Annotations that take a Service away from the cloud controller manager: one counts if it says
@@ -80,18 +80,9 @@ fn refusal(
         existing::Verdict::Unknown => return Err(None),
         existing::Verdict::Refuse(problem) => return Err(Some(problem)),
     }
-    if let Some(actual) = references
-        .load_balancer
-        .as_ref()
-        .filter(|_| settings.existing.is_none())
-    {
-        slb::check_immutable(settings, actual).map_err(Some)?;
-    }
-    let ports = state.map(|service| &service.shape);
-    let ports = ports.or(references.source.as_ref());
-    if let Some(fault) = ports.and_then(|shape| slb::check_ports(settings, &shape.ports)) {
+    if let Some(fault) = Scene::of(references).judge(settings) {
         let message = format!("{}: {}", fault.path, fault.why);
-        return Err(Some(Problem::blocked(Reason::InvalidSpec, message)));
+        return Err(Some(Problem::blocked(fault.reason, message)));
     }
     let class = "the class";
     match (&service.create_from, state) {

@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use crds::v1alpha1::{
-    AddressType, IpVersion, OnOff, PublishedAddress, SlbBilling, SlbClientAddresses, SlbExisting,
-    SlbHealthCheck, SlbHealthCheckMethod, SlbHealthCheckType, SlbInstanceCharge, SlbListener,
-    SlbProtocol, SlbScheduler, SlbSessionPersistence, SlbSettings, SlbStatusCodes, SlbTimeouts,
-    SlbTrafficCharge,
+    AddressType, IpVersion, OnDelete, PublishedAddress, SlbBackendType, SlbBackends, SlbBilling,
+    SlbCertificate, SlbClientAddresses, SlbConsoleWeights, SlbCordonedNodes, SlbExisting,
+    SlbForwardedHeader, SlbHealthCheck, SlbHealthCheckMethod, SlbHealthCheckType,
+    SlbInstanceCharge, SlbListener, SlbProtocol, SlbScheduler, SlbSessionPersistence, SlbSettings,
+    SlbStatusCodes, SlbTimeouts, SlbTrafficCharge, Switch,
 };
 use kube::core::Duration;
 use serde_json::Value;
 
+use super::existing;
 use super::table::{self, Change, Level};
-use super::{PREFIX, existing};
 
 /// The annotations for these settings, in the current key form.
 pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
     let mut writer = Writer::default();
     writer.instance(settings);
     writer.listeners(settings);
+    if let Some(backends) = &settings.backends {
+        writer.backends(backends);
+    }
     if let Some(existing) = &settings.existing {
         writer.only_consented(existing);
     }
@@ -30,24 +34,24 @@ pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
 struct Writer(BTreeMap<String, String>);
 
 impl Writer {
-    fn set(&mut self, key: &str, value: impl ToString) {
-        self.0.insert(format!("{PREFIX}{key}"), value.to_string());
+    fn set(&mut self, name: &str, value: impl ToString) {
+        self.0.insert(super::key(name), value.to_string());
     }
 
-    fn set_if(&mut self, key: &str, value: Option<impl ToString>) {
+    fn set_if(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.set(key, value);
+            self.set(name, value);
         }
     }
 
     /// Nothing is written for a load balancer that others made but what was consented to.
     fn only_consented(&mut self, existing: &SlbExisting) {
         self.0.retain(|key, _| {
-            let row = key.strip_prefix(PREFIX).and_then(table::find);
+            let row = super::name(key).and_then(table::find);
             row.is_some_and(|row| match row.level() {
                 Level::Instance => existing.manages_instance(),
                 Level::Listener => existing.overrides_listeners(),
-                Level::Life | Level::Published => row.change != Change::Ignored,
+                Level::Life | Level::Service => row.change != Change::Ignored,
             })
         });
     }
@@ -72,23 +76,25 @@ impl Writer {
             self.billing(billing);
         }
         self.set_if("resource-group-id", settings.resource_group_id.as_ref());
-        if let Some(tags) = &settings.tags {
-            let tags: Vec<String> = tags
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
-            self.set("additional-resource-tags", tags.join(","));
-        }
+        self.set_if(
+            "additional-resource-tags",
+            settings.tags.as_ref().map(pairs),
+        );
         if let Some(protection) = &settings.protection {
             self.set_if("delete-protection", protection.deletion.map(on_off));
             let modification = protection.modification.map(|switch| match switch {
-                OnOff::On => "ConsoleProtection",
-                OnOff::Off => "NonProtection",
+                Switch::Enabled => "ConsoleProtection",
+                Switch::Disabled => "NonProtection",
             });
             self.set_if("modification-protection", modification);
         }
         if settings.published_address == Some(PublishedAddress::EIP) {
             self.set("external-ip-type", "eip");
+        }
+        self.set_if("hostname", settings.published_hostname.as_ref());
+        // Any value preserves, so the other choice is said by saying nothing.
+        if settings.on_delete == Some(OnDelete::Preserve) {
+            self.set("preserve-lb-on-delete", "true");
         }
     }
 
@@ -112,14 +118,15 @@ impl Writer {
         if let Some(listeners) = &settings.listeners {
             self.protocols(listeners);
         }
-        self.set_if(
-            "cert-id",
-            settings
-                .certificate
-                .as_ref()
-                .map(|certificate| &certificate.id),
-        );
+        if let Some(certificate) = &settings.certificate {
+            self.certificate(certificate);
+        }
         self.set_if("tls-cipher-policy", settings.tls_policy.map(word));
+        self.set_if("http2-enabled", settings.http2.map(on_off));
+        self.set_if("proxy-protocol", settings.proxy_protocol.map(on_off));
+        if let Some(headers) = &settings.forwarded_headers {
+            self.forwarded_headers(headers);
+        }
         self.set_if("scheduler", settings.scheduler.map(scheduler));
         if let Some(persistence) = &settings.session_persistence {
             self.session_persistence(persistence);
@@ -153,6 +160,57 @@ impl Writer {
             .collect();
         if !forwards.is_empty() {
             self.set("forward-port", forwards.join(","));
+        }
+    }
+
+    fn certificate(&mut self, certificate: &SlbCertificate) {
+        self.set("cert-id", &certificate.id);
+        let hosts = certificate.hosts.iter().flatten();
+        let mut hosts: Vec<String> = hosts
+            .map(|one| format!("{}:{}", one.host, one.id))
+            .collect();
+        hosts.sort_unstable();
+        if !hosts.is_empty() {
+            self.set("domain-extensions", hosts.join(","));
+        }
+    }
+
+    fn forwarded_headers(&mut self, headers: &[SlbForwardedHeader]) {
+        let switches = [
+            ("xforwardedfor-proto", SlbForwardedHeader::Protocol),
+            ("xforwardedfor-slbport", SlbForwardedHeader::ListenerPort),
+            (
+                "xforwardedfor-clientsrcport",
+                SlbForwardedHeader::ClientPort,
+            ),
+        ];
+        for (name, header) in switches {
+            let on = headers.contains(&header);
+            self.set(
+                name,
+                on_off(if on {
+                    Switch::Enabled
+                } else {
+                    Switch::Disabled
+                }),
+            );
+        }
+    }
+
+    /// What is said by nothing but "on" is left out where it is not wanted.
+    fn backends(&mut self, backends: &SlbBackends) {
+        let type_ = backends.type_.map(|type_| match type_ {
+            SlbBackendType::Pods => "eni",
+            SlbBackendType::Nodes => "ecs",
+        });
+        self.set_if("backend-type", type_);
+        self.set_if("backend-label", backends.node_labels.as_ref().map(pairs));
+        if backends.cordoned_nodes == Some(SlbCordonedNodes::Remove) {
+            self.set("remove-unscheduled-backend", "on");
+        }
+        self.set_if("default-weight", backends.weight);
+        if backends.console_weights == Some(SlbConsoleWeights::Keep) {
+            self.set("ignore-weight-update", "on");
         }
     }
 
@@ -253,11 +311,20 @@ pub(super) fn ip_version(version: IpVersion) -> &'static str {
     }
 }
 
-pub(super) fn on_off(switch: OnOff) -> &'static str {
+pub(super) fn on_off(switch: Switch) -> &'static str {
     match switch {
-        OnOff::On => "on",
-        OnOff::Off => "off",
+        Switch::Enabled => "on",
+        Switch::Disabled => "off",
     }
+}
+
+/// `k1=v1,k2=v2`
+fn pairs(pairs: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = pairs
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    pairs.join(",")
 }
 
 fn protocol(protocol: SlbProtocol) -> &'static str {
@@ -275,6 +342,7 @@ fn scheduler(scheduler: SlbScheduler) -> &'static str {
         SlbScheduler::WeightedRoundRobin => "wrr",
         SlbScheduler::SourceHash => "sch",
         SlbScheduler::TupleHash => "tch",
+        SlbScheduler::QuicHash => "qch",
     }
 }
 

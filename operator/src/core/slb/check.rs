@@ -1,25 +1,29 @@
 //! Settings that the cloud would refuse, or the cloud controller manager ignore or choke on. They are
 //! refused before anything is written, since one of them may block a Service with all its listeners.
 
+use std::net::Ipv4Addr;
+
 use crds::v1alpha1::{
-    AddressType, IpVersion, PublishedAddress, SlbListener, SlbProtocol, SlbSettings,
-    SlbTrafficCharge,
+    AddressType, IpVersion, PublishedAddress, Reason, SlbListener, SlbProtocol, SlbScheduler,
+    SlbSettings, SlbTrafficCharge,
 };
-use k8s_openapi::api::core::v1::ServicePort;
 
 use super::existing;
 
 /// A setting that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// From the closed set.
+    pub reason: Reason,
     /// Its path, without the leading `spec`.
     pub path: &'static str,
     /// What is wrong with it, by which rule, and what to do.
     pub why: String,
 }
 
-fn fault(path: &'static str, why: impl Into<String>) -> Option<Fault> {
+pub(super) fn fault(path: &'static str, why: impl Into<String>) -> Option<Fault> {
     Some(Fault {
+        reason: Reason::InvalidSpec,
         path,
         why: why.into(),
     })
@@ -27,30 +31,51 @@ fn fault(path: &'static str, why: impl Into<String>) -> Option<Fault> {
 
 /// The first thing that is wrong with settings by themselves.
 pub fn check(settings: &SlbSettings) -> Option<Fault> {
-    existing::check(settings)
+    malformed(settings)
+        .or_else(|| existing::check(settings))
         .or_else(|| by_address_type(settings))
+        .or_else(|| published_twice(settings))
         .or_else(|| redirects(listeners(settings)))
         .or_else(|| certificate(settings))
+        .or_else(|| scheduler(settings))
         .or_else(|| without_effect(settings))
+        .or_else(|| check_timeout(settings))
 }
 
-/// The first listener of a port that the Service does not have.
-pub fn check_ports(settings: &SlbSettings, ports: &[ServicePort]) -> Option<Fault> {
-    let mut listeners = listeners(settings).iter();
-    let has = |port: u16| ports.iter().any(|one| one.port == i32::from(port));
-    let stray = listeners.find(|listener| !has(listener.port))?;
-    let ports: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
+/// What the API server's patterns let pass.
+fn malformed(settings: &SlbSettings) -> Option<Fault> {
+    if let Some(name) = settings.name.as_ref().filter(|name| name.len() > 80) {
+        return Some(Fault {
+            reason: Reason::NameTooLong,
+            path: "slb.name",
+            why: format!(
+                "\"{name}\" has {} characters, a load balancer's name has at most 80. Shorten it.",
+                name.len()
+            ),
+        });
+    }
+    let address = settings.address.as_ref()?;
+    if address.parse::<Ipv4Addr>().is_ok() {
+        return None;
+    }
     fault(
-        "slb.listeners",
-        format!(
-            "the Service has no port {}; it has {}. Correct the port, or add it to the Service.",
-            stray.port,
-            ports.join(", ")
-        ),
+        "slb.address",
+        format!("\"{address}\" is no IPv4 address. Correct it."),
     )
 }
 
-fn listeners(settings: &SlbSettings) -> &[SlbListener] {
+fn published_twice(settings: &SlbSettings) -> Option<Fault> {
+    settings.published_hostname.as_ref()?;
+    if settings.published_address != Some(PublishedAddress::EIP) {
+        return None;
+    }
+    fault(
+        "slb.publishedHostname",
+        "a host name is published in place of any address, so publishedAddress: EIP would have no effect. Remove one of them.",
+    )
+}
+
+pub(super) fn listeners(settings: &SlbSettings) -> &[SlbListener] {
     settings.listeners.as_deref().unwrap_or_default()
 }
 
@@ -94,7 +119,7 @@ fn by_address_type(settings: &SlbSettings) -> Option<Fault> {
 }
 
 fn redirects(listeners: &[SlbListener]) -> Option<Fault> {
-    let is_https = |port: u16| {
+    let is_https = |port: i32| {
         let mut listeners = listeners.iter();
         listeners.any(|to| to.port == port && to.protocol == SlbProtocol::Https)
     };
@@ -126,12 +151,60 @@ fn certificate(settings: &SlbSettings) -> Option<Fault> {
             "slb.certificate",
             "no listener speaks HTTPS, so the certificate would have no effect. Add a listener with protocol: HTTPS, or remove the certificate.",
         ),
-        (None, None) if settings.tls_policy.is_some() => fault(
-            "slb.tlsPolicy",
-            "no listener speaks HTTPS, so the policy would have no effect. Add a listener with protocol: HTTPS, or remove the policy.",
-        ),
+        (None, None) => {
+            let path = if settings.tls_policy.is_some() {
+                "slb.tlsPolicy"
+            } else if settings.http2.is_some() {
+                "slb.http2"
+            } else {
+                return None;
+            };
+            fault(
+                path,
+                "no listener speaks HTTPS, so it would have no effect. Add a listener with protocol: HTTPS, or remove it.",
+            )
+        }
         _ => None,
     }
+}
+
+/// One listener that does not know the scheduler would keep all of the Service from being served.
+fn scheduler(settings: &SlbSettings) -> Option<Fault> {
+    let (knows, by): (fn(SlbProtocol) -> bool, _) = match settings.scheduler? {
+        SlbScheduler::RoundRobin | SlbScheduler::WeightedRoundRobin => return None,
+        SlbScheduler::SourceHash | SlbScheduler::TupleHash => (
+            |protocol| matches!(protocol, SlbProtocol::Tcp | SlbProtocol::Udp),
+            "TCP and UDP",
+        ),
+        SlbScheduler::QuicHash => (|protocol| protocol == SlbProtocol::Udp, "UDP"),
+    };
+    let other = listeners(settings)
+        .iter()
+        .find(|listener| !knows(listener.protocol))?;
+    fault(
+        "slb.scheduler",
+        format!(
+            "only {by} listeners know it, and the scheduler is that of all listeners: port {} speaks something else. Choose RoundRobin or WeightedRoundRobin, or use another gateway.",
+            other.port
+        ),
+    )
+}
+
+/// The load balancer takes the interval for a timeout that is shorter.
+fn check_timeout(settings: &SlbSettings) -> Option<Fault> {
+    let check = settings.health_check.as_ref()?;
+    let seconds = |duration: kube::core::Duration| std::time::Duration::from(duration).as_secs();
+    let timeout = seconds(check.timeout?);
+    let interval = check.interval.map_or(2, seconds);
+    if timeout >= interval {
+        return None;
+    }
+    fault(
+        "slb.healthCheck.timeout",
+        format!(
+            "{timeout}s is less than the interval of {interval}s, and the load balancer would take the interval instead. Raise the timeout or lower the interval."
+        ),
+    )
 }
 
 /// Settings that no listener knows. Ports that are not listed speak TCP or UDP.
@@ -152,6 +225,8 @@ fn without_effect(settings: &SlbSettings) -> Option<Fault> {
         "slb.sessionPersistence"
     } else if of_requests {
         "slb.timeouts"
+    } else if settings.forwarded_headers.is_some() {
+        "slb.forwardedHeaders"
     } else {
         return None;
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{OnOff, SlbField, SlbProtocol, SlbSettings};
+use crds::v1alpha1::{SlbField, SlbProtocol, SlbSettings, Switch};
 use k8s_openapi::api::core::v1::ServicePort;
 use serde_json::Value;
 
@@ -49,8 +49,8 @@ pub fn drift(
         let deletion = deletion.filter(|_| !actual.delete_protection.is_empty());
         note(field, ".deletion", &actual.delete_protection, deletion);
         let modification = protection.modification.map(|switch| match switch {
-            OnOff::On => "ConsoleProtection".to_owned(),
-            OnOff::Off => "NonProtection".to_owned(),
+            Switch::Enabled => "ConsoleProtection".to_owned(),
+            Switch::Disabled => "NonProtection".to_owned(),
         });
         let is = &actual.modification_protection;
         note(
@@ -81,7 +81,7 @@ fn listeners(
         .listeners
         .iter()
         .flatten()
-        .map(|listener| (i32::from(listener.port), protocol(listener.protocol)))
+        .map(|listener| (listener.port, protocol(listener.protocol)))
         .collect();
     let mut drift = Vec::new();
     for port in ports {

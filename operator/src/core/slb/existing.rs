@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::v1alpha1::{Reason, SlbExisting, SlbField, SlbSettings};
+use crds::v1alpha1::{OnDelete, Reason, SlbExisting, SlbField, SlbSettings};
 
 use super::check::Fault;
 use super::table::{self, Level};
@@ -54,10 +54,15 @@ pub fn check(settings: &SlbSettings) -> Option<Fault> {
     };
     let fault = |field: SlbField, why: &str| {
         Some(Fault {
+            reason: Reason::InvalidSpec,
             path: field.path(),
             why: format!("{why} {}.", existing.id),
         })
     };
+    if settings.on_delete == Some(OnDelete::Preserve) {
+        let why = "it would have no effect, since a load balancer that others made is never deleted. Remove it, or give up";
+        return fault(SlbField::OnDelete, why);
+    }
     if let Some(field) = set(Level::Listener).filter(|_| !existing.overrides_listeners()) {
         let why = "it would have no effect, since existing.listeners is Keep. Remove it, or consent with existing.listeners: Override to taking over the listeners of";
         return fault(field, why);
@@ -99,8 +104,11 @@ pub fn judge(
         return Verdict::Refuse(unusable(existing, &why));
     }
     match observe::check_existing(settings, actual) {
-        Ok(()) => Verdict::Write,
-        Err(problem) => Verdict::Refuse(problem),
+        None => Verdict::Write,
+        Some(fault) => {
+            let message = format!("{}: {}", fault.path, fault.why);
+            Verdict::Refuse(Problem::unresolved(fault.reason, message))
+        }
     }
 }
 

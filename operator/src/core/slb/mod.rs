@@ -7,7 +7,9 @@ mod drift;
 pub mod existing;
 mod observe;
 mod read;
+mod scene;
 pub mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -16,15 +18,52 @@ use std::collections::BTreeMap;
 
 use crds::v1alpha1::{AddressType, SlbField, SlbSettings};
 
+use super::observed::ServiceState;
+
 pub use annotations::annotations;
-pub use check::{check, check_ports};
+pub use check::{Fault, check};
 pub use drift::drift;
-pub use observe::check_immutable;
 pub use read::{is_said, settings};
+pub use scene::Scene;
 pub use undo::left;
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";
+
+/// An annotation that has neither prefix, and no older form.
+const BACKEND_TYPE: (&str, &str) = ("backend-type", "service.beta.kubernetes.io/backend-type");
+
+/// The whole key, in the current form, of an annotation as the table names it.
+fn key(name: &str) -> String {
+    if name == BACKEND_TYPE.0 {
+        return BACKEND_TYPE.1.to_owned();
+    }
+    format!("{PREFIX}{name}")
+}
+
+/// How the table names a key of the current form.
+fn name(key: &str) -> Option<&str> {
+    if key == BACKEND_TYPE.1 {
+        return Some(BACKEND_TYPE.0);
+    }
+    key.strip_prefix(PREFIX)
+}
+
+/// What a Service says by an annotation in either form, if it says anything: the current form counts,
+/// even where it is empty.
+fn said<'a>(name: &str, service: &'a ServiceState) -> Option<&'a String> {
+    let current = service.annotations.get(&key(name));
+    let said = current.or_else(|| said_of_old(name, service));
+    said.filter(|value| !value.is_empty())
+}
+
+/// What a Service says under the older form of a key.
+fn said_of_old<'a>(name: &str, service: &'a ServiceState) -> Option<&'a String> {
+    if name == BACKEND_TYPE.0 {
+        return None;
+    }
+    service.annotations.get(&format!("{LEGACY_PREFIX}{name}"))
+}
 
 /// Whether annotations that we write ask for a load balancer that the Internet reaches.
 pub fn is_public(annotations: &BTreeMap<String, String>) -> bool {

@@ -35,7 +35,7 @@ pub enum Undo {
 /// One annotation.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotation {
-    /// Its key, without the prefix.
+    /// Its key, without the prefix; `backend-type` has another one.
     pub key: &'static str,
     /// The setting that it comes from.
     pub field: SlbField,
@@ -70,8 +70,6 @@ use Change::{Ignored, Recreate, Refused, Update};
 use SlbField as F;
 use Undo::{Keep, OwnName, Remove, Write};
 
-const LISTENER: &str = "SetLoadBalancer*ListenerAttribute";
-
 /// All of them, in the order of settings.
 #[rustfmt::skip]
 pub const ANNOTATIONS: &[Annotation] = &[
@@ -84,8 +82,8 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("vswitch-id", (F::VswitchId, ""), "CreateLoadBalancer VSwitchId", Ignored, Keep),
     row("ip", (F::Address, ""), "CreateLoadBalancer Address", Refused, Keep),
     row("ip-version", (F::IpVersion, ""), "CreateLoadBalancer AddressIPVersion", Refused, Keep),
-    row("instance-charge-type", (F::Billing, "instance"), "ModifyLoadBalancerInstanceChargeType InstanceChargeType", Update, Write("PayByCLCU")),
-    row("spec", (F::Billing, "spec"), "ModifyLoadBalancerInstanceSpec LoadBalancerSpec", Update, Remove),
+    row("instance-charge-type", (F::Billing, "instance"), "ModifyLoadBalancerInstanceChargeType InstanceChargeType", Update, Keep),
+    row("spec", (F::Billing, "spec"), "ModifyLoadBalancerInstanceSpec LoadBalancerSpec", Update, Keep),
     row("charge-type", (F::Billing, "traffic"), "ModifyLoadBalancerInternetSpec InternetChargeType", Update, Write("paybytraffic")),
     row("bandwidth", (F::Billing, "bandwidthMbps"), "ModifyLoadBalancerInternetSpec Bandwidth", Update, Remove),
     row("resource-group-id", (F::ResourceGroupId, ""), "CreateLoadBalancer ResourceGroupId", Refused, Keep),
@@ -93,37 +91,50 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("delete-protection", (F::Protection, "deletion"), "SetLoadBalancerDeleteProtection DeleteProtection", Update, Write("on")),
     row("modification-protection", (F::Protection, "modification"), "SetLoadBalancerModificationProtection ModificationProtectionStatus", Update, Write("ConsoleProtection")),
     row("external-ip-type", (F::PublishedAddress, ""), "", Update, Remove),
+    row("hostname", (F::PublishedHostname, ""), "", Update, Remove),
+    row("preserve-lb-on-delete", (F::OnDelete, ""), "DeleteLoadBalancer", Update, Remove),
     row("protocol-port", (F::Listeners, "protocol"), "CreateLoadBalancer*Listener", Recreate, Remove),
     row("forward-port", (F::Listeners, "redirectTo"), "CreateLoadBalancerHTTPListener ForwardPort", Recreate, Remove),
     row("cert-id", (F::Certificate, "id"), "SetLoadBalancerHTTPSListenerAttribute ServerCertificateId", Update, Remove),
+    row("domain-extensions", (F::Certificate, "hosts"), "CreateDomainExtension", Update, Remove),
     row("tls-cipher-policy", (F::TlsPolicy, ""), "SetLoadBalancerHTTPSListenerAttribute TLSCipherPolicy", Update, Write("tls_cipher_policy_1_0")),
-    row("scheduler", (F::Scheduler, ""), LISTENER, Update, Write("rr")),
+    row("http2-enabled", (F::Http2, ""), "SetLoadBalancerHTTPSListenerAttribute EnableHttp2", Update, Write("on")),
+    row("proxy-protocol", (F::ProxyProtocol, ""), "SetLoadBalancer*ListenerAttribute ProxyProtocolV2Enabled", Update, Write("off")),
+    row("xforwardedfor-proto", (F::ForwardedHeaders, "Protocol"), "SetLoadBalancer*ListenerAttribute XForwardedFor_proto", Update, Write("off")),
+    row("xforwardedfor-slbport", (F::ForwardedHeaders, "ListenerPort"), "SetLoadBalancer*ListenerAttribute XForwardedFor_SLBPORT", Update, Write("off")),
+    row("xforwardedfor-clientsrcport", (F::ForwardedHeaders, "ClientPort"), "SetLoadBalancer*ListenerAttribute XForwardedFor_ClientSrcPort", Update, Write("off")),
+    row("scheduler", (F::Scheduler, ""), "SetLoadBalancer*ListenerAttribute Scheduler", Update, Write("rr")),
     row("persistence-timeout", (F::SessionPersistence, "sourceAddress"), "SetLoadBalancerTCPListenerAttribute PersistenceTimeout", Update, Write("0")),
-    row("sticky-session", (F::SessionPersistence, ""), LISTENER, Update, Write("off")),
-    row("sticky-session-type", (F::SessionPersistence, ""), LISTENER, Update, Remove),
-    row("cookie-timeout", (F::SessionPersistence, "insertedCookie.timeout"), LISTENER, Update, Remove),
-    row("cookie", (F::SessionPersistence, "serverCookie.name"), LISTENER, Update, Remove),
-    row("connection-drain", (F::ConnectionDrain, ""), LISTENER, Update, Write("off")),
-    row("connection-drain-timeout", (F::ConnectionDrain, "timeout"), LISTENER, Update, Remove),
-    row("established-timeout", (F::Timeouts, "established"), LISTENER, Update, Write("900")),
-    row("idle-timeout", (F::Timeouts, "idle"), LISTENER, Update, Write("15")),
-    row("request-timeout", (F::Timeouts, "request"), LISTENER, Update, Write("60")),
-    row("acl-status", (F::ClientAddresses, ""), LISTENER, Update, Write("off")),
-    row("acl-type", (F::ClientAddresses, ""), LISTENER, Update, Remove),
-    row("acl-id", (F::ClientAddresses, ""), LISTENER, Update, Remove),
-    row("health-check-flag", (F::HealthCheck, "type"), LISTENER, Update, Write("off")),
-    row("health-check-switch", (F::HealthCheck, "type"), LISTENER, Update, Write("on")),
-    row("health-check-type", (F::HealthCheck, "type"), LISTENER, Update, Write("tcp")),
-    row("health-check-uri", (F::HealthCheck, "path"), LISTENER, Update, Remove),
-    row("health-check-domain", (F::HealthCheck, "host"), LISTENER, Update, Write("$_ip")),
-    row("health-check-method", (F::HealthCheck, "method"), LISTENER, Update, Write("head")),
-    row("health-check-httpcode", (F::HealthCheck, "statusCodes"), LISTENER, Update, Write("http_2xx")),
-    row("health-check-connect-port", (F::HealthCheck, "port"), LISTENER, Update, Write("-520")),
-    row("health-check-interval", (F::HealthCheck, "interval"), LISTENER, Update, Write("2")),
-    row("health-check-connect-timeout", (F::HealthCheck, "timeout"), LISTENER, Update, Write("5")),
-    row("health-check-timeout", (F::HealthCheck, "timeout"), LISTENER, Update, Write("5")),
-    row("healthy-threshold", (F::HealthCheck, "healthyThreshold"), LISTENER, Update, Write("3")),
-    row("unhealthy-threshold", (F::HealthCheck, "unhealthyThreshold"), LISTENER, Update, Write("3")),
+    row("sticky-session", (F::SessionPersistence, ""), "SetLoadBalancer*ListenerAttribute StickySession", Update, Write("off")),
+    row("sticky-session-type", (F::SessionPersistence, ""), "SetLoadBalancer*ListenerAttribute StickySessionType", Update, Remove),
+    row("cookie-timeout", (F::SessionPersistence, "insertedCookie.timeout"), "SetLoadBalancer*ListenerAttribute CookieTimeout", Update, Remove),
+    row("cookie", (F::SessionPersistence, "serverCookie.name"), "SetLoadBalancer*ListenerAttribute Cookie", Update, Remove),
+    row("connection-drain", (F::ConnectionDrain, ""), "SetLoadBalancer*ListenerAttribute ConnectionDrain", Update, Write("off")),
+    row("connection-drain-timeout", (F::ConnectionDrain, "timeout"), "SetLoadBalancer*ListenerAttribute ConnectionDrainTimeout", Update, Remove),
+    row("established-timeout", (F::Timeouts, "established"), "SetLoadBalancer*ListenerAttribute EstablishedTimeout", Update, Write("900")),
+    row("idle-timeout", (F::Timeouts, "idle"), "SetLoadBalancer*ListenerAttribute IdleTimeout", Update, Write("15")),
+    row("request-timeout", (F::Timeouts, "request"), "SetLoadBalancer*ListenerAttribute RequestTimeout", Update, Write("60")),
+    row("acl-status", (F::ClientAddresses, ""), "SetLoadBalancer*ListenerAttribute AclStatus", Update, Write("off")),
+    row("acl-type", (F::ClientAddresses, ""), "SetLoadBalancer*ListenerAttribute AclType", Update, Remove),
+    row("acl-id", (F::ClientAddresses, ""), "SetLoadBalancer*ListenerAttribute AclId", Update, Remove),
+    row("health-check-flag", (F::HealthCheck, "type"), "SetLoadBalancer*ListenerAttribute HealthCheck", Update, Write("off")),
+    row("health-check-switch", (F::HealthCheck, "type"), "SetLoadBalancer*ListenerAttribute HealthCheckSwitch", Update, Write("on")),
+    row("health-check-type", (F::HealthCheck, "type"), "SetLoadBalancer*ListenerAttribute HealthCheckType", Update, Write("tcp")),
+    row("health-check-uri", (F::HealthCheck, "path"), "SetLoadBalancer*ListenerAttribute HealthCheckURI", Update, Remove),
+    row("health-check-domain", (F::HealthCheck, "host"), "SetLoadBalancer*ListenerAttribute HealthCheckDomain", Update, Write("$_ip")),
+    row("health-check-method", (F::HealthCheck, "method"), "SetLoadBalancer*ListenerAttribute HealthCheckMethod", Update, Write("head")),
+    row("health-check-httpcode", (F::HealthCheck, "statusCodes"), "SetLoadBalancer*ListenerAttribute HealthCheckHttpCode", Update, Write("http_2xx")),
+    row("health-check-connect-port", (F::HealthCheck, "port"), "SetLoadBalancer*ListenerAttribute HealthCheckConnectPort", Update, Write("-520")),
+    row("health-check-interval", (F::HealthCheck, "interval"), "SetLoadBalancer*ListenerAttribute HealthCheckInterval", Update, Write("2")),
+    row("health-check-connect-timeout", (F::HealthCheck, "timeout"), "SetLoadBalancer*ListenerAttribute HealthCheckConnectTimeout", Update, Write("5")),
+    row("health-check-timeout", (F::HealthCheck, "timeout"), "SetLoadBalancer*ListenerAttribute HealthCheckTimeout", Update, Write("5")),
+    row("healthy-threshold", (F::HealthCheck, "healthyThreshold"), "SetLoadBalancer*ListenerAttribute HealthyThreshold", Update, Write("3")),
+    row("unhealthy-threshold", (F::HealthCheck, "unhealthyThreshold"), "SetLoadBalancer*ListenerAttribute UnhealthyThreshold", Update, Write("3")),
+    row("backend-type", (F::Backends, "type"), "AddVServerGroupBackendServers Type", Update, Remove),
+    row("backend-label", (F::Backends, "nodeLabels"), "AddVServerGroupBackendServers", Update, Remove),
+    row("remove-unscheduled-backend", (F::Backends, "cordonedNodes"), "RemoveVServerGroupBackendServers", Update, Remove),
+    row("default-weight", (F::Backends, "weight"), "AddVServerGroupBackendServers Weight", Update, Remove),
+    row("ignore-weight-update", (F::Backends, "consoleWeights"), "SetVServerGroupAttribute", Update, Remove),
 ];
 
 /// The annotation of a key without prefix.
@@ -140,19 +151,20 @@ pub enum Level {
     Instance,
     /// Its listeners.
     Listener,
-    /// What the Service publishes of it.
-    Published,
+    /// What is the Service's own: what it publishes, and its server groups.
+    Service,
 }
 
 impl Annotation {
     /// What of a load balancer it is about.
     pub fn level(&self) -> Level {
+        let is_of = |words: &[&str]| words.iter().any(|word| self.parameter.contains(word));
         if matches!(self.change, Change::Refused | Change::Ignored) {
             Level::Life
-        } else if self.parameter.contains("Listener") {
+        } else if is_of(&["Listener", "DomainExtension"]) {
             Level::Listener
-        } else if self.parameter.is_empty() {
-            Level::Published
+        } else if self.parameter.is_empty() || is_of(&["VServerGroup", "DeleteLoadBalancer"]) {
+            Level::Service
         } else {
             Level::Instance
         }

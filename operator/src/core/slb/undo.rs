@@ -1,8 +1,8 @@
 //! What comes back when nobody wants a setting any more. The cloud controller manager does not revert
 //! what an annotation merely stops saying.
 
+use super::existing;
 use super::table::{self, Level, Undo};
-use super::{LEGACY_PREFIX, PREFIX, existing};
 use crate::core::observed::ServiceState;
 
 /// What becomes of an annotation of ours.
@@ -19,7 +19,7 @@ enum Restored {
 /// What an annotation of ours that nobody wants any more goes back to: what it said before, what a
 /// key of the older form that it masked says, or the default.
 fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Restored {
-    let Some(row) = key.strip_prefix(PREFIX).and_then(table::find) else {
+    let Some(row) = super::name(key).and_then(table::find) else {
         return Restored::Keep;
     };
     let names_one = [existing::ID, existing::OVERRIDE].contains(&row.key);
@@ -29,9 +29,7 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
     if row.undo == Undo::Keep {
         return Restored::Keep;
     }
-    let masked = service
-        .annotations
-        .get(&format!("{LEGACY_PREFIX}{}", row.key));
+    let masked = super::said_of_old(row.key, service);
     if let Some(before) = previous.or(masked) {
         return Restored::Write(before.clone());
     }
@@ -66,6 +64,7 @@ pub fn left(
 
 #[cfg(test)]
 mod tests {
+    use super::super::LEGACY_PREFIX;
     use super::*;
 
     fn service(annotations: &[(&str, &str)]) -> ServiceState {
@@ -81,7 +80,7 @@ mod tests {
 
     fn undone(key: &str, previous: Option<&str>, service: &ServiceState) -> Restored {
         let previous = previous.map(str::to_owned);
-        restored(&format!("{PREFIX}{key}"), previous.as_ref(), service)
+        restored(&super::super::key(key), previous.as_ref(), service)
     }
 
     fn written(value: &str) -> Restored {
