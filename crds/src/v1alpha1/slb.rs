@@ -17,26 +17,38 @@ pub enum ForeignFields {
     Takeover,
 }
 
-/// A load balancer in front of a gateway.
+/// A load balancer in front of a gateway, or in front of each binding's own Service.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.service) != has(self.perBinding)")
+    .message("give exactly one of service, which the bindings share, and perBinding")
+    .reason(Reason::FieldValueInvalid))]
+#[x_kube(validation = Rule::new("!has(self.perBinding) || !has(self.settings) || !has(self.settings.existing)")
+    .message("one existing load balancer cannot be that of each binding: let bindings name theirs, with existing in bindingsMaySet")
+    .reason(Reason::FieldValueForbidden).field_path(".settings"))]
 pub struct SlbGateway {
     /// The gateway's Service, which all bindings on this gateway share.
-    pub service: GatewayService,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<GatewayService>,
+
+    /// There is no shared Service: the plain Service that a binding exposes (serviceRef with kind
+    /// Service) gets a load balancer of its own. It must be of type LoadBalancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_binding: Option<PerBinding>,
 
     /// Settings of its load balancer. One that bindingsMaySet lists is a default, which a binding may
     /// override; any other is final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SlbSettings>,
 
-    /// The settings that bindings may give in their own slb block, of addressType, name, zones,
-    /// vswitchId, address, ipVersion, billing, resourceGroupId, tags, protection, publishedAddress,
+    /// The settings that bindings may give in their own slb block, of addressType, existing,
+    /// name, zones, vswitchId, address, ipVersion, billing, resourceGroupId, tags, protection, publishedAddress,
     /// publishedHostname, onDelete, listeners, certificate, tlsPolicy, http2, proxyProtocol,
     /// forwardedHeaders, scheduler, sessionPersistence, connectionDrain, timeouts, clientAddresses,
     /// healthCheck and backends; or "*" alone for all of them. Default: none. Since the load balancer
     /// is shared, a value stays with the binding that gave it first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = 40))]
     #[x_kube(
         merge_strategy = ListMerge::Set,
         validation = Rule::new("!self.exists(f, f == '*') || self.size() == 1")
@@ -54,6 +66,17 @@ impl SlbGateway {
             .flatten()
             .any(|open| *open == field || *open == SlbField::All)
     }
+}
+
+/// A load balancer for each binding's own Service.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PerBinding {
+    /// How many such Services there may be, since each of their load balancers is billed. One that has
+    /// its settings from this gateway keeps them when the number is lowered. Default: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_instances: Option<i32>,
 }
 
 /// The Service of type LoadBalancer that stands before the gateway's pods.

@@ -97,6 +97,7 @@ macro_rules! fields {
 
 fields! {
     AddressType address_type "addressType"
+    Existing existing "existing"
     Name name "name"
     Zones zones "zones"
     VswitchId vswitch_id "vswitchId"

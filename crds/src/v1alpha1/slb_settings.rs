@@ -32,6 +32,11 @@ pub struct SlbSettings {
     #[schemars(with = "AddressType")]
     pub address_type: Option<AddressType>,
 
+    /// A load balancer that is there already, in place of a new one. It is never deleted. Once the
+    /// Service has an address, this can neither be added, nor changed, nor removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<SlbExisting>,
+
     /// Name of the load balancer in the cloud console: 1 to 80 letters, digits, and the characters
     /// - / . _ Default: one made by the cloud controller manager.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +179,61 @@ pub struct SlbSettings {
     /// 100 each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backends: Option<SlbBackends>,
+}
+
+/// A load balancer that others made.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
+pub struct SlbExisting {
+    /// Its id. It must not have been made by a cloud controller manager. Example: lb-2zeabcdefgh.
+    #[schemars(length(min = 4, max = 64), regex(pattern = "^lb-[a-z0-9]+$"))]
+    pub id: String,
+
+    /// Keep: its listeners are left as they are, and none is made. You make those that send requests
+    /// to the server groups of the Service. Override: the ports of the Service get listeners; one that
+    /// is there already on the same port is taken over, and is deleted with the Service. Default: Keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ExistingListeners")]
+    pub listeners: Option<ExistingListeners>,
+
+    /// Keep: its name, tags, protection and billing are left as they are, and must not be set here.
+    /// Manage: they are set as given here. Default: Keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ExistingInstance")]
+    pub instance: Option<ExistingInstance>,
+}
+
+impl SlbExisting {
+    /// Whether listeners are made, and taken over.
+    #[must_use]
+    pub fn overrides_listeners(&self) -> bool {
+        self.listeners == Some(ExistingListeners::Override)
+    }
+
+    /// Whether the load balancer itself is set as given.
+    #[must_use]
+    pub fn manages_instance(&self) -> bool {
+        self.instance == Some(ExistingInstance::Manage)
+    }
+}
+
+/// What becomes of the listeners of a load balancer that others made.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExistingListeners {
+    /// They are left as they are, and none is made.
+    Keep,
+    /// The ports of the Service get listeners, and take over those that are there.
+    Override,
+}
+
+/// What becomes of a load balancer itself that others made.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExistingInstance {
+    /// It is left as it is.
+    Keep,
+    /// It is set as given.
+    Manage,
 }
 
 fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

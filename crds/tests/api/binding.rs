@@ -16,6 +16,11 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "port is for kind Service only",
     ),
     (
+        "an API of a plain Service without a port",
+        "spec: {serviceRef: {kind: Service}}",
+        "serviceRef.port is required with apiGateway",
+    ),
+    (
         "an empty slb block",
         "spec: {slb: {zones: null}}",
         "less than 1 property",
@@ -366,8 +371,8 @@ fn what_is_legal_is_accepted() {
                 "spec: {serviceRef: {kind: Service, port: 8080}}",
             ),
             (
-                "a plain Service without one",
-                "spec: {serviceRef: {kind: Service}}",
+                "a plain Service without one and without an API",
+                "spec: {serviceRef: {kind: Service}, apiGateway: null}",
             ),
             (
                 "the longest name",

@@ -108,6 +108,21 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "another Service",
     ),
     (
+        "neither a shared Service nor one for each",
+        "spec: {gateways: [{name: intranet, slb: {settings: {addressType: Intranet}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "a shared Service and one for each",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, perBinding: {}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "one load balancer as that of each",
+        "spec: {gateways: [{name: intranet, slb: {perBinding: {}, settings: {existing: {id: lb-1}}}}]}",
+        "cannot be that of each",
+    ),
+    (
         "settings that set nothing",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {}}}]}",
         "less than 1 property",
@@ -419,6 +434,10 @@ fn what_is_legal_is_accepted() {
             (
                 "a gateway that leaves nothing open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}]}",
+            ),
+            (
+                "a load balancer for each",
+                "spec: {gateways: [{name: intranet, slb: {perBinding: {maxInstances: 20}, settings: {addressType: Intranet}, bindingsMaySet: [existing]}}]}",
             ),
             (
                 "a gateway that leaves two fields open",

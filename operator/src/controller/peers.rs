@@ -18,7 +18,6 @@ use crate::core::adoption::Adopted;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
-use crate::core::references::References;
 use crate::core::slb::Scene;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
@@ -46,6 +45,8 @@ struct Index {
     versions: HashMap<String, u64>,
     peers: HashMap<String, Arc<Peer>>,
     by_service: HashMap<(String, String), Uids>,
+    /// By class and gateway.
+    by_gateway: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
     by_key: HashMap<ObjectKey, Uids>,
     by_adopted: HashMap<Adopted, Uids>,
@@ -152,8 +153,9 @@ impl Peers {
         &self.guard
     }
 
-    /// What a binding gets of what it shares, given what it refers to.
-    pub fn shares(&self, validated: &Validated, references: &References) -> Outcome {
+    /// What a binding gets of what it shares. `scene` is where settings of its gateway are to take
+    /// effect.
+    pub fn shares(&self, validated: &Validated, scene: Scene<'_>) -> Outcome {
         let index = self.lock();
         let service = validated.gateway.iter().map(|gateway| {
             let service = &gateway.service;
@@ -163,6 +165,12 @@ impl Peers {
             .filter_map(|service| index.by_service.get(&service))
             .flatten()
             .collect();
+        if let Some(gateway) = &validated.gateway
+            && gateway.per_binding.is_some()
+        {
+            let place = (validated.class.clone(), gateway.name.clone());
+            uids.extend(index.by_gateway.get(&place).into_iter().flatten());
+        }
         if let Some(exposure) = &validated.exposure {
             for api in &exposure.apis {
                 let path = (exposure.group.name.clone(), api.method, api.path.clone());
@@ -177,7 +185,7 @@ impl Peers {
             .filter_map(|uid| index.peers.get(uid).cloned())
             .collect();
         drop(index);
-        peers::shares(validated, &peers, Scene::of(references))
+        peers::shares(validated, &peers, scene)
     }
 
     /// Whether another binding than this one uses a shared object.
@@ -210,6 +218,12 @@ impl Index {
             let users = self.by_service.entry(service.clone()).or_default();
             users.insert(uid.clone());
         }
+        if let Some(place) = gateway_of(&peer) {
+            self.by_gateway
+                .entry(place)
+                .or_default()
+                .insert(uid.clone());
+        }
         for (group, method, path, _) in &peer.paths {
             let place = (group.clone(), *method, path.clone());
             self.by_path.entry(place).or_default().insert(uid.clone());
@@ -239,6 +253,9 @@ impl Index {
         if let Some(service) = &peer.service {
             leave(&mut self.by_service, service, uid);
         }
+        if let Some(place) = gateway_of(&peer) {
+            leave(&mut self.by_gateway, &place, uid);
+        }
         for (group, method, path, _) in &peer.paths {
             leave(
                 &mut self.by_path,
@@ -261,6 +278,11 @@ fn owner_of(binding: &GatewayBinding) -> String {
         namespace: binding.namespace().unwrap_or_default(),
         name: binding.name_any(),
     })
+}
+
+/// Class and name of a binding's gateway.
+fn gateway_of(peer: &Peer) -> Option<(String, String)> {
+    Some((peer.class.clone()?, peer.gateway.clone()?))
 }
 
 fn leave<K: Eq + Hash>(index: &mut HashMap<K, Uids>, key: &K, uid: &str) {

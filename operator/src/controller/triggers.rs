@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason, ServiceKind};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
@@ -26,6 +26,9 @@ const WAITING_FOR_CLASS: [Reason; 5] = [
     Reason::SecretNotFound,
     Reason::SecretInvalid,
 ];
+
+/// What a binding of the same class may keep another one from.
+const AWAITS_OTHERS: [Reason; 3] = [Reason::Conflict, Reason::PathConflict, Reason::LimitReached];
 
 /// The queues of the controllers.
 #[derive(Clone)]
@@ -216,10 +219,11 @@ impl Triggers {
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                gateway.slb.as_ref().is_some_and(|slb| {
-                    let source = slb.service.create_from.as_ref();
-                    slb.service.namespace == namespace
-                        && (slb.service.name == name
+                let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
+                service.is_some_and(|service| {
+                    let source = service.create_from.as_ref();
+                    service.namespace == namespace
+                        && (service.name == name
                             || source.is_some_and(|source| source.name == name))
                 })
             });
@@ -228,6 +232,12 @@ impl Triggers {
                 self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == class));
             }
         }
+        self.bindings_where(|binding| {
+            let target = &binding.spec.service_ref;
+            target.kind == ServiceKind::Service
+                && target.name == name
+                && binding.namespace().as_ref() == Some(&namespace)
+        });
     }
 
     /// A namespace was seen: its labels decide what its bindings may use.
@@ -346,8 +356,7 @@ impl Triggers {
             // What is adopted is the account's, whatever the class.
             waits_for(other, Reason::NotAdoptable)
                 || class_of(other).map(str::to_owned) == class
-                    && (waits_for(other, Reason::Conflict)
-                        || waits_for(other, Reason::PathConflict))
+                    && AWAITS_OTHERS.iter().any(|reason| waits_for(other, *reason))
         });
     }
 

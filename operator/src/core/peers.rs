@@ -30,6 +30,10 @@ pub struct Peer {
     pub created: Timestamp,
     /// Namespace and name of its gateway's Service.
     pub service: Option<(String, String)>,
+    /// Name of its gateway in the class.
+    pub gateway: Option<String>,
+    /// Whether it is recorded to have the Service.
+    pub has_service: bool,
     /// Whether it is not on its way out.
     pub live: bool,
     /// Whether what it wants may be written. Of one that only plans, or is suspended, the others
@@ -72,6 +76,11 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .map(|time| time.0)
             .unwrap_or_default(),
         service: None,
+        gateway: binding
+            .status
+            .as_ref()
+            .and_then(|status| status.gateway.clone()),
+        has_service: service_entry.is_some(),
         live: binding.metadata.deletion_timestamp.is_none(),
         applies: binding.is_carried_out(),
         settings: SlbSettings::default(),
@@ -115,7 +124,10 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
     let claimed = peer.shared.clone();
     if let Some(gateway) = &validated.gateway {
         let service = &gateway.service;
-        peer.service = Some((service.namespace.clone(), service.name.clone()));
+        let place = Some((service.namespace.clone(), service.name.clone()));
+        peer.has_service &= peer.service == place;
+        peer.service = place;
+        peer.gateway = Some(gateway.name.clone());
         peer.settings = gateway.settings.clone();
     }
     peer.shared.extend(wanted_shared(validated));
@@ -310,6 +322,7 @@ pub fn shares(
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
         settings(binding, gateway, peers, scene, &mut outcome);
+        outcome.shares.used_up = used_up(binding, gateway, peers);
     }
     if let Some(exposure) = &binding.exposure {
         let claims = |method, path: &Path| {
@@ -337,6 +350,39 @@ pub fn shares(
     }
     outcome.shares.adopted_elsewhere = adopted_elsewhere(binding, peers);
     outcome
+}
+
+/// The most Services that may have a load balancer of this gateway, if this binding's is beyond that.
+/// Those that have one keep it; then the oldest come first, and by namespace and name.
+fn used_up(
+    binding: &Validated,
+    gateway: &Gateway,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Option<i32> {
+    let most = gateway.per_binding.as_ref()?.max_instances?;
+    let rank = |peer: &&Peer| (!peer.has_service, peer.created, peer.binding.clone());
+    let peers = peers.iter().map(std::borrow::Borrow::borrow);
+    let mut others: Vec<&Peer> = peers
+        .filter(|peer: &&Peer| peer.live && wants(peer, binding))
+        .filter(|peer| peer.class.as_ref() == Some(&binding.class))
+        .filter(|peer| peer.gateway.as_ref() == Some(&gateway.name))
+        .collect();
+    others.sort_by_key(rank);
+    let mut services: Vec<&(String, String)> = Vec::new();
+    for peer in others {
+        let Some(service) = &peer.service else {
+            continue;
+        };
+        if peer.binding == binding.binding {
+            let known = peer.has_service || services.contains(&service);
+            return (!known && i32::try_from(services.len()).is_ok_and(|used| used >= most))
+                .then_some(most);
+        }
+        if !services.contains(&service) {
+            services.push(service);
+        }
+    }
+    None
 }
 
 /// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.

@@ -1,8 +1,10 @@
 //! What a valid binding refers to, read from the stores and, for the load balancer, the cloud.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crds::v1alpha1::ServiceKind;
+use cloud_adapter::error::CloudError;
+use crds::v1alpha1::{ServiceKind, SlbSettings};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::{DynamicObject, ListParams};
@@ -15,19 +17,18 @@ use crate::controller::service;
 use crate::controller::stores::knative_route;
 use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
-use crate::core::observed::ServiceState;
+use crate::core::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
 use crate::core::references::{ConsumerState, References, Target};
+use crate::core::slb::existing;
 use crate::core::unreadable;
 use crate::core::validate::{Gateway, Validated};
-
-/// Label that the cloud controller manager sets to a digest of the Service it has dealt with.
-const HASH: &str = "service.beta.kubernetes.io/hash";
 
 /// Reads what a valid binding refers to. `account` is none if the class's account is not known;
 /// the trouble is that of reading the load balancer.
 pub(super) async fn dereference(
     binding: &Validated,
-    account: Option<&Account>,
+    settings: &SlbSettings,
+    (account, max_age): (Option<&Account>, Duration),
     context: &Context,
 ) -> (References, Option<Trouble>) {
     let mut references = References {
@@ -36,6 +37,7 @@ pub(super) async fn dereference(
         service: None,
         source: None,
         load_balancer: None,
+        existing: None,
         consumers: consumers(binding, account, context),
     };
     let Some(gateway) = &binding.gateway else {
@@ -48,23 +50,65 @@ pub(super) async fn dereference(
         .as_ref()
         .and_then(|source| find_service(context, namespace, &source.name))
         .map(|source| service::shape(&source));
-    let Some(found) = find_service(context, namespace, &gateway.service.name) else {
-        return (references, None);
-    };
-    let mut state = service::state(&found, &binding.cluster);
     let mut trouble = None;
-    if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
-        let version = found.labels().get(HASH).cloned().unwrap_or_default();
-        match account.load_balancer(id, &version, context.max_age()).await {
-            Ok(load_balancer) => references.load_balancer = load_balancer,
+    let found = find_service(context, namespace, &gateway.service.name);
+    if let Some(found) = &found {
+        let mut state = service::state(found, &binding.cluster);
+        state.settled |= context.handled.has_moved(found);
+        if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
+            let version = service::handled(found).cloned().unwrap_or_default();
+            match account.load_balancer(id, &version, max_age).await {
+                Ok(load_balancer) => references.load_balancer = load_balancer,
+                Err(error) => trouble = Some(Trouble::from(error)),
+            }
+        }
+        if state.load_balancer_id.is_none() || state.address.is_none() || !state.settled {
+            state.warning = warning(found, gateway, context).await;
+        }
+        references.service = Some(state);
+    }
+    if let (Some(existing), Some(account)) = (&settings.existing, account) {
+        match named(&existing.id, &references, (account, max_age)).await {
+            Ok(state) => {
+                let services = users(&existing.id, gateway, context);
+                references.existing = Some(ExistingLoadBalancer { state, services });
+            }
             Err(error) => trouble = Some(Trouble::from(error)),
         }
     }
-    if state.load_balancer_id.is_none() || state.address.is_none() {
-        state.warning = warning(&found, gateway, context).await;
-    }
-    references.service = Some(state);
     (references, trouble)
+}
+
+/// The load balancer of an id, which the Service may have already.
+async fn named(
+    id: &str,
+    references: &References,
+    (account, max_age): (&Account, Duration),
+) -> Result<Option<LoadBalancerState>, CloudError> {
+    let of_service = references.load_balancer.as_ref();
+    match of_service.filter(|balancer| balancer.id == id) {
+        Some(balancer) => Ok(Some(balancer.clone())),
+        None => account.load_balancer(id, "", max_age).await,
+    }
+}
+
+/// The other Services of the cluster that use a load balancer, with their ports.
+fn users(id: &str, gateway: &Gateway, context: &Context) -> BTreeMap<String, Vec<u16>> {
+    let own = (&gateway.service.namespace, &gateway.service.name);
+    let services = context.stores.services.state();
+    let others = services.iter().filter_map(|found| {
+        let (namespace, name) = (found.namespace()?, found.name_any());
+        let state = service::state(found, "");
+        let uses = state.load_balancer_id.as_deref() == Some(id)
+            || state.type_ == "LoadBalancer" && existing::named(&state) == Some(id);
+        if (&namespace, &name) == own || !uses {
+            return None;
+        }
+        let ports = state.shape.ports.iter();
+        let ports = ports.filter_map(|port| u16::try_from(port.port).ok());
+        Some((format!("{namespace}/{name}"), ports.collect()))
+    });
+    others.collect()
 }
 
 /// A Service, the newer of what we wrote and what the store has.
@@ -206,7 +250,8 @@ fn consumer(
     }
 }
 
-/// The newest word of the cloud controller manager about a Service, if it is a complaint.
+/// The newest word of the cloud controller manager about a Service since we wrote to it, if it is a
+/// complaint.
 async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Option<String> {
     let events: Api<Event> =
         Api::namespaced(context.runtime.client.clone(), &gateway.service.namespace);
@@ -219,6 +264,11 @@ async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Optio
         .list(&ListParams::default().fields(&fields))
         .await
         .ok()?;
+    let time = |event: &Event| {
+        let time = event.last_timestamp.as_ref().map(|time| time.0);
+        time.or_else(|| event.event_time.as_ref().map(|time| time.0))
+    };
+    let written = service::written_at(found);
     let newest = listed
         .items
         .into_iter()
@@ -228,10 +278,8 @@ async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Optio
                 Some("SyncLoadBalancerFailed" | "EnsuredLoadBalancer")
             )
         })
-        .max_by_key(|event| {
-            let time = event.last_timestamp.as_ref().map(|time| time.0);
-            time.or_else(|| event.event_time.as_ref().map(|time| time.0))
-        })?;
+        .filter(|event| time(event) >= written)
+        .max_by_key(time)?;
     (newest.reason.as_deref() == Some("SyncLoadBalancerFailed"))
         .then(|| newest.message.unwrap_or_default())
 }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use crds::v1alpha1::{
     AddressType, IpVersion, OnDelete, PublishedAddress, SlbBackendType, SlbBackends, SlbBilling,
-    SlbCertificate, SlbClientAddresses, SlbConsoleWeights, SlbCordonedNodes, SlbForwardedHeader,
-    SlbHealthCheck, SlbHealthCheckMethod, SlbHealthCheckType, SlbInstanceCharge, SlbListener,
-    SlbProtocol, SlbScheduler, SlbSessionPersistence, SlbSettings, SlbStatusCodes, SlbTimeouts,
-    SlbTrafficCharge, Switch,
+    SlbCertificate, SlbClientAddresses, SlbConsoleWeights, SlbCordonedNodes, SlbExisting,
+    SlbForwardedHeader, SlbHealthCheck, SlbHealthCheckMethod, SlbHealthCheckType,
+    SlbInstanceCharge, SlbListener, SlbProtocol, SlbScheduler, SlbSessionPersistence, SlbSettings,
+    SlbStatusCodes, SlbTimeouts, SlbTrafficCharge, Switch,
 };
 use kube::core::Duration;
 use serde_json::Value;
+
+use super::existing;
+use super::table::{self, Change, Level};
 
 /// The annotations for these settings, in the current key form.
 pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
@@ -19,6 +22,9 @@ pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
     writer.listeners(settings);
     if let Some(backends) = &settings.backends {
         writer.backends(backends);
+    }
+    if let Some(existing) = &settings.existing {
+        writer.only_consented(existing);
     }
     writer.0
 }
@@ -38,8 +44,26 @@ impl Writer {
         }
     }
 
+    /// Nothing is written for a load balancer that others made but what was consented to.
+    fn only_consented(&mut self, existing: &SlbExisting) {
+        self.0.retain(|key, _| {
+            let row = super::name(key).and_then(table::find);
+            row.is_some_and(|row| match row.level() {
+                Level::Instance => existing.manages_instance(),
+                Level::Listener => existing.overrides_listeners(),
+                Level::Life | Level::Service => row.change != Change::Ignored,
+            })
+        });
+    }
+
     fn instance(&mut self, settings: &SlbSettings) {
         self.set_if("address-type", settings.address_type.map(address_type));
+        if let Some(existing) = &settings.existing {
+            self.set(existing::ID, &existing.id);
+            if existing.overrides_listeners() {
+                self.set(existing::OVERRIDE, "true");
+            }
+        }
         self.set_if("name", settings.name.as_ref());
         if let Some(zones) = &settings.zones {
             self.set("master-zoneid", &zones.primary);
@@ -287,7 +311,7 @@ pub(super) fn ip_version(version: IpVersion) -> &'static str {
     }
 }
 
-fn on_off(switch: Switch) -> &'static str {
+pub(super) fn on_off(switch: Switch) -> &'static str {
     match switch {
         Switch::Enabled => "on",
         Switch::Disabled => "off",
@@ -333,7 +357,7 @@ fn status_codes(codes: &[SlbStatusCodes]) -> String {
 }
 
 /// The vendor's own word, which is how the value is written in the API as well.
-fn word(value: impl serde::Serialize) -> String {
+pub(super) fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),

@@ -8,6 +8,8 @@ use crds::v1alpha1::{
     SlbScheduler, SlbSettings, SlbTrafficCharge,
 };
 
+use super::existing;
+
 /// A setting that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -30,6 +32,7 @@ pub(super) fn fault(path: &'static str, why: impl Into<String>) -> Option<Fault>
 /// The first thing that is wrong with settings by themselves.
 pub fn check(settings: &SlbSettings) -> Option<Fault> {
     malformed(settings)
+        .or_else(|| existing::check(settings))
         .or_else(|| by_address_type(settings))
         .or_else(|| billing(settings))
         .or_else(|| published_twice(settings))

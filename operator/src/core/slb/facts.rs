@@ -405,30 +405,6 @@ fn what_no_listener_of_the_service_knows_is_refused() {
     }
 }
 
-#[test]
-fn a_service_that_is_left_to_others_is_refused() {
-    let of_type = |type_: &str| ServiceState {
-        type_: type_.to_owned(),
-        ..ServiceState::default()
-    };
-    assert!(
-        unmanaged(&of_type("ClusterIP"))
-            .unwrap()
-            .contains("type: LoadBalancer")
-    );
-    assert_eq!(unmanaged(&of_type("LoadBalancer")), None);
-    let class = "service.beta.kubernetes.io/class".to_owned();
-    assert_eq!(unmanaged(&service(&[(class.clone(), "")], &[])), None);
-    let classed = service(&[(class, "mine")], &[]);
-    assert!(unmanaged(&classed).unwrap().contains("would hang"));
-    let tunnelled = service(&[(key("tunnel-type"), "")], &[]);
-    assert!(
-        unmanaged(&tunnelled)
-            .unwrap()
-            .contains("leaves it to others")
-    );
-}
-
 /// The keys that the cloud controller manager reads for a classic load balancer, from the sources
 /// `pkg/controller/service/clbv1`, `.../reconcile/backend` and `pkg/controller/helper` of v2.14.0.
 const READ: &str = "

@@ -3,6 +3,8 @@
 
 mod annotations;
 mod check;
+mod drift;
+pub mod existing;
 #[cfg(test)]
 mod facts;
 mod observe;
@@ -22,9 +24,9 @@ use super::observed::ServiceState;
 
 pub use annotations::annotations;
 pub use check::{Fault, check};
-pub use observe::unsettled;
+pub use drift::drift;
 pub use read::{is_said, settings};
-pub use scene::{Scene, unmanaged};
+pub use scene::Scene;
 pub use undo::{completed, left};
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";

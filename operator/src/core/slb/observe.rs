@@ -1,14 +1,50 @@
 //! Settings against what the load balancer really is.
 
-use crds::v1alpha1::{Reason, SlbField, SlbInstanceCharge, SlbSettings, Switch};
+use crds::v1alpha1::{Reason, SlbInstanceCharge, SlbSettings};
 
-use super::annotations::{address_type, ip_version};
+use super::annotations::{address_type, ip_version, word};
 use super::check::Fault;
 use crate::core::observed::LoadBalancerState;
 
 /// Refuses a change of what a load balancer keeps for life. The cloud controller manager would
 /// answer it with a permanent failure (or, for the vswitch, ignore it), so it is never written.
 pub(super) fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<Fault> {
+    if let Some((path, wanted, is)) = for_life(settings, actual) {
+        return immutable(
+            path,
+            format!(
+                "wanted \"{wanted}\", but load balancer {} has \"{is}\" and it cannot change once the load balancer exists. Go back to \"{is}\", or delete the gateway's Service so that a new load balancer (with a new address) is made.",
+                actual.id
+            ),
+        );
+    }
+    spec_again(settings, actual)
+}
+
+/// The same for a load balancer that others made: what is said of it must be so.
+pub(super) fn check_existing(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<Fault> {
+    let charge = || {
+        let wanted = word(settings.billing.as_ref()?.instance);
+        let is = actual.instance_charge.clone();
+        let differs = !is.is_empty() && wanted != is;
+        differs.then_some(("slb.billing.instance", wanted, is))
+    };
+    let (path, wanted, is) = for_life(settings, actual).or_else(charge)?;
+    Some(Fault {
+        reason: Reason::LoadBalancerUnusable,
+        path,
+        why: format!(
+            "wanted \"{wanted}\", but existing load balancer {} has \"{is}\", and that cannot be changed, or not be changed back. Set it to \"{is}\" or remove it, or name another load balancer.",
+            actual.id
+        ),
+    })
+}
+
+/// The first setting that is another than the load balancer has for life, with both values.
+fn for_life(
+    settings: &SlbSettings,
+    actual: &LoadBalancerState,
+) -> Option<(&'static str, String, String)> {
     let zones = settings.zones.as_ref();
     let checks = [
         (
@@ -43,21 +79,10 @@ pub(super) fn check_immutable(settings: &SlbSettings, actual: &LoadBalancerState
             &actual.resource_group_id,
         ),
     ];
-    for (path, wanted, actual_value) in checks {
-        if let Some(wanted) = wanted
-            && !actual_value.is_empty()
-            && wanted != actual_value
-        {
-            return immutable(
-                path,
-                format!(
-                    "wanted \"{wanted}\", but load balancer {} has \"{actual_value}\" and it cannot change once the load balancer exists. Go back to \"{actual_value}\", or delete the gateway's Service so that a new load balancer (with a new address) is made.",
-                    actual.id
-                ),
-            );
-        }
-    }
-    spec_again(settings, actual)
+    checks.into_iter().find_map(|(path, wanted, is)| {
+        let differs = |wanted: &&str| !is.is_empty() && wanted != is;
+        Some((path, wanted.filter(differs)?.to_owned(), is.clone()))
+    })
 }
 
 fn immutable(path: &'static str, why: String) -> Option<Fault> {
@@ -81,64 +106,4 @@ fn spec_again(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<Faul
             actual.id
         ),
     )
-}
-
-/// The first setting that the load balancer does not show yet.
-pub fn unsettled(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<&'static str> {
-    let billing = settings.billing.as_ref();
-    let protection = settings.protection.as_ref();
-    let switch = |switch: Switch| {
-        if switch == Switch::Enabled {
-            "on"
-        } else {
-            "off"
-        }
-    };
-    let modification = |switch: Switch| match switch {
-        Switch::Enabled => "ConsoleProtection",
-        Switch::Disabled => "NonProtection",
-    };
-    let differs = |wanted: Option<&str>, is: &str| {
-        wanted.is_some_and(|wanted| !is.is_empty() && wanted != is)
-    };
-    let instance = billing.map(|billing| word(&billing.instance));
-    let spec = billing.and_then(|billing| Some(word(billing.spec.as_ref()?)));
-    let bandwidth = billing.and_then(|billing| billing.bandwidth_mbps);
-    let tags = settings.tags.iter().flatten();
-    let mut tags = tags.map(|(key, value)| actual.tags.get(key) == Some(value));
-    let late = [
-        (
-            SlbField::Name,
-            settings
-                .name
-                .as_deref()
-                .is_some_and(|name| name != actual.name),
-        ),
-        (
-            SlbField::Billing,
-            differs(instance.as_deref(), &actual.instance_charge)
-                || differs(spec.as_deref(), &actual.spec)
-                || bandwidth.is_some_and(|wanted| i64::from(wanted) != actual.bandwidth),
-        ),
-        (SlbField::Tags, !tags.all(|there| there)),
-        (
-            SlbField::Protection,
-            differs(
-                protection.and_then(|p| p.deletion).map(switch),
-                &actual.delete_protection,
-            ) || differs(
-                protection.and_then(|p| p.modification).map(modification),
-                &actual.modification_protection,
-            ),
-        ),
-    ];
-    let first = late.into_iter().find(|(_, late)| *late);
-    first.map(|(field, _)| field.path())
-}
-
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
 }

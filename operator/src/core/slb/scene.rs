@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::ServicePort;
 
 use super::check::{Fault, check, fault, listeners};
 use super::observe::check_immutable;
-use super::{said, tags};
+use super::{existing, said, tags};
 use crate::core::desired::ServiceShape;
 use crate::core::observed::{LoadBalancerState, ServiceState};
 use crate::core::references::References;
@@ -41,35 +41,12 @@ impl<'a> Scene<'a> {
     pub fn judge(&self, settings: &SlbSettings) -> Option<Fault> {
         let actual = self.load_balancer;
         check(settings)
+            .or_else(|| existing::moves(settings, self.service?))
             .or_else(|| actual.and_then(|actual| check_immutable(settings, actual)))
             .or_else(|| check_ports(settings, &self.shape?.ports))
             .or_else(|| hosts(settings, self.service?))
             .or_else(|| foreign_tags(settings, self.service?, actual?))
     }
-}
-
-/// Why the cloud controller manager would not look at a Service, and what to do.
-pub fn unmanaged(service: &ServiceState) -> Option<String> {
-    const CLASS: &str = "service.beta.kubernetes.io/class";
-    let tunnel = super::key("tunnel-type");
-    let says = |key: &str| service.annotations.get(key);
-    if !service.type_.is_empty() && service.type_ != "LoadBalancer" {
-        return Some(format!(
-            "is of type {}, so it gets no load balancer. Make it type: LoadBalancer.",
-            service.type_
-        ));
-    }
-    if says(CLASS).is_some_and(|class| !class.is_empty()) {
-        return Some(format!(
-            "has the annotation {CLASS}, with which the cloud controller manager neither changes nor cleans up its load balancer: deleting it would hang. Remove the annotation."
-        ));
-    }
-    if says(&tunnel).is_some() {
-        return Some(format!(
-            "has the annotation {tunnel}, with which the cloud controller manager leaves it to others. Remove the annotation."
-        ));
-    }
-    None
 }
 
 /// The first listener that its port of the Service cannot have, and the first setting that no

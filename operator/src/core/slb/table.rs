@@ -24,6 +24,8 @@ pub enum Change {
 pub enum Undo {
     /// The load balancer keeps it for life, so it stays.
     Keep,
+    /// What was said before is written; if that is not known it stays as it is.
+    Stay,
     /// It is removed: that acts, or it means nothing without one that is undone as well.
     Remove,
     /// This is written: a mere removal would leave the load balancer as it is.
@@ -68,12 +70,14 @@ const fn row(
 
 use Change::{Ignored, Recreate, Refused, Update};
 use SlbField as F;
-use Undo::{Keep, OwnName, Remove, Write};
+use Undo::{Keep, OwnName, Remove, Stay, Write};
 
 /// All of them, in the order of settings.
 #[rustfmt::skip]
 pub const ANNOTATIONS: &[Annotation] = &[
     row("address-type", (F::AddressType, ""), "CreateLoadBalancer AddressType", Refused, Keep),
+    row("id", (F::Existing, "id"), "DescribeLoadBalancerAttribute LoadBalancerId", Refused, Keep),
+    row("force-override-listeners", (F::Existing, "listeners"), "", Refused, Keep),
     row("name", (F::Name, ""), "SetLoadBalancerName LoadBalancerName", Update, OwnName),
     row("master-zoneid", (F::Zones, "primary"), "CreateLoadBalancer MasterZoneId", Refused, Keep),
     row("slave-zoneid", (F::Zones, "backup"), "CreateLoadBalancer SlaveZoneId", Refused, Keep),
@@ -81,7 +85,7 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("ip", (F::Address, ""), "CreateLoadBalancer Address", Refused, Keep),
     row("ip-version", (F::IpVersion, ""), "CreateLoadBalancer AddressIPVersion", Refused, Keep),
     row("instance-charge-type", (F::Billing, "instance"), "ModifyLoadBalancerInstanceChargeType InstanceChargeType", Update, Keep),
-    row("spec", (F::Billing, "spec"), "ModifyLoadBalancerInstanceSpec LoadBalancerSpec", Update, Keep),
+    row("spec", (F::Billing, "spec"), "ModifyLoadBalancerInstanceSpec LoadBalancerSpec", Update, Stay),
     row("charge-type", (F::Billing, "traffic"), "ModifyLoadBalancerInternetSpec InternetChargeType", Update, Write("paybytraffic")),
     row("bandwidth", (F::Billing, "bandwidthMbps"), "ModifyLoadBalancerInternetSpec Bandwidth", Update, Remove),
     row("resource-group-id", (F::ResourceGroupId, ""), "CreateLoadBalancer ResourceGroupId", Refused, Keep),
@@ -148,8 +152,6 @@ pub struct Unwritten {
 #[rustfmt::skip]
 pub const UNWRITTEN: &[Unwritten] = &[
     Unwritten { key: "network-type", why: "It is compared with what the load balancer is, and never makes it so: any value can only block the Service. A load balancer is in a VPC." },
-    Unwritten { key: "id", why: "An existing load balancer is named in the class; see `existing`." },
-    Unwritten { key: "force-override-listeners", why: "It belongs to an existing load balancer; see `existing`." },
     Unwritten { key: "vgroup-port", why: "The cloud controller manager would fill, and empty, a server group that somebody else made." },
     Unwritten { key: "weight", why: "It is read beside `vgroup-port` alone. Use `backends.weight`." },
     Unwritten { key: "backend-ip-version", why: "It fails unless two feature gates of the cloud controller manager are on, which nobody can see from outside." },
@@ -161,4 +163,40 @@ pub const UNWRITTEN: &[Unwritten] = &[
 /// The annotation of a key without prefix.
 pub fn find(key: &str) -> Option<&'static Annotation> {
     ANNOTATIONS.iter().find(|annotation| annotation.key == key)
+}
+
+/// What of a load balancer a setting is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// What it has for life.
+    Life,
+    /// The load balancer itself.
+    Instance,
+    /// Its listeners.
+    Listener,
+    /// What is the Service's own: what it publishes, and its server groups.
+    Service,
+}
+
+impl Annotation {
+    /// What of a load balancer it is about.
+    pub fn level(&self) -> Level {
+        let is_of = |words: &[&str]| words.iter().any(|word| self.parameter.contains(word));
+        if matches!(self.change, Change::Refused | Change::Ignored) {
+            Level::Life
+        } else if is_of(&["Listener", "DomainExtension"]) {
+            Level::Listener
+        } else if self.parameter.is_empty() || is_of(&["VServerGroup", "DeleteLoadBalancer"]) {
+            Level::Service
+        } else {
+            Level::Instance
+        }
+    }
+}
+
+/// What of a load balancer a setting is about, by its first annotation.
+pub fn level(field: SlbField) -> Level {
+    let mut rows = ANNOTATIONS.iter();
+    let row = rows.find(|row| row.field == field);
+    row.map_or(Level::Listener, Annotation::level)
 }

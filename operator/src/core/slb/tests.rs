@@ -52,6 +52,7 @@ fn everything() -> Vec<SlbSettings> {
         }),
         json!({
             "addressType": "Internet", "ipVersion": "IPv6",
+            "existing": {"id": "lb-1", "listeners": "Override", "instance": "Manage"},
             "publishedHostname": "gateway.example.com", "onDelete": "Delete",
             "billing": {
                 "instance": "PayBySpec", "traffic": "PayByBandwidth", "bandwidthMbps": 2,
@@ -236,25 +237,4 @@ fn what_a_load_balancer_keeps_for_life_is_refused() {
     }
     let same = json!({"addressType": "Intranet", "billing": {"instance": "PayByCLCU"}});
     assert_eq!(check_immutable(&settings(same), &actual()), None);
-}
-
-#[test]
-fn what_the_load_balancer_does_not_show_yet_is_named() {
-    let cases = [
-        (json!({"name": "other"}), Some("slb.name")),
-        (json!({"tags": {"team": "shop"}}), Some("slb.tags")),
-        (
-            json!({"protection": {"deletion": "Disabled"}}),
-            Some("slb.protection"),
-        ),
-        (json!({"protection": {"deletion": "Enabled"}}), None),
-        (json!({"addressType": "Intranet"}), None),
-    ];
-    for (value, late) in cases {
-        assert_eq!(
-            unsettled(&settings(value.clone()), &actual()),
-            late,
-            "{value}"
-        );
-    }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crds::v1alpha1::SlbSettings;
 
-use super::table::{self, Undo};
+use super::existing;
+use super::table::{self, Level, Undo};
 use crate::core::observed::ServiceState;
 
 /// What becomes of an annotation of ours.
@@ -25,6 +26,10 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
     let Some(row) = super::name(key).and_then(table::find) else {
         return Restored::Keep;
     };
+    let names_one = [existing::ID, existing::OVERRIDE].contains(&row.key);
+    if names_one && !existing::is_published(service) {
+        return Restored::Remove; // It came to nothing.
+    }
     if row.undo == Undo::Keep {
         return Restored::Keep;
     }
@@ -32,8 +37,12 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
     if let Some(before) = previous.or(masked) {
         return Restored::Write(before.clone());
     }
+    // What a load balancer of others was before is not known: no default is right for it.
+    if row.level() == Level::Instance && existing::named(service).is_some() {
+        return Restored::Keep;
+    }
     match row.undo {
-        Undo::Keep => Restored::Keep,
+        Undo::Keep | Undo::Stay => Restored::Keep,
         Undo::Remove => Restored::Remove,
         Undo::Write(default) => Restored::Write(default.to_owned()),
         Undo::OwnName => {
@@ -63,7 +72,7 @@ pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<Str
             Undo::Write(default) if says_something => Some(default),
             // An empty value masks the older form, and unsets somebody else's.
             Undo::Remove if older || (says_something && !ours) => Some(""),
-            _ => None,
+            Undo::Write(_) | Undo::Remove | Undo::Keep | Undo::Stay | Undo::OwnName => None,
         };
         if let Some(default) = default {
             all.insert(key, default.to_owned());

@@ -139,6 +139,7 @@ pub(super) fn references(binding: &Validated, model: &Model) -> References {
         service,
         source: Some(shape()),
         load_balancer,
+        existing: None,
         consumers,
     }
 }
