@@ -163,6 +163,13 @@ impl Cloud {
         }
     }
 
+    /// Changes the objects of the cloud past its interface, for what that cannot make. Says whether it
+    /// could: not if the emulator runs in a process of its own.
+    pub fn change(&self, change: impl FnOnce(&mut alicloud_emulator::world::World)) -> bool {
+        let state = self.in_process();
+        state.map(|state| change(&mut state.world())).is_some()
+    }
+
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.http
     }

@@ -52,6 +52,8 @@ mod reverse_namespace;
 mod second_writers;
 mod secrecy;
 mod sharing;
+mod slb_settings;
+mod slb_settings_rows;
 mod traffic;
 mod weather;
 
