@@ -72,7 +72,7 @@ fn of_the_load_balancer() -> Vec<Row> {
             "backends",
             json!({"weight": 50}),
             json!({"weight": 20}),
-            &[("weight 80", ["50", "20", "100"])],
+            &[("weight 8080", ["50", "20", "100"])],
         ),
     ]
 }

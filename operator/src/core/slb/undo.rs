@@ -81,7 +81,8 @@ pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<Str
     all
 }
 
-/// The annotation that is left of one of ours that nobody wants any more.
+/// The annotation that is left of one of ours that nobody wants any more. What was written when the
+/// Service was created cannot be removed by server-side apply, so it is emptied, which says the same.
 pub fn left(
     key: &str,
     previous: Option<&String>,
@@ -89,6 +90,7 @@ pub fn left(
 ) -> Option<(String, String)> {
     let value = match restored(key, previous, service) {
         Restored::Write(value) => value,
+        Restored::Remove if service.created_by_us => String::new(),
         Restored::Remove => return None,
         Restored::Keep => service.annotations.get(key)?.clone(),
     };
@@ -128,6 +130,15 @@ mod tests {
         let masked = service(&[("name", "old")]);
         assert_eq!(undone("name", None, &masked), written("old"));
         assert_eq!(undone("name", Some("before"), &masked), written("before"));
+    }
+
+    #[test]
+    fn what_was_created_with_the_service_is_emptied() {
+        let key = super::super::key("bandwidth");
+        let mut service = service(&[]);
+        assert_eq!(left(&key, None, &service), None);
+        service.created_by_us = true;
+        assert_eq!(left(&key, None, &service), Some((key, String::new())));
     }
 
     #[test]
