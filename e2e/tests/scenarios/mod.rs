@@ -52,6 +52,7 @@ mod reverse_namespace;
 mod second_writers;
 mod secrecy;
 mod sharing;
+mod slb_articles;
 mod traffic;
 mod weather;
 
