@@ -16,6 +16,7 @@ use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
+use super::slb::Fault;
 use super::validate::{Gateway, Validated, owner};
 use super::{names, throttling};
 
@@ -53,6 +54,8 @@ impl Wanted {
 pub struct Shares {
     /// The gateway's settings, merged over all bindings.
     pub settings: SlbSettings,
+    /// Why the binding's own part of them was left out.
+    pub refused: Option<Fault>,
     /// Paths of the group that another binding holds.
     pub taken: BTreeMap<(Method, Path), NamespacedName>,
     /// What this one wants to adopt and another binding has.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{
-    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbField, SlbSettings,
+    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbExisting, SlbField,
+    SlbSettings,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -16,6 +17,7 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
+use super::slb::Scene;
 use super::unreadable;
 use super::validate::{Gateway, Validated};
 use super::{names, throttling};
@@ -311,11 +313,16 @@ pub struct Outcome {
     pub conflicts: Vec<FieldConflict>,
 }
 
-/// What `binding` gets, given all bindings of its class, itself among them.
-pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> Outcome {
+/// What `binding` gets, given all bindings of its class, itself among them. `scene` is where settings
+/// of its gateway are to take effect.
+pub fn shares(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
-        settings(binding, gateway, peers, &mut outcome);
+        settings(binding, gateway, peers, scene, &mut outcome);
         outcome.shares.used_up = used_up(binding, gateway, peers);
     }
     if let Some(exposure) = &binding.exposure {
@@ -344,6 +351,45 @@ pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> 
     }
     outcome.shares.adopted_elsewhere = adopted_elsewhere(binding, peers);
     outcome
+}
+
+/// What all bindings want of the gateway's settings.
+fn contributions(
+    binding: &Validated,
+    gateway: &Gateway,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Vec<Contribution> {
+    let service = (
+        gateway.service.namespace.clone(),
+        gateway.service.name.clone(),
+    );
+    peers
+        .iter()
+        .map(std::borrow::Borrow::borrow)
+        .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
+        .map(|peer| Contribution {
+            binding: peer.binding.clone(),
+            created: peer.created,
+            settings: match wants(peer, binding) {
+                true => peer.settings.clone(),
+                false => peer.recorded.clone(),
+            },
+            recorded: peer.recorded.clone(),
+            holds: peer.holds.clone(),
+        })
+        .collect()
+}
+
+/// The load balancer of others that the settings of a binding's gateway name, before it is known
+/// whether they can take effect.
+pub fn existing(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Option<SlbExisting> {
+    let gateway = binding.gateway.as_ref()?;
+    let contributions = contributions(binding, gateway, peers);
+    let merged = merge::merge(&gateway.class_settings, &contributions, "");
+    merged.settings.existing
 }
 
 /// The most Services that may have a load balancer of this gateway, if this binding's is beyond that.
@@ -388,27 +434,13 @@ fn settings(
     binding: &Validated,
     gateway: &Gateway,
     peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
     outcome: &mut Outcome,
 ) {
-    let service = (
-        gateway.service.namespace.clone(),
-        gateway.service.name.clone(),
-    );
-    let contributions: Vec<Contribution> = peers
-        .iter()
-        .map(std::borrow::Borrow::borrow)
-        .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
-        .map(|peer| Contribution {
-            binding: peer.binding.clone(),
-            created: peer.created,
-            settings: match wants(peer, binding) {
-                true => peer.settings.clone(),
-                false => peer.recorded.clone(),
-            },
-            holds: peer.holds.clone(),
-        })
-        .collect();
-    let mut merged = merge::merge(&gateway.class_settings, &contributions, &gateway.object());
+    let contributions = contributions(binding, gateway, peers);
+    let judge = |settings: &SlbSettings| scene.judge(settings);
+    let (class, object) = (&gateway.class_settings, gateway.object());
+    let mut merged = merge::merge_sound(class, &contributions, &object, judge);
     for (path, holder) in &merged.holders {
         let value = SlbField::EACH
             .iter()
@@ -422,5 +454,6 @@ fn settings(
         .conflicts
         .remove(&binding.binding)
         .unwrap_or_default();
+    outcome.shares.refused = merged.refused.remove(&binding.binding);
     outcome.shares.settings = merged.settings;
 }

@@ -111,8 +111,7 @@ impl Pass<'_> {
         let wanted = self.wanted_groups(service, &model).await?;
         let hash = service_hash(service);
         let balancer = if label(service, HASH_LABEL) == Some(hash.as_str()) {
-            let annotations = Annotations::of(service);
-            self.refresh_backends(annotations, names, &wanted, seen_id)
+            self.refresh_backends(service, names, &model, &wanted, seen_id)
                 .await?
         } else {
             self.apply_all(service, names, &model, &wanted, seen_id)
@@ -144,12 +143,14 @@ impl Pass<'_> {
     /// The Service is as it was at the last success: only backends are looked at.
     async fn refresh_backends(
         &self,
-        annotations: Annotations<'_>,
+        service: &Service,
         names: &Names,
+        model: &Model,
         wanted: &Wanted,
         seen_id: &mut String,
     ) -> Result<Value, SyncError> {
         let name = names.load_balancer();
+        let annotations = Annotations::of(service);
         let remote = reuse::find(self.cloud, annotations, names).await?;
         let remote = remote.ok_or_else(|| {
             let tag = attributes::TAG_KEY;
@@ -160,7 +161,7 @@ impl Pass<'_> {
         text(&remote, "LoadBalancerId").clone_into(seen_id);
         self.read_tags(seen_id).await?;
         let known = groups::own(self.cloud, names, seen_id).await?;
-        groups::apply(self.cloud, seen_id, wanted, &known).await?;
+        groups::apply(self.cloud, seen_id, wanted, &known, model.ignore_weights).await?;
         Ok(remote)
     }
 
@@ -226,7 +227,8 @@ impl Pass<'_> {
             Listeners::All => listeners::describe(self.cloud, balancer).await?,
             _ => Vec::new(),
         };
-        let ids = groups::apply(self.cloud, balancer, wanted, &known).await?;
+        let ignore_weights = model.ignore_weights;
+        let ids = groups::apply(self.cloud, balancer, wanted, &known, ignore_weights).await?;
         if own != Listeners::None {
             listeners::apply(self.cloud, names, balancer, &model.listeners, &remote, &ids).await?;
         }

@@ -12,6 +12,7 @@
 mod annotations;
 mod attributes;
 mod backends;
+mod certificates;
 mod cleanup;
 mod cloud;
 mod controller;

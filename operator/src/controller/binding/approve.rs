@@ -35,15 +35,16 @@ pub(super) struct Foreseen {
 impl Work<'_> {
     /// The whole plan for what is there now, after a look.
     pub(super) async fn foresee(&self, report: &Report) -> Foreseen {
-        let outcome = self.context.peers.shares(self.validated);
-        let settings = &outcome.shares.settings;
+        let existing = self.context.peers.existing(self.validated);
         let (references, trouble) = dereference(
             self.validated,
-            settings,
+            existing.as_ref(),
             (self.account, self.context.max_age()),
             self.context,
         )
         .await;
+        let outcome = self.context.peers.shares(self.validated, &references);
+        let settings = &outcome.shares.settings;
         let references = foresee::references(self.validated, &references, settings);
         let wanted = desire(self.validated, &references, &outcome.shares);
         let inventory = self.newest(report);

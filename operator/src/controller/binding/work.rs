@@ -54,8 +54,7 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
-        let outcome = self.context.peers.shares(self.validated);
-        let settings = &outcome.shares.settings;
+        let existing = self.context.peers.existing(self.validated);
         let max_age = if self.refresh {
             Duration::ZERO
         } else {
@@ -63,7 +62,8 @@ impl Work<'_> {
         };
         let account = (self.account, max_age);
         let (references, trouble) =
-            dereference(self.validated, settings, account, self.context).await;
+            dereference(self.validated, existing.as_ref(), account, self.context).await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         report.restart();
         if let Some(trouble) = trouble {
             report.trouble(trouble);

@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use crds::v1alpha1::{
-    AddressType, IpVersion, PublishedAddress, Reason, SlbListener, SlbProtocol, SlbScheduler,
-    SlbSettings, SlbTrafficCharge,
+    AddressType, IpVersion, PublishedAddress, Reason, SlbInstanceCharge, SlbListener, SlbProtocol,
+    SlbScheduler, SlbSettings, SlbTrafficCharge,
 };
 
 use super::existing;
@@ -34,6 +34,7 @@ pub fn check(settings: &SlbSettings) -> Option<Fault> {
     malformed(settings)
         .or_else(|| existing::check(settings))
         .or_else(|| by_address_type(settings))
+        .or_else(|| billing(settings))
         .or_else(|| published_twice(settings))
         .or_else(|| redirects(listeners(settings)))
         .or_else(|| certificate(settings))
@@ -62,6 +63,26 @@ fn malformed(settings: &SlbSettings) -> Option<Fault> {
         "slb.address",
         format!("\"{address}\" is no IPv4 address. Correct it."),
     )
+}
+
+/// The same as the rules of the definitions, which may be older than the operator.
+fn billing(settings: &SlbSettings) -> Option<Fault> {
+    let billing = settings.billing.as_ref()?;
+    let by_bandwidth = billing.traffic == Some(SlbTrafficCharge::PayByBandwidth);
+    let by_spec = billing.instance == SlbInstanceCharge::PayBySpec;
+    if !by_spec && (billing.spec.is_some() || by_bandwidth) {
+        return fault(
+            "slb.billing",
+            "spec and PayByBandwidth are sold with instance: PayBySpec alone; with PayByCLCU the cloud controller manager ignores them. Remove them.",
+        );
+    }
+    if billing.bandwidth_mbps.is_some() != by_bandwidth {
+        return fault(
+            "slb.billing",
+            "bandwidthMbps and traffic: PayByBandwidth only count together. Give both, or none.",
+        );
+    }
+    None
 }
 
 fn published_twice(settings: &SlbSettings) -> Option<Fault> {

@@ -5,6 +5,8 @@ mod annotations;
 mod check;
 mod drift;
 pub mod existing;
+#[cfg(test)]
+mod facts;
 mod observe;
 mod read;
 mod scene;
@@ -24,8 +26,8 @@ pub use annotations::annotations;
 pub use check::{Fault, check};
 pub use drift::drift;
 pub use read::{is_said, settings};
-pub use scene::Scene;
-pub use undo::left;
+pub use scene::{Scene, unmanaged, untyped};
+pub use undo::{completed, left};
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";

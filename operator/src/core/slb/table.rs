@@ -137,6 +137,27 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("ignore-weight-update", (F::Backends, "consoleWeights"), "SetVServerGroupAttribute", Update, Remove),
 ];
 
+/// An annotation that the cloud controller manager reads, and that no setting writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwritten {
+    /// Its key, without the prefix; that of `class` is `service.beta.kubernetes.io/class`.
+    pub key: &'static str,
+    /// Why, and what to do instead.
+    pub why: &'static str,
+}
+
+/// All of those.
+#[rustfmt::skip]
+pub const UNWRITTEN: &[Unwritten] = &[
+    Unwritten { key: "network-type", why: "It is compared with what the load balancer is, and never makes it so: any value can only block the Service. A load balancer is in a VPC." },
+    Unwritten { key: "vgroup-port", why: "The cloud controller manager would fill, and empty, a server group that somebody else made." },
+    Unwritten { key: "weight", why: "It is read beside `vgroup-port` alone. Use `backends.weight`." },
+    Unwritten { key: "backend-ip-version", why: "It fails unless two feature gates of the cloud controller manager are on, which nobody can see from outside." },
+    Unwritten { key: "type", why: "It is read behind a feature gate alone. Which load balancer a Service gets is in its `loadBalancerClass`." },
+    Unwritten { key: "tunnel-type", why: "With it the cloud controller manager leaves the Service to others. A Service that has it is refused." },
+    Unwritten { key: "class", why: "With it the cloud controller manager neither changes nor cleans up the load balancer, and deleting the Service hangs. A Service that has it is refused." },
+];
+
 /// The annotation of a key without prefix.
 pub fn find(key: &str) -> Option<&'static Annotation> {
     ANNOTATIONS.iter().find(|annotation| annotation.key == key)

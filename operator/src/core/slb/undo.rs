@@ -1,6 +1,10 @@
 //! What comes back when nobody wants a setting any more. The cloud controller manager does not revert
 //! what an annotation merely stops saying.
 
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::SlbSettings;
+
 use super::existing;
 use super::table::{self, Level, Undo};
 use crate::core::observed::ServiceState;
@@ -46,6 +50,38 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
             Restored::Write(format!("a{uid}").chars().take(32).collect())
         }
     }
+}
+
+/// What settings say besides what they write: a field is meant as a whole, so what else its Service
+/// says about it, in either form or by an older value of ours, is set to the default.
+pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<String, String> {
+    let mut all = super::annotations(settings);
+    let rows = table::ANNOTATIONS
+        .iter()
+        .filter(|row| row.field.is_set(settings));
+    for row in rows {
+        let key = super::key(row.key);
+        if all.contains_key(&key) {
+            continue;
+        }
+        let older = super::said_of_old(row.key, service).is_some_and(|said| !said.is_empty());
+        let said = service.annotations.get(&key);
+        let ours = service.our_annotations.contains(&key);
+        let says_something = said.map_or(older, |said| ours || !said.is_empty());
+        let default = match row.undo {
+            Undo::Write(default) if says_something => Some(default),
+            // An empty value masks the older form, and unsets somebody else's.
+            Undo::Remove if older || (says_something && !ours) => Some(""),
+            _ => None,
+        };
+        if let Some(default) = default {
+            all.insert(key, default.to_owned());
+        }
+    }
+    if let Some(existing) = &settings.existing {
+        super::annotations::only_consented(&mut all, existing);
+    }
+    all
 }
 
 /// The annotation that is left of one of ours that nobody wants any more.
