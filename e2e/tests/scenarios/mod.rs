@@ -42,6 +42,7 @@ mod mass_changes;
 mod modes;
 mod neighbours;
 mod orphans;
+mod own_load_balancer;
 mod plan_command;
 mod plugin;
 mod poisoned;

@@ -79,8 +79,9 @@ spec: {{className: serverless, gateway: {name}, serviceRef: {{kind: Service, nam
     );
     world.apply(&manifests).await.unwrap();
     let invalid = Expect::condition_with_reason("ResolvedRefs", "False", "ServiceInvalid");
-    let told = world.wait_for(&binding("default", name), &invalid, LONG);
-    let (_, _, message) = condition(&told.await.unwrap(), "ResolvedRefs").unwrap();
+    let target = binding("default", name);
+    let told = world.wait_for(&target, &invalid, LONG).await.unwrap();
+    let (_, _, message) = condition(&told, "ResolvedRefs").unwrap();
     assert!(message.contains("type: LoadBalancer"), "{message}");
     let type_ = json!({"spec": {"type": "LoadBalancer"}});
     world.patch(&service(name), &type_).await.unwrap();
@@ -94,8 +95,8 @@ async fn told(
     words: &[&str],
 ) -> DynamicObject {
     let expected = Expect::condition_with_reason(type_, "False", reason);
-    let told = world.wait_for(&binding("default", name), &expected, LONG);
-    let told = told.await.unwrap();
+    let target = binding("default", name);
+    let told = world.wait_for(&target, &expected, LONG).await.unwrap();
     let (_, _, message) = condition(&told, type_).unwrap();
     for word in words {
         assert!(message.contains(word), "no {word:?} in {message:?}");
