@@ -41,6 +41,8 @@ pub struct WorldOptions {
     pub ccm: bool,
     /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
     pub knative: bool,
+    /// Whether the cloud still sells load balancers of a fixed size. Only where it runs in this process.
+    pub sells_pay_by_spec: bool,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
@@ -71,6 +73,7 @@ impl Default for WorldOptions {
             console_keys: Keys::new("LTAI5tZhangSanOfTests", "console-secret-of-tests-00001"),
             ccm: true,
             knative: true,
+            sells_pay_by_spec: false,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_adapter::gateway::model::{Method, Path};
-use crds::v1alpha1::{GatewayBinding, NamespacedName};
+use crds::v1alpha1::{GatewayBinding, NamespacedName, SlbExisting};
 use kube::ResourceExt;
 
 use super::guard::Guard;
@@ -18,6 +18,7 @@ use crate::core::adoption::Adopted;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
+use crate::core::references::References;
 use crate::core::slb::Scene;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
@@ -153,9 +154,19 @@ impl Peers {
         &self.guard
     }
 
-    /// What a binding gets of what it shares. `scene` is where settings of its gateway are to take
-    /// effect.
-    pub fn shares(&self, validated: &Validated, scene: Scene<'_>) -> Outcome {
+    /// What a binding gets of what it shares, given what it refers to.
+    pub fn shares(&self, validated: &Validated, references: &References) -> Outcome {
+        let peers = self.of(validated);
+        peers::shares(validated, &peers, Scene::of(references))
+    }
+
+    /// The load balancer of others that the settings of a binding's gateway name.
+    pub fn existing(&self, validated: &Validated) -> Option<SlbExisting> {
+        peers::existing(validated, &self.of(validated))
+    }
+
+    /// Those that a binding shares something with, itself among them.
+    fn of(&self, validated: &Validated) -> Vec<Arc<Peer>> {
         let index = self.lock();
         let service = validated.gateway.iter().map(|gateway| {
             let service = &gateway.service;
@@ -180,12 +191,9 @@ impl Peers {
         let adopted = peers::wants_to_adopt(validated);
         let adopters = adopted.iter().filter_map(|what| index.by_adopted.get(what));
         uids.extend(adopters.flatten());
-        let peers: Vec<Arc<Peer>> = uids
-            .into_iter()
+        uids.into_iter()
             .filter_map(|uid| index.peers.get(uid).cloned())
-            .collect();
-        drop(index);
-        peers::shares(validated, &peers, scene)
+            .collect()
     }
 
     /// Whether another binding than this one uses a shared object.

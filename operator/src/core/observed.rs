@@ -101,6 +101,10 @@ pub struct ListenerState {
 /// The load balancer that settings name by its id, whether or not the Service has it yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExistingLoadBalancer {
+    /// The id.
+    pub id: String,
+    /// Namespace and name of the Service that is to have it.
+    pub of: (String, String),
     /// What it is; none: there is none of this id.
     pub state: Option<LoadBalancerState>,
     /// The other Services of the cluster that use it, by name, with the ports that they serve.

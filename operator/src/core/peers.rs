@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{
-    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbField, SlbSettings,
+    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbExisting, SlbField,
+    SlbSettings,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -352,6 +353,45 @@ pub fn shares(
     outcome
 }
 
+/// What all bindings want of the gateway's settings.
+fn contributions(
+    binding: &Validated,
+    gateway: &Gateway,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Vec<Contribution> {
+    let service = (
+        gateway.service.namespace.clone(),
+        gateway.service.name.clone(),
+    );
+    peers
+        .iter()
+        .map(std::borrow::Borrow::borrow)
+        .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
+        .map(|peer| Contribution {
+            binding: peer.binding.clone(),
+            created: peer.created,
+            settings: match wants(peer, binding) {
+                true => peer.settings.clone(),
+                false => peer.recorded.clone(),
+            },
+            recorded: peer.recorded.clone(),
+            holds: peer.holds.clone(),
+        })
+        .collect()
+}
+
+/// The load balancer of others that the settings of a binding's gateway name, before it is known
+/// whether they can take effect.
+pub fn existing(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Option<SlbExisting> {
+    let gateway = binding.gateway.as_ref()?;
+    let contributions = contributions(binding, gateway, peers);
+    let merged = merge::merge(&gateway.class_settings, &contributions, "");
+    merged.settings.existing
+}
+
 /// The most Services that may have a load balancer of this gateway, if this binding's is beyond that.
 /// Those that have one keep it; then the oldest come first, and by namespace and name.
 fn used_up(
@@ -397,25 +437,7 @@ fn settings(
     scene: Scene<'_>,
     outcome: &mut Outcome,
 ) {
-    let service = (
-        gateway.service.namespace.clone(),
-        gateway.service.name.clone(),
-    );
-    let contributions: Vec<Contribution> = peers
-        .iter()
-        .map(std::borrow::Borrow::borrow)
-        .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
-        .map(|peer| Contribution {
-            binding: peer.binding.clone(),
-            created: peer.created,
-            settings: match wants(peer, binding) {
-                true => peer.settings.clone(),
-                false => peer.recorded.clone(),
-            },
-            recorded: peer.recorded.clone(),
-            holds: peer.holds.clone(),
-        })
-        .collect();
+    let contributions = contributions(binding, gateway, peers);
     let judge = |settings: &SlbSettings| scene.judge(settings);
     let (class, object) = (&gateway.class_settings, gateway.object());
     let mut merged = merge::merge_sound(class, &contributions, &object, judge);

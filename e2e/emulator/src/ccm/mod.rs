@@ -26,6 +26,7 @@ mod listeners;
 mod model;
 mod needs;
 mod queue;
+mod reuse;
 mod service;
 
 use std::time::Duration;

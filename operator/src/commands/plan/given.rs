@@ -65,6 +65,7 @@ pub(super) fn references(
                 load_balancer.id, gateway.name
             ));
             references.existing = Some(ExistingLoadBalancer {
+                id: load_balancer.id.clone(),
                 state: Some(load_balancer.clone()),
                 ..ExistingLoadBalancer::default()
             });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, PlanStatus, Reason};
 
+use super::dereference::dereference;
 use super::report::{Report, version};
 use super::work::{Work, conflict_problem};
 use crate::controller::cloud::Account;
@@ -34,8 +35,15 @@ pub(super) struct Foreseen {
 impl Work<'_> {
     /// The whole plan for what is there now, after a look.
     pub(super) async fn foresee(&self, report: &Report) -> Foreseen {
-        let (references, trouble) = self.dereference(self.context.max_age()).await;
-        let outcome = self.shares(&references);
+        let existing = self.context.peers.existing(self.validated);
+        let (references, trouble) = dereference(
+            self.validated,
+            existing.as_ref(),
+            (self.account, self.context.max_age()),
+            self.context,
+        )
+        .await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         let settings = &outcome.shares.settings;
         let references = foresee::references(self.validated, &references, settings);
         let wanted = desire(self.validated, &references, &outcome.shares);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cloud_adapter::error::CloudError;
-use crds::v1alpha1::{ServiceKind, SlbSettings};
+use crds::v1alpha1::{ServiceKind, SlbExisting};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::{DynamicObject, ListParams};
@@ -27,7 +27,7 @@ use crate::core::validate::{Gateway, Validated};
 /// the trouble is that of reading the load balancer.
 pub(super) async fn dereference(
     binding: &Validated,
-    settings: &SlbSettings,
+    existing: Option<&SlbExisting>,
     (account, max_age): (Option<&Account>, Duration),
     context: &Context,
 ) -> (References, Option<Trouble>) {
@@ -67,11 +67,16 @@ pub(super) async fn dereference(
         }
         references.service = Some(state);
     }
-    if let (Some(existing), Some(account)) = (&settings.existing, account) {
+    if let (Some(existing), Some(account)) = (existing, account) {
         match named(&existing.id, &references, (account, max_age)).await {
             Ok(state) => {
                 let services = users(&existing.id, gateway, context);
-                references.existing = Some(ExistingLoadBalancer { state, services });
+                references.existing = Some(ExistingLoadBalancer {
+                    id: existing.id.clone(),
+                    of: (namespace.clone(), gateway.service.name.clone()),
+                    state,
+                    services,
+                });
             }
             Err(error) => trouble = Some(Trouble::from(error)),
         }

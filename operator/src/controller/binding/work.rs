@@ -23,11 +23,11 @@ use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
 use crate::core::observed::{LoadBalancerState, Lookup, ServiceState};
-use crate::core::peers::{Outcome, wants_to_adopt};
+use crate::core::peers::wants_to_adopt;
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
 use crate::core::references::References;
-use crate::core::slb::{Scene, existing};
+use crate::core::slb::existing;
 use crate::core::validate::{Validated, class_owner, owner};
 use crate::core::writers;
 
@@ -54,13 +54,16 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
+        let existing = self.context.peers.existing(self.validated);
         let max_age = if self.refresh {
             Duration::ZERO
         } else {
             self.context.max_age()
         };
-        let (references, trouble) = self.dereference(max_age).await;
-        let outcome = self.shares(&references);
+        let account = (self.account, max_age);
+        let (references, trouble) =
+            dereference(self.validated, existing.as_ref(), account, self.context).await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         report.restart();
         if let Some(trouble) = trouble {
             report.trouble(trouble);
@@ -80,21 +83,6 @@ impl Work<'_> {
         let existing = references.existing.and_then(|existing| existing.state);
         report.load_balancer = references.load_balancer.or(existing);
         report.wanted = wanted;
-    }
-
-    /// What the binding refers to. Settings may name a load balancer, so they are merged first, as far as
-    /// that can be told without it.
-    pub(super) async fn dereference(&self, max_age: Duration) -> (References, Option<Trouble>) {
-        let peers = &self.context.peers;
-        let merged = peers.shares(self.validated, Scene::default()).shares;
-        let account = (self.account, max_age);
-        dereference(self.validated, &merged.settings, account, self.context).await
-    }
-
-    /// What the binding gets of what it shares.
-    pub(super) fn shares(&self, references: &References) -> Outcome {
-        let scene = Scene::of(references);
-        self.context.peers.shares(self.validated, scene)
     }
 
     /// What others made and this binding uses is read like what is ours.

@@ -7,16 +7,11 @@ use super::{Shares, Wanted};
 use crate::core::desired::{Desired, ServiceDesired};
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
-use crate::core::observed::{LoadBalancerState, ServiceState};
+use crate::core::observed::LoadBalancerState;
 use crate::core::problem::Problem;
 use crate::core::references::References;
 use crate::core::slb::{self, Fault, Scene, existing};
 use crate::core::validate::{Gateway, Validated};
-
-/// Annotations that take a Service away from the cloud controller manager: one counts if it says
-/// something, the other if it is there at all.
-const CLASS: &str = "service.beta.kubernetes.io/class";
-const TUNNEL: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-tunnel-type";
 
 /// Wants the Service of a gateway, or says why it stays as it is.
 pub(super) fn service(
@@ -58,6 +53,30 @@ pub(super) fn service(
     wanted.push(key, Desired::Service(desired));
 }
 
+/// Why a binding's settings cannot take effect. The others on the gateway have theirs all the same.
+fn unsound(gateway: &Gateway, references: &References, fault: &Fault) -> Problem {
+    let own = slb::over(&gateway.class_settings, &gateway.settings);
+    let with = match Scene::of(references).judge(&own) {
+        Some(_) => String::new(),
+        None => format!(
+            " So it is together with the settings of other bindings on {}.",
+            gateway.object()
+        ),
+    };
+    told(
+        fault.reason,
+        format!("spec.{}: {}{with}", fault.path, fault.why),
+    )
+}
+
+/// What a person has to do, or what may come by itself.
+fn told(reason: Reason, message: String) -> Problem {
+    match reason {
+        Reason::LoadBalancerUnusable => Problem::unresolved(reason, message),
+        _ => Problem::blocked(reason, message),
+    }
+}
+
 /// Why nothing is written to the Service; without a word where that is told elsewhere. Or what is
 /// missing although it can be written.
 fn refusal(
@@ -66,7 +85,6 @@ fn refusal(
     settings: &SlbSettings,
 ) -> Result<Option<Problem>, Option<Problem>> {
     let service = &gateway.service;
-    let place = (service.namespace.as_str(), service.name.as_str());
     let state = references.service.as_ref();
     let missing = |name: &str, path: &str, what: &str| {
         Problem::unresolved(
@@ -77,18 +95,16 @@ fn refusal(
             ),
         )
     };
-    if let Some(problem) = state.and_then(|state| left_alone(state, place)) {
-        return Err(Some(problem));
-    }
-    let judged = existing::judge(settings, references.existing.as_ref(), state, place);
-    match judged {
-        existing::Verdict::Write => {}
-        existing::Verdict::Unknown => return Err(None),
-        existing::Verdict::Refuse(problem) => return Err(Some(problem)),
-    }
-    if let Some(fault) = Scene::of(references).judge(settings) {
+    let scene = Scene::of(references);
+    if let Some(fault) = scene.judge(settings) {
         let message = format!("{}: {}", fault.path, fault.why);
-        return Err(Some(Problem::blocked(fault.reason, message)));
+        return Err(Some(told(fault.reason, message)));
+    }
+    if !scene.knows(settings) {
+        return Err(None);
+    }
+    if let Some(problem) = unmanaged(gateway, references) {
+        return Err(Some(problem));
     }
     let class = "the class";
     match (&service.create_from, state) {
@@ -109,42 +125,14 @@ fn refusal(
     }
 }
 
-/// Why a binding's settings cannot take effect. The others on the gateway have theirs all the same.
-fn unsound(gateway: &Gateway, references: &References, fault: &Fault) -> Problem {
-    let own = slb::over(&gateway.class_settings, &gateway.settings);
-    let with = match Scene::of(references).judge(&own) {
-        Some(_) => String::new(),
-        None => format!(
-            " So it is together with the settings of other bindings on {}.",
-            gateway.object()
-        ),
-    };
-    let message = format!("spec.{}: {}{with}", fault.path, fault.why);
-    Problem::blocked(fault.reason, message)
-}
-
-/// Why the cloud controller manager does not take a Service.
-fn left_alone(state: &ServiceState, (namespace, name): (&str, &str)) -> Option<Problem> {
-    let said = |key: &str| state.annotations.get(key).filter(|value| !value.is_empty());
-    let why = if let Some(class) = &state.class {
-        format!(
-            "has loadBalancerClass \"{class}\", and a classic load balancer is for Services without one. It cannot be changed: make another Service."
-        )
-    } else if said(CLASS).is_some() {
-        format!(
-            "has the annotation {CLASS}, which takes it away from the cloud controller manager. Remove it; if the Service had a load balancer before, restart the cloud controller manager."
-        )
-    } else if state.annotations.contains_key(TUNNEL) {
-        format!(
-            "has the annotation {TUNNEL}, which takes it away from the cloud controller manager. Remove it."
-        )
-    } else {
-        return None;
-    };
-    Some(Problem::unresolved(
-        Reason::ServiceInvalid,
-        format!("Service {namespace}/{name} {why}"),
-    ))
+/// Why the cloud controller manager would not look at the gateway's Service.
+fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
+    let why = slb::unmanaged(references.service.as_ref()?)?;
+    let message = format!(
+        "Service {}/{} of gateway \"{}\" {why}",
+        gateway.service.namespace, gateway.service.name, gateway.name
+    );
+    Some(Problem::unresolved(Reason::ServiceInvalid, message))
 }
 
 /// What somebody changed of the load balancer, past the Service.
@@ -178,11 +166,8 @@ pub(super) fn load_balancer_problem(
     let Some(service) = &references.service else {
         return waiting("make its load balancer");
     };
-    if service.type_ != "LoadBalancer" {
-        let message = format!(
-            "Service {name} is of type {}, so it gets no load balancer. Set spec.type: LoadBalancer there.",
-            service.type_
-        );
+    if let Some(why) = slb::untyped(service) {
+        let message = format!("Service {name} {why}");
         return Some(Problem::unresolved(Reason::ServiceInvalid, message));
     }
     if let Some(warning) = &service.warning {

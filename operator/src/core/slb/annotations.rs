@@ -24,7 +24,7 @@ pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
         writer.backends(backends);
     }
     if let Some(existing) = &settings.existing {
-        writer.only_consented(existing);
+        only_consented(&mut writer.0, existing);
     }
     writer.0
 }
@@ -42,18 +42,6 @@ impl Writer {
         if let Some(value) = value {
             self.set(name, value);
         }
-    }
-
-    /// Nothing is written for a load balancer that others made but what was consented to.
-    fn only_consented(&mut self, existing: &SlbExisting) {
-        self.0.retain(|key, _| {
-            let row = super::name(key).and_then(table::find);
-            row.is_some_and(|row| match row.level() {
-                Level::Instance => existing.manages_instance(),
-                Level::Listener => existing.overrides_listeners(),
-                Level::Life | Level::Service => row.change != Change::Ignored,
-            })
-        });
     }
 
     fn instance(&mut self, settings: &SlbSettings) {
@@ -293,6 +281,18 @@ impl Writer {
         self.set_if("healthy-threshold", check.healthy_threshold);
         self.set_if("unhealthy-threshold", check.unhealthy_threshold);
     }
+}
+
+/// Nothing is written for a load balancer that others made but what was consented to.
+pub(super) fn only_consented(annotations: &mut BTreeMap<String, String>, existing: &SlbExisting) {
+    annotations.retain(|key, _| {
+        let row = super::name(key).and_then(table::find);
+        row.is_some_and(|row| match row.level() {
+            Level::Instance => existing.manages_instance(),
+            Level::Listener => existing.overrides_listeners(),
+            Level::Life | Level::Service => row.change != Change::Ignored,
+        })
+    });
 }
 
 /// An address type as the cloud writes it.

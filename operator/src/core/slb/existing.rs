@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::v1alpha1::{OnDelete, Reason, SlbExisting, SlbField, SlbSettings};
 
 use super::check::Fault;
+use super::scene::Scene;
 use super::table::{self, Level};
-use super::{LEGACY_PREFIX, PREFIX, observe};
+use super::{PREFIX, observe, said};
+use crate::core::desired::ServiceShape;
 use crate::core::foresee::is_later;
 use crate::core::observed::{ExistingLoadBalancer, ListenerState, LoadBalancerState, ServiceState};
 use crate::core::problem::Problem;
@@ -22,22 +24,9 @@ pub(super) const ID: &str = "id";
 /// Annotation, without its prefix, that takes listeners over.
 pub(super) const OVERRIDE: &str = "force-override-listeners";
 
-/// What is to be done about a Service, seen by the load balancer that its settings name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Settings may be written.
-    Write,
-    /// Nothing is written: it is not known what would happen.
-    Unknown,
-    /// Nothing is written, for this reason.
-    Refuse(Problem),
-}
-
 /// The id of an existing load balancer that a Service says to use, in either form.
 pub fn named(service: &ServiceState) -> Option<&str> {
-    let of = |prefix: &str| service.annotations.get(&format!("{prefix}{ID}"));
-    let said = of(PREFIX).or_else(|| of(LEGACY_PREFIX))?;
-    (!said.is_empty()).then_some(said.as_str())
+    said(ID, service).map(String::as_str)
 }
 
 /// Whether annotations that we write name an existing load balancer.
@@ -74,47 +63,43 @@ pub fn check(settings: &SlbSettings) -> Option<Fault> {
     None
 }
 
-/// Whether settings may be written to a Service, as far as they name an existing load balancer, or the
-/// Service does. `name` is namespace and name of the Service.
-pub fn judge(
-    settings: &SlbSettings,
-    found: Option<&ExistingLoadBalancer>,
-    service: Option<&ServiceState>,
-    name: (&str, &str),
-) -> Verdict {
-    let title = format!("{}/{}", name.0, name.1);
+/// What keeps settings from being written to a Service, as far as they name an existing load balancer,
+/// or the Service does. What is not known of it keeps nothing.
+pub(super) fn judge(settings: &SlbSettings, scene: &Scene<'_>) -> Option<Fault> {
     let Some(existing) = &settings.existing else {
-        let problem = service.and_then(|service| unsaid(service, &title));
-        return problem.map_or(Verdict::Write, Verdict::Refuse);
+        return scene.service.and_then(unsaid);
     };
-    if let Some(problem) = service.and_then(|service| moved(existing, service, &title)) {
-        return Verdict::Refuse(problem);
+    if let Some(fault) = scene.service.and_then(|service| moved(existing, service)) {
+        return Some(fault);
     }
-    let Some(found) = found else {
-        return Verdict::Unknown;
-    };
+    let found = scene.existing.filter(|found| found.id == existing.id)?;
     let Some(actual) = &found.state else {
         let why = "there is no such load balancer in this region. Correct the id.";
-        return Verdict::Refuse(unusable(existing, why));
+        return Some(unusable(existing, why));
     };
     let why = not_reusable(actual)
         .or_else(|| tags_lost(settings, actual))
-        .or_else(|| takes_over(existing, actual, found, service, name));
-    if let Some(why) = why {
-        return Verdict::Refuse(unusable(existing, &why));
-    }
-    match observe::check_existing(settings, actual) {
-        None => Verdict::Write,
-        Some(fault) => {
-            let message = format!("{}: {}", fault.path, fault.why);
-            Verdict::Refuse(Problem::unresolved(fault.reason, message))
-        }
+        .or_else(|| takes_over(existing, actual, found, scene.shape));
+    match why {
+        Some(why) => Some(unusable(existing, &why)),
+        None => observe::check_existing(settings, actual),
     }
 }
 
-fn unusable(existing: &SlbExisting, why: &str) -> Problem {
-    let message = format!("slb.existing.id \"{}\": {why}", existing.id);
-    Problem::unresolved(Reason::LoadBalancerUnusable, message)
+fn unusable(existing: &SlbExisting, why: &str) -> Fault {
+    Fault {
+        reason: Reason::LoadBalancerUnusable,
+        path: "slb.existing.id",
+        why: format!("\"{}\": {why}", existing.id),
+    }
+}
+
+fn immutable(path: &'static str, why: String) -> Option<Fault> {
+    Some(Fault {
+        reason: Reason::Immutable,
+        path,
+        why,
+    })
 }
 
 pub(super) fn is_published(service: &ServiceState) -> bool {
@@ -123,7 +108,7 @@ pub(super) fn is_published(service: &ServiceState) -> bool {
 
 /// A Service that uses an existing load balancer, and settings that say nothing of it: they would be
 /// written to what others made, without anybody's consent.
-fn unsaid(service: &ServiceState, title: &str) -> Option<Problem> {
+fn unsaid(service: &ServiceState) -> Option<Fault> {
     let id = named(service)?;
     let ours = service
         .our_annotations
@@ -132,70 +117,48 @@ fn unsaid(service: &ServiceState, title: &str) -> Option<Problem> {
     if ours && !is_published(service) {
         return None; // It was a mistake, and is taken back.
     }
-    Some(Problem::blocked(
-        Reason::Immutable,
+    immutable(
+        "slb.existing",
         format!(
-            "slb.existing: Service {title} uses load balancer {id}, which others made, and the settings do not say so. Nothing is written to it. Add existing: {{id: {id}}}; a Service that has an address cannot leave its load balancer, which would stay with server groups that nobody removes."
+            "the Service uses load balancer {id}, which others made, and the settings do not say so. Nothing is written to it. Add existing: {{id: {id}}}; a Service that has an address cannot leave its load balancer, which would stay with server groups that nobody removes."
         ),
-    ))
+    )
 }
 
-/// The load balancer that a Service has an address of, if it is another one than is named.
-fn other<'a>(existing: &SlbExisting, service: &'a ServiceState) -> Option<&'a str> {
+/// A load balancer cannot be named, or another one, once the Service has an address.
+fn moved(existing: &SlbExisting, service: &ServiceState) -> Option<Fault> {
     let comes = service.load_balancer_id.as_deref().is_some_and(is_later);
     if !is_published(service) || comes {
         return None;
     }
     let has = service.load_balancer_id.as_deref().or(named(service));
+    if has == Some(existing.id.as_str()) {
+        return given_back(existing, service);
+    }
     let has = has.unwrap_or("another load balancer");
-    (has != existing.id).then_some(has)
-}
-
-/// That a load balancer is named, or another one, although the Service has an address.
-pub(super) fn moves(settings: &SlbSettings, service: &ServiceState) -> Option<Fault> {
-    let existing = settings.existing.as_ref()?;
-    let has = other(existing, service)?;
-    Some(Fault {
-        reason: Reason::Immutable,
-        path: "slb.existing",
-        why: format!(
-            "wanted \"{}\", but the Service has an address of {has}, and the cloud controller manager moves no Service to another load balancer. Go back to what it was, or use another gateway.",
-            existing.id
-        ),
-    })
-}
-
-/// A load balancer cannot be named, or another one, once the Service has an address.
-fn moved(existing: &SlbExisting, service: &ServiceState, title: &str) -> Option<Problem> {
-    let Some(has) = other(existing, service) else {
-        return given_back(existing, service, title);
-    };
-    Some(Problem::blocked(
-        Reason::Immutable,
+    immutable(
+        "slb.existing.id",
         format!(
-            "slb.existing.id: wanted \"{}\", but Service {title} has an address of {has}, and the cloud controller manager moves no Service to another load balancer: it would fail for ever, and deleting the Service then would leave {has} behind, billed. Go back to what it was, or make another Service for {}.",
+            "wanted \"{}\", but the Service has an address of {has}, and the cloud controller manager moves no Service to another load balancer: it would fail for ever, and deleting the Service then would leave {has} behind, billed. Go back to what it was, or make another Service for {}.",
             existing.id, existing.id
         ),
-    ))
+    )
 }
 
 /// Listeners that were made or taken over cannot be left again: nobody would delete them, and they
 /// would keep the Service from being deleted.
-fn given_back(existing: &SlbExisting, service: &ServiceState, title: &str) -> Option<Problem> {
-    if !is_published(service) {
-        return None;
-    }
+fn given_back(existing: &SlbExisting, service: &ServiceState) -> Option<Fault> {
     let overrides = service.annotations.get(&format!("{PREFIX}{OVERRIDE}"));
     if existing.overrides_listeners() || overrides.is_none_or(|value| value != "true") {
         return None;
     }
-    Some(Problem::blocked(
-        Reason::Immutable,
+    immutable(
+        "slb.existing.listeners",
         format!(
-            "slb.existing.listeners: wanted \"Keep\", but the listeners of Service {title} on load balancer {} were made with Override, and nobody would delete them any more. Go back to Override, or delete the Service first.",
+            "wanted \"Keep\", but the listeners of the Service on load balancer {} were made with Override, and nobody would delete them any more. Go back to Override, or delete the Service first.",
             existing.id
         ),
-    ))
+    )
 }
 
 /// Why the cloud controller manager would refuse it, or could not let go of it.
@@ -235,21 +198,20 @@ fn takes_over(
     existing: &SlbExisting,
     actual: &LoadBalancerState,
     found: &ExistingLoadBalancer,
-    service: Option<&ServiceState>,
-    name: (&str, &str),
+    shape: Option<&ServiceShape>,
 ) -> Option<String> {
     if !existing.overrides_listeners() {
         return None;
     }
-    let ports: BTreeSet<u16> = service
+    let ports: BTreeSet<u16> = shape
         .iter()
-        .flat_map(|service| &service.shape.ports)
+        .flat_map(|shape| &shape.ports)
         .filter_map(|port| u16::try_from(port.port).ok())
         .collect();
     let listeners = actual.listeners.iter().flatten();
     let held = listeners
         .filter(|listener| ports.contains(&listener.port))
-        .find_map(|listener| Some((listener.port, of_another(listener, name)?)));
+        .find_map(|listener| Some((listener.port, of_another(listener, &found.of)?)));
     let shared = || {
         found.services.iter().find_map(|(other, serves)| {
             let port = serves.iter().find(|port| ports.contains(port))?;
@@ -264,10 +226,12 @@ fn takes_over(
 
 /// The other Service that a cloud controller manager made a listener for:
 /// `k8s/<port>/<service>/<namespace>/<cluster>`.
-fn of_another(listener: &ListenerState, (namespace, name): (&str, &str)) -> Option<String> {
+fn of_another(listener: &ListenerState, (namespace, name): &(String, String)) -> Option<String> {
     let parts: Vec<&str> = listener.description.split('/').collect();
     match parts.as_slice() {
-        ["k8s", _, service, space, cluster] if (*space, *service) != (namespace, name) => {
+        ["k8s", _, service, space, cluster]
+            if (*space, *service) != (namespace.as_str(), name.as_str()) =>
+        {
             Some(format!("Service {space}/{service} of cluster {cluster}"))
         }
         _ => None,

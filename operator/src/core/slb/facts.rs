@@ -222,6 +222,7 @@ fn judged(value: Value, service: &ServiceState, actual: &LoadBalancerState) -> O
         service: Some(service),
         shape: None,
         load_balancer: Some(actual),
+        existing: None,
     };
     scene.judge(&settings(value))
 }
@@ -403,6 +404,40 @@ fn what_no_listener_of_the_service_knows_is_refused() {
     for (value, ports, path) in cases {
         assert_eq!(on_ports(value.clone(), ports), path, "{value} on {ports:?}");
     }
+}
+
+#[test]
+fn a_service_that_is_left_to_others_is_refused() {
+    let of_type = |type_: &str| ServiceState {
+        type_: type_.to_owned(),
+        ..ServiceState::default()
+    };
+    assert!(
+        untyped(&of_type("ClusterIP"))
+            .unwrap()
+            .contains("type: LoadBalancer")
+    );
+    assert_eq!(untyped(&of_type("LoadBalancer")), None);
+    assert_eq!(unmanaged(&of_type("LoadBalancer")), None);
+    let for_another = ServiceState {
+        class: Some("alibabacloud.com/nlb".into()),
+        ..of_type("LoadBalancer")
+    };
+    assert!(
+        unmanaged(&for_another)
+            .unwrap()
+            .contains("loadBalancerClass \"alibabacloud.com/nlb\"")
+    );
+    let class = "service.beta.kubernetes.io/class".to_owned();
+    assert_eq!(unmanaged(&service(&[(class.clone(), "")], &[])), None);
+    let classed = service(&[(class, "mine")], &[]);
+    assert!(unmanaged(&classed).unwrap().contains("would hang"));
+    let tunnelled = service(&[(key("tunnel-type"), "")], &[]);
+    assert!(
+        unmanaged(&tunnelled)
+            .unwrap()
+            .contains("leaves it to others")
+    );
 }
 
 /// The keys that the cloud controller manager reads for a classic load balancer, from the sources

@@ -26,7 +26,7 @@ pub use annotations::annotations;
 pub use check::{Fault, check};
 pub use drift::drift;
 pub use read::{is_said, settings};
-pub use scene::Scene;
+pub use scene::{Scene, unmanaged, untyped};
 pub use undo::{completed, left};
 
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";

@@ -10,7 +10,7 @@ use super::check::{Fault, check, fault, listeners};
 use super::observe::check_immutable;
 use super::{existing, said, tags};
 use crate::core::desired::ServiceShape;
-use crate::core::observed::{LoadBalancerState, ServiceState};
+use crate::core::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
 use crate::core::references::References;
 
 /// Where settings are to take effect; what is not known is none.
@@ -22,6 +22,8 @@ pub struct Scene<'a> {
     pub shape: Option<&'a ServiceShape>,
     /// Its load balancer.
     pub load_balancer: Option<&'a LoadBalancerState>,
+    /// The load balancer of others that settings name.
+    pub existing: Option<&'a ExistingLoadBalancer>,
 }
 
 impl<'a> Scene<'a> {
@@ -34,6 +36,7 @@ impl<'a> Scene<'a> {
                 .map(|service| &service.shape)
                 .or(references.source.as_ref()),
             load_balancer: references.load_balancer.as_ref(),
+            existing: references.existing.as_ref(),
         }
     }
 
@@ -41,12 +44,52 @@ impl<'a> Scene<'a> {
     pub fn judge(&self, settings: &SlbSettings) -> Option<Fault> {
         let actual = self.load_balancer;
         check(settings)
-            .or_else(|| existing::moves(settings, self.service?))
+            .or_else(|| existing::judge(settings, self))
             .or_else(|| actual.and_then(|actual| check_immutable(settings, actual)))
             .or_else(|| check_ports(settings, &self.shape?.ports))
             .or_else(|| hosts(settings, self.service?))
             .or_else(|| foreign_tags(settings, self.service?, actual?))
     }
+
+    /// Whether all is known that settings are to be judged by.
+    pub fn knows(&self, settings: &SlbSettings) -> bool {
+        let named = settings.existing.as_ref();
+        named.is_none_or(|named| self.existing.is_some_and(|found| found.id == named.id))
+    }
+}
+
+/// Why a Service gets no load balancer as long as it is as it is. It can be annotated all the same, and
+/// should be: the first load balancer that it gets then is the right one.
+pub fn untyped(service: &ServiceState) -> Option<String> {
+    (!service.type_.is_empty() && service.type_ != "LoadBalancer").then(|| {
+        format!(
+            "is of type {}, so it gets no load balancer. Make it type: LoadBalancer.",
+            service.type_
+        )
+    })
+}
+
+/// Why the cloud controller manager would not look at a Service, and what to do.
+pub fn unmanaged(service: &ServiceState) -> Option<String> {
+    const CLASS: &str = "service.beta.kubernetes.io/class";
+    let tunnel = super::key("tunnel-type");
+    let says = |key: &str| service.annotations.get(key);
+    if let Some(class) = &service.class {
+        return Some(format!(
+            "has loadBalancerClass \"{class}\", and a classic load balancer is for Services without one. It cannot be changed: make another Service."
+        ));
+    }
+    if says(CLASS).is_some_and(|class| !class.is_empty()) {
+        return Some(format!(
+            "has the annotation {CLASS}, with which the cloud controller manager neither changes nor cleans up its load balancer: deleting it would hang. Remove the annotation."
+        ));
+    }
+    if says(&tunnel).is_some() {
+        return Some(format!(
+            "has the annotation {tunnel}, with which the cloud controller manager leaves it to others. Remove the annotation."
+        ));
+    }
+    None
 }
 
 /// The first listener that its port of the Service cannot have, and the first setting that no

@@ -78,6 +78,9 @@ pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<Str
             all.insert(key, default.to_owned());
         }
     }
+    if let Some(existing) = &settings.existing {
+        super::annotations::only_consented(&mut all, existing);
+    }
     all
 }
 

@@ -7,8 +7,6 @@ use super::super::{annotations, left};
 use super::*;
 use crate::core::desired::ServiceShape;
 
-const PLACE: (&str, &str) = ("default", "nginx");
-
 fn settings(value: Value) -> SlbSettings {
     serde_json::from_value(value).unwrap()
 }
@@ -50,6 +48,8 @@ fn service(annotations: &[(&str, &str)], has: Option<&str>) -> ServiceState {
 
 fn there() -> ExistingLoadBalancer {
     ExistingLoadBalancer {
+        id: "lb-1".into(),
+        of: ("default".into(), "nginx".into()),
         state: Some(LoadBalancerState {
             id: "lb-1".into(),
             name: "theirs".into(),
@@ -87,39 +87,55 @@ fn listening(port: u16, description: &str) -> ExistingLoadBalancer {
     })
 }
 
-fn refused(verdict: Verdict, reason: Reason, words: &[&str]) {
-    let Verdict::Refuse(problem) = verdict else {
-        panic!("{verdict:?} for {words:?}");
-    };
-    assert_eq!(problem.reason, reason, "{}", problem.message);
+fn refused(fault: Option<Fault>, reason: Reason, words: &[&str]) {
+    let fault = fault.unwrap_or_else(|| panic!("nothing for {words:?}"));
+    let message = format!("{}: {}", fault.path, fault.why);
+    assert_eq!(fault.reason, reason, "{message}");
     for word in words {
-        assert!(
-            problem.message.contains(word),
-            "{}: {word}",
-            problem.message
-        );
+        assert!(message.contains(word), "{message}: {word}");
     }
 }
 
-fn free(settings: &SlbSettings, found: &ExistingLoadBalancer) -> Verdict {
-    judge(settings, Some(found), Some(&service(&[], None)), PLACE)
+fn judged(
+    settings: &SlbSettings,
+    found: Option<&ExistingLoadBalancer>,
+    service: &ServiceState,
+) -> Option<Fault> {
+    let scene = Scene {
+        service: Some(service),
+        shape: Some(&service.shape),
+        load_balancer: None,
+        existing: found,
+    };
+    judge(settings, &scene)
+}
+
+fn free(settings: &SlbSettings, found: &ExistingLoadBalancer) -> Option<Fault> {
+    judged(settings, Some(found), &service(&[], None))
 }
 
 #[test]
 fn what_the_cloud_controller_manager_would_refuse_is_never_asked_of_it() {
     let plain = reusing(json!({}));
-    assert_eq!(free(&plain, &there()), Verdict::Write);
-    let unknown = judge(&plain, None, Some(&service(&[], None)), PLACE);
-    assert_eq!(unknown, Verdict::Unknown, "it could not be read");
+    assert_eq!(free(&plain, &there()), None);
+    assert!(!Scene::default().knows(&plain), "it could not be read");
+    let another = ExistingLoadBalancer {
+        id: "lb-2".into(),
+        ..ExistingLoadBalancer::default()
+    };
+    assert_eq!(free(&plain, &another), None, "it says nothing of this one");
 
     let unusable = Reason::LoadBalancerUnusable;
-    let gone = ExistingLoadBalancer::default();
+    let gone = ExistingLoadBalancer {
+        id: "lb-1".into(),
+        ..ExistingLoadBalancer::default()
+    };
     refused(free(&plain, &gone), unusable, &["lb-1", "no such"]);
     for tag in MADE_BY_CCM {
         refused(free(&plain, &tagged(&[(tag, "x")])), unusable, &[tag]);
     }
     let reused_before = tagged(&[(REUSED, "true")]);
-    assert_eq!(free(&plain, &reused_before), Verdict::Write);
+    assert_eq!(free(&plain, &reused_before), None);
     let ipv6 = with(|state| state.ip_version = "ipv6".into());
     refused(
         free(&plain, &ipv6),
@@ -133,7 +149,7 @@ fn what_the_cloud_controller_manager_would_refuse_is_never_asked_of_it() {
         &["slb.addressType", "internet"],
     );
     let same = reusing(json!({"addressType": "Internet"}));
-    assert_eq!(free(&same, &there()), Verdict::Write);
+    assert_eq!(free(&same, &there()), None);
     let billing =
         reusing(json!({"existing": {"instance": "Manage"}, "billing": {"instance": "PayBySpec"}}));
     refused(
@@ -147,15 +163,14 @@ fn what_the_cloud_controller_manager_would_refuse_is_never_asked_of_it() {
 fn a_service_with_an_address_keeps_its_load_balancer() {
     let plain = reusing(json!({}));
     let immutable = Reason::Immutable;
-    let judge = |settings: &SlbSettings, service: &ServiceState| {
-        judge(settings, Some(&there()), Some(service), PLACE)
-    };
+    let judge =
+        |settings: &SlbSettings, service: &ServiceState| judged(settings, Some(&there()), service);
     let own = service(&[], Some("lb-0"));
     refused(judge(&plain, &own), immutable, &["lb-0", "billed"]);
     let another = service(&[("id", "lb-2")], Some("lb-2"));
     refused(judge(&plain, &another), immutable, &["lb-1", "lb-2"]);
     let uses = service(&[("id", "lb-1")], Some("lb-1"));
-    assert_eq!(judge(&plain, &uses), Verdict::Write);
+    assert_eq!(judge(&plain, &uses), None);
     // Nothing said of it: whatever is set would be set on what others made.
     let silent = settings(json!({"addressType": "Internet", "name": "mine"}));
     refused(judge(&silent, &uses), immutable, &["existing: {id: lb-1}"]);
@@ -163,7 +178,7 @@ fn a_service_with_an_address_keeps_its_load_balancer() {
     refused(judge(&silent, &by_hand), immutable, &["lb-1"]);
     let mut mistake = by_hand.clone();
     mistake.our_annotations = vec![format!("{PREFIX}id")];
-    assert_eq!(judge(&silent, &mistake), Verdict::Write, "it is taken back");
+    assert_eq!(judge(&silent, &mistake), None, "it is taken back");
 
     let taken = service(
         &[("id", "lb-1"), ("force-override-listeners", "true")],
@@ -171,12 +186,8 @@ fn a_service_with_an_address_keeps_its_load_balancer() {
     );
     refused(judge(&plain, &taken), immutable, &["Override"]);
     let overriding = reusing(json!({"existing": {"listeners": "Override"}}));
-    assert_eq!(judge(&overriding, &taken), Verdict::Write);
-    assert_eq!(
-        judge(&overriding, &uses),
-        Verdict::Write,
-        "later is early enough"
-    );
+    assert_eq!(judge(&overriding, &taken), None);
+    assert_eq!(judge(&overriding, &uses), None, "later is early enough");
 }
 
 #[test]
@@ -190,16 +201,12 @@ fn listeners_are_taken_over_from_nobody_who_is_another_service() {
         &["443", "web/shop"],
     );
     let by_hand = listening(443, "made by hand");
-    assert_eq!(free(&overriding, &by_hand), Verdict::Write);
+    assert_eq!(free(&overriding, &by_hand), None);
     let own = listening(443, "k8s/443/nginx/default/c1");
-    assert_eq!(free(&overriding, &own), Verdict::Write);
+    assert_eq!(free(&overriding, &own), None);
     let elsewhere = listening(80, "k8s/80/shop/web/c1");
-    assert_eq!(free(&overriding, &elsewhere), Verdict::Write);
-    assert_eq!(
-        free(&reusing(json!({})), &of_another),
-        Verdict::Write,
-        "kept"
-    );
+    assert_eq!(free(&overriding, &elsewhere), None);
+    assert_eq!(free(&reusing(json!({})), &of_another), None, "kept");
     let mut shared = there();
     shared.services.insert("web/shop".into(), vec![80, 443]);
     refused(free(&overriding, &shared), unusable, &["web/shop"]);
@@ -216,7 +223,7 @@ fn tags_are_set_only_where_none_is_lost() {
         &["tags owner from it"],
     );
     let all = tags(json!({"team": "shop", "owner": "ops"}));
-    assert_eq!(free(&all, &theirs), Verdict::Write);
+    assert_eq!(free(&all, &theirs), None);
 }
 
 #[test]
