@@ -104,16 +104,23 @@ async fn told(
     told
 }
 
+/// A click in the console.
+async fn slb(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
+    let region = ("RegionId", world.options().region.as_str());
+    let params: Vec<_> = params.iter().copied().chain([region]).collect();
+    call(world, Slb, action, &params).await
+}
+
 async fn made_in_the_console(world: &World, name: &str) -> String {
     let params = [("AddressType", "internet"), ("LoadBalancerName", name)];
-    let made = call(world, Slb, "CreateLoadBalancer", &params).await;
+    let made = slb(world, "CreateLoadBalancer", &params).await;
     text(&made, "LoadBalancerId")
 }
 
 /// What the cloud says of a load balancer.
 async fn actual(world: &World, id: &str) -> Value {
     let id = [("LoadBalancerId", id)];
-    call(world, Slb, "DescribeLoadBalancerAttribute", &id).await
+    slb(world, "DescribeLoadBalancerAttribute", &id).await
 }
 
 fn id_of(binding: &DynamicObject) -> String {
@@ -142,7 +149,7 @@ async fn with_theirs(sells_pay_by_spec: bool) -> (World, String, String) {
         ("BackendServerPort", "443"),
         ("Description", "made by hand"),
     ];
-    call(&world, Slb, "CreateLoadBalancerTCPListener", &by_hand).await;
+    slb(&world, "CreateLoadBalancerTCPListener", &by_hand).await;
     let gateway = |name: &str, existing: Value| {
         json!({
             "name": name,
@@ -258,7 +265,7 @@ async fn reuse(world: &World, kept: &str, taken: &str, of_ccm: &str) {
     )
     .await;
     let groups = [("LoadBalancerId", kept)];
-    let groups = call(world, Slb, "DescribeVServerGroups", &groups).await;
+    let groups = slb(world, "DescribeVServerGroups", &groups).await;
     let group = text(
         &groups["VServerGroups"]["VServerGroup"][0],
         "VServerGroupId",
@@ -269,7 +276,7 @@ async fn reuse(world: &World, kept: &str, taken: &str, of_ccm: &str) {
         ("Bandwidth", "-1"),
         ("VServerGroupId", group.as_str()),
     ];
-    call(world, Slb, "CreateLoadBalancerTCPListener", &own).await;
+    slb(world, "CreateLoadBalancerTCPListener", &own).await;
     look_again(world, "reused", "1").await;
     ready(world, &binding("default", "reused")).await;
     assert_eq!(text(&actual(world, kept).await, "LoadBalancerName"), "kept");
@@ -326,7 +333,7 @@ async fn reuse(world: &World, kept: &str, taken: &str, of_ccm: &str) {
         "nor is anything left on it"
     );
     let groups = [("LoadBalancerId", taken)];
-    let groups = call(world, Slb, "DescribeVServerGroups", &groups).await;
+    let groups = slb(world, "DescribeVServerGroups", &groups).await;
     assert_eq!(groups["VServerGroups"]["VServerGroup"], json!([]));
 }
 
@@ -335,7 +342,7 @@ async fn reuse(world: &World, kept: &str, taken: &str, of_ccm: &str) {
 async fn drift(world: &World, named: &str) {
     let rename = async |name: &str| {
         let params = [("LoadBalancerId", named), ("LoadBalancerName", name)];
-        call(world, Slb, "SetLoadBalancerName", &params).await;
+        slb(world, "SetLoadBalancerName", &params).await;
     };
     rename("renamed").await;
     look_again(world, "named", "1").await;
@@ -353,11 +360,11 @@ async fn drift(world: &World, named: &str) {
         .await
         .unwrap();
     ready(world, &binding("default", "named")).await;
-    rename("renamed again").await;
+    rename("renamed-again").await;
     look_again(world, "named", "2").await;
     told(world, "named", "Programmed", "DriftDetected", &["slb.name"]).await;
     assert_eq!(
         text(&actual(world, named).await, "LoadBalancerName"),
-        "renamed again"
+        "renamed-again"
     );
 }

@@ -103,11 +103,6 @@ pub(super) fn build(
     default_mode: BackendMode,
 ) -> Result<Model, SyncError> {
     let annotations = Annotations::of(service);
-    if let Some(id) = annotations.get("id") {
-        return Err(SyncError::Model(format!(
-            "this stand-in does not play the reuse of a load balancer, but the service names [{id}]"
-        )));
-    }
     let bandwidth = annotations
         .get("bandwidth")
         .map(|text| {
