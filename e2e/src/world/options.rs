@@ -43,6 +43,9 @@ pub struct WorldOptions {
     pub knative: bool,
     /// Whether the cloud still sells load balancers of a fixed size. Only where it runs in this process.
     pub sells_pay_by_spec: bool,
+    /// Runs Knative Serving itself, with these settings of its ConfigMaps (name, key, value); the
+    /// stand-ins of `knative` are for worlds without it.
+    pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
@@ -74,6 +77,7 @@ impl Default for WorldOptions {
             ccm: true,
             knative: true,
             sells_pay_by_spec: false,
+            serving: None,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
@@ -87,6 +91,14 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
+    /// With Knative Serving itself in place of the stand-ins.
+    #[must_use]
+    pub fn with_serving(mut self, settings: &[(&'static str, &'static str, &'static str)]) -> Self {
+        self.knative = false;
+        self.serving = Some(settings.to_vec());
+        self
+    }
+
     /// Without the operator, for what can be shown without it.
     #[must_use]
     pub fn without_operator(mut self) -> Self {

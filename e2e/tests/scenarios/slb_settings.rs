@@ -65,7 +65,6 @@ fn manifest(class: &str, name: &str, slb: &Value) -> String {
 /// Certificates and access control lists are nothing that the operator makes.
 fn furnish(world: &World) {
     let furnished = world.cloud.change(|world| {
-        world.slb.sells_pay_by_spec = true;
         for id in ["cert-1", "cert-2"] {
             let certificate = ServerCertificate {
                 id: id.to_owned(),
@@ -324,7 +323,11 @@ fn made_rows() -> Vec<Row> {
 
 #[tokio::test]
 async fn what_a_load_balancer_is_made_with_and_what_is_left_of_it() {
-    let world = World::start(WorldOptions::default()).await.unwrap();
+    let options = WorldOptions {
+        sells_pay_by_spec: true,
+        ..WorldOptions::default()
+    };
+    let world = World::start(options).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
     world.apply(MADE).await.unwrap();

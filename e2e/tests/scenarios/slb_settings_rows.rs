@@ -276,6 +276,7 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
 fn listener<'a>(balancer: &'a Value, port: &str) -> &'a Value {
     let listeners = balancer["listeners"].as_array();
     let mut listeners = listeners.into_iter().flatten();
-    let found = listeners.find(|listener| listener["port"].to_string() == port);
+    let port: u64 = port.parse().unwrap_or_default();
+    let found = listeners.find(|listener| listener["port"] == port);
     found.unwrap_or(&Value::Null)
 }

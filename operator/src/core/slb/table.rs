@@ -28,6 +28,8 @@ pub enum Undo {
     Stay,
     /// It is removed: that acts, or it means nothing without one that is undone as well.
     Remove,
+    /// It is removed, and the load balancer keeps it all the same: nothing would take it away.
+    Forget,
     /// This is written: a mere removal would leave the load balancer as it is.
     Write(&'static str),
     /// The name that the cloud controller manager gives by itself is written.
@@ -70,7 +72,7 @@ const fn row(
 
 use Change::{Ignored, Recreate, Refused, Update};
 use SlbField as F;
-use Undo::{Keep, OwnName, Remove, Stay, Write};
+use Undo::{Forget, Keep, OwnName, Remove, Stay, Write};
 
 /// All of them, in the order of settings.
 #[rustfmt::skip]
@@ -89,7 +91,7 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("charge-type", (F::Billing, "traffic"), "ModifyLoadBalancerInternetSpec InternetChargeType", Update, Write("paybytraffic")),
     row("bandwidth", (F::Billing, "bandwidthMbps"), "ModifyLoadBalancerInternetSpec Bandwidth", Update, Remove),
     row("resource-group-id", (F::ResourceGroupId, ""), "CreateLoadBalancer ResourceGroupId", Refused, Keep),
-    row("additional-resource-tags", (F::Tags, ""), "TagResources Tag", Update, Remove),
+    row("additional-resource-tags", (F::Tags, ""), "TagResources Tag", Update, Forget),
     row("delete-protection", (F::Protection, "deletion"), "SetLoadBalancerDeleteProtection DeleteProtection", Update, Write("on")),
     row("modification-protection", (F::Protection, "modification"), "SetLoadBalancerModificationProtection ModificationProtectionStatus", Update, Write("ConsoleProtection")),
     row("external-ip-type", (F::PublishedAddress, ""), "", Update, Remove),
@@ -98,7 +100,7 @@ pub const ANNOTATIONS: &[Annotation] = &[
     row("protocol-port", (F::Listeners, "protocol"), "CreateLoadBalancer*Listener", Recreate, Remove),
     row("forward-port", (F::Listeners, "redirectTo"), "CreateLoadBalancerHTTPListener ForwardPort", Recreate, Remove),
     row("cert-id", (F::Certificate, "id"), "SetLoadBalancerHTTPSListenerAttribute ServerCertificateId", Update, Remove),
-    row("domain-extensions", (F::Certificate, "hosts"), "CreateDomainExtension", Update, Remove),
+    row("domain-extensions", (F::Certificate, "hosts"), "CreateDomainExtension Domain", Update, Forget),
     row("tls-cipher-policy", (F::TlsPolicy, ""), "SetLoadBalancerHTTPSListenerAttribute TLSCipherPolicy", Update, Write("tls_cipher_policy_1_0")),
     row("http2-enabled", (F::Http2, ""), "SetLoadBalancerHTTPSListenerAttribute EnableHttp2", Update, Write("on")),
     row("proxy-protocol", (F::ProxyProtocol, ""), "SetLoadBalancer*ListenerAttribute ProxyProtocolV2Enabled", Update, Write("off")),

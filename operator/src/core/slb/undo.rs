@@ -43,7 +43,7 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
     }
     match row.undo {
         Undo::Keep | Undo::Stay => Restored::Keep,
-        Undo::Remove => Restored::Remove,
+        Undo::Remove | Undo::Forget => Restored::Remove,
         Undo::Write(default) => Restored::Write(default.to_owned()),
         Undo::OwnName => {
             let uid: String = service.uid.chars().filter(|c| *c != '-').collect();
@@ -71,8 +71,8 @@ pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<Str
         let default = match row.undo {
             Undo::Write(default) if says_something => Some(default),
             // An empty value masks the older form, and unsets somebody else's.
-            Undo::Remove if older || (says_something && !ours) => Some(""),
-            Undo::Write(_) | Undo::Remove | Undo::Keep | Undo::Stay | Undo::OwnName => None,
+            Undo::Remove | Undo::Forget if older || (says_something && !ours) => Some(""),
+            _ => None,
         };
         if let Some(default) = default {
             all.insert(key, default.to_owned());
