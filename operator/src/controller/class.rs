@@ -16,7 +16,7 @@ use super::cloud::Trouble;
 use super::context::Context;
 use super::orphans::Orphans;
 use super::queue::Ended;
-use super::triggers::class_of;
+use super::relations::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::core::class;

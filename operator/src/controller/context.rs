@@ -124,6 +124,19 @@ impl Context {
         }
     }
 
+    /// Reads with [`Context::max_age`]. A check that waits, perhaps long, for a list is overtaken by an
+    /// edit of the same object: it goes by what is known from then on, as the edit does after it.
+    pub async fn read<T, F: Future<Output = T>>(&self, read: impl Fn(Duration) -> F) -> T {
+        if !queue::is_edit() {
+            tokio::select! {
+                biased;
+                got = read(self.max_age()) => return got,
+                () = queue::edited() => {}
+            }
+        }
+        read(self.max_age()).await
+    }
+
     /// This process put the finalizer on an object: it is a new one.
     pub fn begin(&self, object: &impl ResourceExt) {
         self.begun().extend(object.uid());

@@ -12,6 +12,7 @@ pub mod line;
 pub mod orphans;
 pub mod peers;
 pub mod queue;
+pub mod relations;
 pub mod service;
 pub mod stores;
 pub mod tries;

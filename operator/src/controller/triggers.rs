@@ -16,7 +16,9 @@ use super::line::Lane;
 use super::orphans::Fates;
 use super::peers::Peers;
 use super::queue::Asker;
+use super::relations::{class_of, consumers};
 use super::stores::{Seen, Stores, fingerprint};
+use crate::core::consumer::name_of;
 
 /// What keeps those who use a class from its account, and is first seen to pass by the class.
 const WAITING_FOR_CLASS: [Reason; 5] = [
@@ -185,14 +187,14 @@ impl Triggers {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
                     self.losing_consumers();
                 }
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
             }
             Seen::Gone(consumer) => {
                 self.fates.consumer_gone(consumer);
                 self.guard.gone(&consumer.uid().unwrap_or_default());
                 self.forget(consumer);
                 self.losing_consumers();
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
                 self.check_classes();
             }
         }
@@ -326,44 +328,37 @@ impl Triggers {
 
     /// Consumers that a binding names or named, and its class.
     fn related_to(&self, binding: &GatewayBinding) {
-        for consumer in self.stores.consumers.state() {
-            let used = names(binding, &consumer) || claims(binding, &consumer);
-            if used {
-                self.queues
-                    .consumers
-                    .edited(ObjectRef::from_obj(&*consumer));
-            }
+        for consumer in consumers(binding) {
+            let consumer = ObjectRef::new(&consumer.name).within(&consumer.namespace);
+            self.queues.consumers.edited(consumer);
         }
         if let Some(class) = class_of(binding) {
             self.queues.classes.edited(ObjectRef::new(class));
         }
     }
 
+    /// Bindings that name or serve a consumer.
+    fn users_of(&self, consumer: &GatewayConsumer) {
+        self.edited(self.peers.of_consumer(&name_of(consumer)));
+    }
+
     /// Bindings that another one keeps from what they want: they may get it now.
     fn losers_of(&self, binding: &GatewayBinding) {
-        let class = class_of(binding).map(str::to_owned);
-        self.bindings_where(|other| {
-            // What is adopted is the account's, whatever the class.
-            waits_for(other, Reason::NotAdoptable)
-                || class_of(other).map(str::to_owned) == class
-                    && (waits_for(other, Reason::Conflict)
-                        || waits_for(other, Reason::PathConflict))
-        });
+        self.edited(self.peers.losers(class_of(binding)));
     }
 
     /// One binding that shares the gateway of one that is gone: it brings the Service to what is
     /// left.
     fn heirs_of(&self, binding: &GatewayBinding) {
-        let service = gateway_service(binding);
-        let heir = self
-            .stores
-            .bindings
-            .state()
-            .into_iter()
-            .filter(|other| service.is_some() && gateway_service(other) == service)
-            .min_by_key(|other| (other.namespace(), other.name_any()));
-        if let Some(heir) = heir {
-            self.request_binding(&heir);
+        let balancer = binding.status.as_ref();
+        let balancer = balancer.and_then(|status| status.load_balancer.as_ref());
+        let service = balancer.and_then(|balancer| balancer.service.as_ref());
+        self.edited(service.and_then(|service| self.peers.heir(service)));
+    }
+
+    fn edited(&self, bindings: impl IntoIterator<Item = ObjectRef<GatewayBinding>>) {
+        for binding in bindings {
+            self.queues.bindings.edited(binding);
         }
     }
 
@@ -419,60 +414,9 @@ fn lane(object: &impl ResourceExt, observed: Option<i64>) -> Lane {
     }
 }
 
-/// The class a binding names or was given.
-pub fn class_of(binding: &GatewayBinding) -> Option<&str> {
-    let settled = binding
-        .status
-        .as_ref()
-        .and_then(|status| status.class_name.as_deref());
-    binding.spec.class_name.as_deref().or(settled)
-}
-
-fn gateway_service(binding: &GatewayBinding) -> Option<&crds::v1alpha1::NamespacedName> {
-    binding
-        .status
-        .as_ref()?
-        .load_balancer
-        .as_ref()?
-        .service
-        .as_ref()
-}
-
 fn waits_for(binding: &GatewayBinding, reason: Reason) -> bool {
     let conditions = binding.status.iter().flat_map(|status| &status.conditions);
     conditions
         .into_iter()
         .any(|condition| condition.reason == reason.as_str())
-        || (reason == Reason::Conflict
-            && binding
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.conflicts.is_empty()))
-}
-
-/// Whether a binding's spec allows a consumer.
-pub fn names(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let namespace = binding.namespace().unwrap_or_default();
-    let consumer_namespace = consumer.namespace().unwrap_or_default();
-    binding
-        .spec
-        .api_gateway
-        .iter()
-        .filter_map(|api_gateway| api_gateway.auth.consumer.as_ref())
-        .flat_map(|auth| &auth.allow)
-        .map(|allowed| allowed.consumer(&namespace))
-        .any(|named| named.name == consumer.name_any() && named.namespace == consumer_namespace)
-}
-
-/// Whether a binding's ledger holds a permission of a consumer.
-pub fn claims(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let suffix = format!(
-        "/{}/{}",
-        consumer.namespace().unwrap_or_default(),
-        consumer.name_any()
-    );
-    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-    ledger
-        .into_iter()
-        .any(|entry| entry.kind == "Grant" && entry.key.ends_with(&suffix))
 }

@@ -52,7 +52,14 @@ pub(in crate::commands) async fn plan(
         .map_err(|error| PlanError::Cluster(error.into()))?;
     // Nothing is carried out, so nobody is asked.
     let (nobody, _) = queue();
-    let peers = Peers::new(stores.clone(), Guard::new(nobody));
+    let guard = Guard::new(nobody);
+    for class in stores.classes.state() {
+        guard.class(&class);
+    }
+    for consumer in stores.consumers.state() {
+        guard.consumer(&consumer);
+    }
+    let peers = Peers::new(stores.clone(), guard);
     peers.rebuild();
     let context = Context::new(runtime(client, args), stores, peers, Latest::default());
     let mut plans = Plans::default();
@@ -93,6 +100,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;
     planned.verdict = Some(preview.verdict);
+    planned.held = preview.held;
     planned.conflicts = preview.conflicts;
     planned.problems = preview.problems;
     planned

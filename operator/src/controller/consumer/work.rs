@@ -144,12 +144,7 @@ impl<'a> Work<'a> {
             site.intent = Intent::Keep;
         }
         let interval = self.context.runtime.args.drift_interval;
-        let max_age = if self.refresh {
-            Duration::ZERO
-        } else {
-            self.context.max_age()
-        };
-        site.look(claims, max_age).await?;
+        site.look(claims, self.refresh, self.context).await?;
         let due = self.refresh
             || !self.outlook.gaps.is_empty()
             || self
@@ -189,11 +184,17 @@ impl<'a> Work<'a> {
                 Recovery::LookAgain => {
                     self.audits.miss(&uid, &gap.slot);
                     self.outlook.leave_open(&gap.slot);
-                    let why = "the account that has it does not list it. A new one is made if it is not listed the next time either.";
+                    let why = "the app that is to be adopted does not list it. A new one is added if it is not listed the next time either.";
                     report.trouble(Trouble {
                         retry_after: Some(SECOND_LOOK),
                         ..gap.unwritten(why).into()
                     });
+                    continue;
+                }
+                Recovery::Missing => {
+                    self.outlook.leave_open(&gap.slot);
+                    let why = "the account that has it does not list it. Put it back into the Secret. If it is gone for good, give the credential another name, so that a new one is made.";
+                    report.trouble(gap.unwritten(why).into());
                     continue;
                 }
             };

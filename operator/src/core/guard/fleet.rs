@@ -152,6 +152,25 @@ impl Fleet {
         (self.answer(things, now), news)
     }
 
+    /// What of these things a pass could not remove unasked, whether it is doomed yet or not. Nothing is
+    /// noted.
+    pub fn foresee(&self, things: &Things, now: Instant) -> BTreeSet<Thing> {
+        let digest = |thing: &Thing, id: &str| match self.doomed.get(thing) {
+            Some(doomed) => doomed.digest.clone(),
+            None => thing.digest(id),
+        };
+        let unasked = things
+            .iter()
+            .filter(|(thing, id)| !self.confirmed.contains(&digest(thing, id)));
+        let unasked: BTreeSet<Thing> = unasked.map(|(thing, _)| thing.clone()).collect();
+        let going = self.pending.union(&unasked).count() + self.recent(now).count();
+        if self.limits.exceeded(going, self.total(now)) {
+            unasked
+        } else {
+            BTreeSet::new()
+        }
+    }
+
     fn answer(&mut self, things: &Things, now: Instant) -> Answer {
         let held = things.keys().filter(|thing| self.pending.contains(*thing));
         let held: BTreeSet<Thing> = held.cloned().collect();
