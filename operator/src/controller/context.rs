@@ -20,6 +20,7 @@ use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::triggers::Written;
 use super::writes;
 use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
@@ -54,12 +55,13 @@ pub struct Context {
 
 impl Context {
     /// For a process with these stores.
-    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, services: Latest<Service>) -> Self {
+    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, written: Written) -> Self {
+        let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
             runtime,
             stores,
-            bindings: Latest::default(),
+            bindings,
             consumers: Latest::default(),
             classes: Latest::default(),
             services,

@@ -18,6 +18,7 @@ use super::latest::version;
 use super::relations::{Relations, Ties, Uids, leave};
 use super::stores::Stores;
 use crate::core::adoption::Adopted;
+use crate::core::guard::Stake;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
@@ -38,6 +39,7 @@ struct Contribution {
     uid: Arc<str>,
     version: u64,
     peer: Arc<Peer>,
+    stake: Stake,
     ties: Ties,
 }
 
@@ -91,23 +93,25 @@ impl Peers {
                 .and_then(|class| validate(binding, class, &labels));
             peers::peer(binding, validated.as_ref())
         };
-        let peer = Arc::new(
-            catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
-                let (name, panic) = (owner_of(binding), payload_text(&*panic));
-                tracing::error!(
-                    binding = name,
-                    panic,
-                    "a decision panicked; this is a defect"
-                );
-                peers::peer(binding, Err(&Problem::defect()))
-            }),
-        );
+        let mut peer = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
+            let (name, panic) = (owner_of(binding), payload_text(&*panic));
+            tracing::error!(
+                binding = name,
+                panic,
+                "a decision panicked; this is a defect"
+            );
+            peers::peer(binding, Err(&Problem::defect()))
+        });
+        // The guard keeps it.
+        let stake = std::mem::take(&mut peer.stake);
+        let peer = Arc::new(peer);
         let version = version(binding);
         let ties = Ties::of(binding);
         Some(Contribution {
             uid,
             version,
             peer,
+            stake,
             ties,
         })
     }
@@ -118,6 +122,7 @@ impl Peers {
                 uid,
                 version,
                 peer,
+                stake,
                 ties,
             } = contribution;
             // A watch may bring an older version than the one we wrote.
@@ -128,7 +133,7 @@ impl Peers {
             index.remove(&uid);
             index.versions.insert(uid.clone(), version);
             let class = peer.class.as_deref();
-            self.guard.binding(&uid, class, peer.stake.clone());
+            self.guard.binding(&uid, class, stake);
             index.relations.put(&uid, ties);
             index.insert(uid, peer);
         }
@@ -176,6 +181,11 @@ impl Peers {
     /// Bindings that name a consumer or claim a permission of it.
     pub fn of_consumer(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
         self.lock().relations.of_consumer(consumer)
+    }
+
+    /// One of each that say the same of where a consumer is to be.
+    pub fn speakers(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
+        self.lock().relations.speakers(consumer)
     }
 
     /// Bindings that wait for what one of this class may have had.

@@ -1,8 +1,8 @@
 //! Which bindings name or serve a consumer, and which wait for what others have: looked up, since
 //! going over all of them at each change of one would cost the square of their number.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crds::v1alpha1::{GatewayBinding, LedgerEntry, NamespacedName, Reason};
@@ -15,11 +15,15 @@ pub(super) type Uids = BTreeSet<Arc<str>>;
 /// What one binding has to do with.
 pub(super) struct Ties {
     binding: ObjectRef<GatewayBinding>,
-    /// Consumers that it names, and those whose permissions it claims.
-    consumers: BTreeSet<NamespacedName>,
+    /// Consumers that it names, and those whose permissions it claims; with what decides of that where
+    /// they are to be.
+    consumers: BTreeMap<NamespacedName, Statement>,
     class: Option<String>,
     waits: Waits,
 }
+
+/// A digest of what a binding says of a consumer. Thousands may say the same.
+type Statement = u64;
 
 /// For whom a binding waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Ties {
     pub(super) fn of(binding: &GatewayBinding) -> Self {
         Self {
             binding: ObjectRef::from_obj(binding),
-            consumers: consumers(binding),
+            consumers: statements(binding),
             class: class_of(binding).map(str::to_owned),
             waits: waits(binding),
         }
@@ -46,7 +50,7 @@ impl Ties {
 #[derive(Default)]
 pub(super) struct Relations {
     ties: HashMap<Arc<str>, Ties>,
-    by_consumer: HashMap<NamespacedName, Uids>,
+    by_consumer: HashMap<NamespacedName, BTreeMap<Statement, Uids>>,
     waiting_in_class: HashMap<Option<String>, Uids>,
     waiting_anywhere: Uids,
 }
@@ -54,9 +58,9 @@ pub(super) struct Relations {
 impl Relations {
     pub(super) fn put(&mut self, uid: &Arc<str>, ties: Ties) {
         self.remove(uid);
-        for consumer in &ties.consumers {
+        for (consumer, statement) in &ties.consumers {
             let bindings = self.by_consumer.entry(consumer.clone()).or_default();
-            bindings.insert(uid.clone());
+            bindings.entry(*statement).or_default().insert(uid.clone());
         }
         match ties.waits {
             Waits::ForNobody => {}
@@ -73,8 +77,19 @@ impl Relations {
         let Some(ties) = self.ties.remove(uid) else {
             return;
         };
-        for consumer in &ties.consumers {
-            leave(&mut self.by_consumer, consumer, uid);
+        for (consumer, statement) in &ties.consumers {
+            let Some(bindings) = self.by_consumer.get_mut(consumer) else {
+                continue;
+            };
+            if let Some(alike) = bindings.get_mut(statement) {
+                alike.remove(uid);
+                if alike.is_empty() {
+                    bindings.remove(statement);
+                }
+            }
+            if bindings.is_empty() {
+                self.by_consumer.remove(consumer);
+            }
         }
         leave(&mut self.waiting_in_class, &ties.class, uid);
         self.waiting_anywhere.remove(uid);
@@ -82,7 +97,15 @@ impl Relations {
 
     /// Bindings that name a consumer or claim a permission of it.
     pub(super) fn of_consumer(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
-        self.refs(self.by_consumer.get(consumer).into_iter().flatten())
+        let bindings = self.by_consumer.get(consumer).into_iter();
+        self.refs(bindings.flat_map(BTreeMap::values).flatten())
+    }
+
+    /// One of each that say the same of a consumer.
+    pub(super) fn speakers(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
+        let bindings = self.by_consumer.get(consumer).into_iter();
+        let alike = bindings.flat_map(BTreeMap::values);
+        self.refs(alike.filter_map(BTreeSet::first))
     }
 
     /// Bindings that may get what they want when one of this class changes or goes.
@@ -135,8 +158,53 @@ pub(super) fn named(binding: &GatewayBinding) -> impl Iterator<Item = Namespaced
 
 /// Those that it allows, and those whose permissions its ledger holds.
 pub(super) fn consumers(binding: &GatewayBinding) -> BTreeSet<NamespacedName> {
+    named(binding).chain(claimed(binding)).collect()
+}
+
+/// Those whose permissions it holds and that its spec does not speak for any more.
+pub(super) fn leftovers(binding: &GatewayBinding) -> BTreeSet<NamespacedName> {
+    let speaks = binding.metadata.deletion_timestamp.is_none() && binding.is_carried_out();
+    let named: BTreeSet<NamespacedName> = named(binding).filter(|_| speaks).collect();
+    claimed(binding)
+        .filter(|consumer| !named.contains(consumer))
+        .collect()
+}
+
+fn claimed(binding: &GatewayBinding) -> impl Iterator<Item = NamespacedName> {
     let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-    named(binding).chain(ledger.filter_map(grantee)).collect()
+    ledger.filter_map(grantee)
+}
+
+fn statements(binding: &GatewayBinding) -> BTreeMap<NamespacedName, Statement> {
+    let status = binding.status.as_ref();
+    let mut granted: BTreeMap<NamespacedName, BTreeSet<_>> = BTreeMap::new();
+    for entry in status.iter().flat_map(|status| &status.ledger) {
+        if let Some(consumer) = grantee(entry) {
+            let places = granted.entry(consumer).or_default();
+            places.insert((&entry.account, &entry.region));
+        }
+    }
+    let named: BTreeSet<NamespacedName> = named(binding).collect();
+    let all: BTreeSet<&NamespacedName> = named.iter().chain(granted.keys()).collect();
+    let statement = |consumer: &NamespacedName| {
+        let mut hasher = DefaultHasher::new();
+        binding.metadata.namespace.hash(&mut hasher);
+        binding
+            .metadata
+            .deletion_timestamp
+            .is_some()
+            .hash(&mut hasher);
+        binding.spec.class_name.hash(&mut hasher);
+        let class = status.map(|status| &status.class_name);
+        class.hash(&mut hasher);
+        binding.is_carried_out().hash(&mut hasher);
+        named.contains(consumer).hash(&mut hasher);
+        granted.get(consumer).hash(&mut hasher);
+        hasher.finish()
+    };
+    let said = all.into_iter();
+    said.map(|consumer| (consumer.clone(), statement(consumer)))
+        .collect()
 }
 
 /// The consumer of a permission that a ledger names.
@@ -220,6 +288,13 @@ mod tests {
         };
         assert_eq!(of(&relations, "shop", "app"), ["a"]);
         assert_eq!(of(&relations, "crm", "buyer"), ["b", "c"]);
+        put(&mut relations, "d", json!([{"name": "app"}]), json!([]));
+        assert_eq!(of(&relations, "shop", "app"), ["a", "d"]);
+        let speakers = relations.speakers(&consumer("shop", "app"));
+        assert_eq!(names(speakers), ["a"], "they say the same");
+        let speakers = relations.speakers(&consumer("crm", "buyer"));
+        assert_eq!(speakers.len(), 2, "one names it, the other serves it");
+        relations.remove("d");
         put(&mut relations, "c", json!([]), json!([]));
         relations.remove("a");
         assert_eq!(of(&relations, "crm", "buyer"), ["b"]);

@@ -16,7 +16,7 @@ use super::line::Lane;
 use super::orphans::Fates;
 use super::peers::Peers;
 use super::queue::Asker;
-use super::relations::{class_of, consumers};
+use super::relations::{class_of, consumers, leftovers, named};
 use super::stores::{Seen, Stores, fingerprint};
 use crate::core::consumer::name_of;
 
@@ -40,13 +40,22 @@ pub struct Queues {
     pub classes: Asker<GatewayBindingClass>,
 }
 
+/// What this process wrote and stores may not have yet. Clones share it.
+#[derive(Clone, Default)]
+pub struct Written {
+    /// Bindings.
+    pub bindings: Latest<GatewayBinding>,
+    /// Services.
+    pub services: Latest<Service>,
+}
+
 /// Fills the queues with what a change concerns. Clones share what was seen.
 #[derive(Clone)]
 pub struct Triggers {
     stores: Stores,
     peers: Peers,
     guard: Guard,
-    services: Latest<Service>,
+    written: Written,
     fates: Fates,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
@@ -59,7 +68,7 @@ impl Triggers {
         stores: Stores,
         peers: Peers,
         guard: Guard,
-        services: Latest<Service>,
+        written: Written,
         fates: Fates,
         queues: Queues,
     ) -> Self {
@@ -67,7 +76,7 @@ impl Triggers {
             stores,
             peers,
             guard,
-            services,
+            written,
             fates,
             queues,
             seen: Arc::default(),
@@ -87,6 +96,7 @@ impl Triggers {
                 self.check_classes();
             }
             Seen::Changed(binding) => {
+                self.written.bindings.caught_up(binding);
                 self.peers.update(binding);
                 if self.is_news(binding) {
                     self.request_binding(binding);
@@ -206,12 +216,14 @@ impl Triggers {
         let service = match seen {
             Seen::NoSuchKind => return,
             Seen::Listed => {
-                self.services.clear();
+                self.written.services.clear();
                 return self.check_bindings();
             }
             Seen::Changed(service) => service,
             Seen::Gone(service) => {
-                self.services.forget(&service.uid().unwrap_or_default());
+                self.written
+                    .services
+                    .forget(&service.uid().unwrap_or_default());
                 service
             }
         };
@@ -362,26 +374,21 @@ impl Triggers {
         }
     }
 
-    /// Whether what a binding uses of consumers and class has changed: what it names, what it
-    /// claims, and whether it is on its way out. The rest of its status concerns neither.
+    /// Whether what a binding uses of consumers and class has changed: what it names, what it claims
+    /// without naming it, whether it claims anything, and whether it is on its way out. The rest of its
+    /// status concerns neither.
     fn is_used_otherwise(&self, binding: &GatewayBinding) -> bool {
         let Some(uid) = binding.uid() else {
             return true;
         };
         let mut hasher = DefaultHasher::new();
-        binding.metadata.generation.hash(&mut hasher);
-        binding
-            .metadata
-            .deletion_timestamp
-            .is_some()
-            .hash(&mut hasher);
-        binding.is_carried_out().hash(&mut hasher);
+        let going = binding.metadata.deletion_timestamp.is_some();
+        let status = binding.status.as_ref();
+        let claims = status.is_some_and(|status| !status.ledger.is_empty());
+        (going, claims, binding.is_carried_out()).hash(&mut hasher);
         class_of(binding).hash(&mut hasher);
-        let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-        for entry in ledger {
-            let used = entry.kind == "Grant";
-            (used.then_some(&entry.key), entry.id.is_some()).hash(&mut hasher);
-        }
+        named(binding).for_each(|consumer| consumer.hash(&mut hasher));
+        leftovers(binding).hash(&mut hasher);
         let use_of = hasher.finish();
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.insert(uid, use_of) != Some(use_of)

@@ -24,10 +24,10 @@ use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
 use crate::controller::guard::Guard;
-use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::queue::queue;
 use crate::controller::stores::{self, Writers, knative_route};
+use crate::controller::triggers::Written;
 use crate::core::ledger::Place;
 use crate::core::plan::Step;
 use crate::core::quota;
@@ -61,7 +61,7 @@ pub(in crate::commands) async fn plan(
     }
     let peers = Peers::new(stores.clone(), guard);
     peers.rebuild();
-    let context = Context::new(runtime(client, args), stores, peers, Latest::default());
+    let context = Context::new(runtime(client, args), stores, peers, Written::default());
     let mut plans = Plans::default();
     let mut accounts: BTreeMap<Place, (Arc<Inventory>, Vec<Step>)> = BTreeMap::new();
     for manifest in &manifests.bindings {

@@ -40,13 +40,13 @@ pub(super) struct Survey {
     pub troubles: Vec<Trouble>,
 }
 
-/// Asks all bindings that have to do with it.
+/// Asks the bindings that have to do with it: of those that say the same, one.
 pub(super) async fn survey(consumer: &GatewayConsumer, context: &Context) -> Survey {
     let mut survey = Survey::default();
     let mut wanted: BTreeMap<String, (GatewayBindingClass, bool)> = BTreeMap::new();
     let classes = context.stores.classes.state();
     let name = name_of(consumer);
-    for reference in context.peers.of_consumer(&name) {
+    for reference in context.peers.speakers(&name) {
         let Some(stored) = context.stores.bindings.get(&reference) else {
             continue;
         };

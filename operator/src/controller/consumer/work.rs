@@ -452,7 +452,7 @@ impl<'a> Work<'a> {
             self.context.guard.withdraw(&self.uid());
         }
         for site in self.sites.iter().filter(leaves) {
-            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, self.context);
+            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, &self.context.guard);
             if let Err(trouble) = allowed {
                 report.trouble(trouble);
                 continue;
@@ -467,7 +467,7 @@ impl<'a> Work<'a> {
             };
             match left {
                 Ok(was_there) => {
-                    hold::has_left(&site.key, self.context);
+                    hold::has_left(&site.key, &self.context.guard);
                     if was_there {
                         report.done(action, &claim, self.context);
                     }
