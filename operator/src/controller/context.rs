@@ -20,6 +20,7 @@ use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::triggers::Written;
 use super::writes;
 use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
@@ -54,12 +55,13 @@ pub struct Context {
 
 impl Context {
     /// For a process with these stores.
-    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, services: Latest<Service>) -> Self {
+    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, written: Written) -> Self {
+        let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
             runtime,
             stores,
-            bindings: Latest::default(),
+            bindings,
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
@@ -122,6 +124,19 @@ impl Context {
         } else {
             interval
         }
+    }
+
+    /// Reads with [`Context::max_age`]. A check that waits, perhaps long, for a list is overtaken by an
+    /// edit of the same object: it goes by what is known from then on, as the edit does after it.
+    pub async fn read<T, F: Future<Output = T>>(&self, read: impl Fn(Duration) -> F) -> T {
+        if !queue::is_edit() {
+            tokio::select! {
+                biased;
+                got = read(self.max_age()) => return got,
+                () = queue::edited() => {}
+            }
+        }
+        read(self.max_age()).await
     }
 
     /// This process put the finalizer on an object: it is a new one.

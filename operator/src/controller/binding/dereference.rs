@@ -55,7 +55,8 @@ pub(super) async fn dereference(
     let mut trouble = None;
     if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
         let version = found.labels().get(HASH).cloned().unwrap_or_default();
-        match account.load_balancer(id, &version, context.max_age()).await {
+        let read = |age| account.load_balancer(id, &version, age);
+        match context.read(read).await {
             Ok(load_balancer) => references.load_balancer = load_balancer,
             Err(error) => trouble = Some(Trouble::from(error)),
         }

@@ -89,12 +89,13 @@ impl Work<'_> {
             return Some(Arc::default());
         }
         let account = self.account?;
-        let max_age = if std::mem::take(&mut self.refresh) {
-            Duration::ZERO
+        let snapshots = &account.gateway.snapshots;
+        let listed = if std::mem::take(&mut self.refresh) {
+            snapshots.get(Duration::ZERO).await
         } else {
-            self.context.max_age()
+            self.context.read(|age| snapshots.get(age)).await
         };
-        match account.gateway.snapshots.get(max_age).await {
+        match listed {
             Ok(inventory) => {
                 self.context
                     .runtime
