@@ -41,6 +41,9 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.approvedPlan) || (has(self.mode) && self.mode == 'Plan')")
     .message("approvedPlan goes with mode: Plan only: remove it, or set mode: Plan")
     .reason(Reason::FieldValueForbidden).field_path(".approvedPlan"))]
+#[x_kube(validation = Rule::new("!has(self.apiGateway) || self.serviceRef.kind != 'Service' || has(self.serviceRef.port)")
+    .message("serviceRef.port is required with apiGateway: it is where requests are sent to")
+    .reason(Reason::FieldValueRequired).field_path(".serviceRef.port"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.

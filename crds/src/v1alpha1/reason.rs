@@ -72,6 +72,8 @@ reasons! {
     Immutable,
     /// The class does not leave a field open to bindings.
     NotAllowedByClass,
+    /// The class allows no more of them; the message says of what.
+    LimitReached,
     /// The class, gateway or group does not allow the namespace of the binding.
     NamespaceNotAllowed,
     /// Another binding holds a field of a shared thing with another value.
@@ -95,6 +97,8 @@ reasons! {
     ServiceNotFound,
     /// The exposed service, or the Service of the gateway, cannot be used as it is.
     ServiceInvalid,
+    /// The load balancer that is named by its id does not exist, or cannot be used as it is.
+    LoadBalancerUnusable,
     /// A named GatewayConsumer does not exist.
     ConsumerNotFound,
     /// A named GatewayConsumer does not allow the namespace of the binding.

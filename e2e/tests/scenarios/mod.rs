@@ -42,6 +42,7 @@ mod mass_changes;
 mod modes;
 mod neighbours;
 mod orphans;
+mod own_load_balancer;
 mod plan_command;
 mod plugin;
 mod poisoned;
@@ -52,6 +53,9 @@ mod reverse_namespace;
 mod second_writers;
 mod secrecy;
 mod sharing;
+mod slb_articles;
+mod slb_settings;
+mod slb_settings_rows;
 mod traffic;
 mod weather;
 

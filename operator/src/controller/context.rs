@@ -15,6 +15,7 @@ use kube::{Api, Resource, ResourceExt};
 use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
+use super::handled::Handled;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
@@ -41,6 +42,8 @@ pub struct Context {
     pub classes: Latest<GatewayBindingClass>,
     /// Services we wrote.
     pub services: Latest<Service>,
+    /// What the cloud controller manager had dealt with when we wrote to Services.
+    pub handled: Handled,
     /// What bindings contribute to what they share.
     pub peers: Peers,
     /// What may go in one go.
@@ -65,6 +68,7 @@ impl Context {
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
+            handled: Handled::default(),
             guard: peers.guard().clone(),
             peers,
             audits: Audits::default(),

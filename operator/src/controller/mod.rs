@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod guard;
+pub mod handled;
 pub mod latest;
 pub mod line;
 pub mod orphans;

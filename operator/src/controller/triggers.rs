@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason, ServiceKind};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
@@ -230,10 +230,11 @@ impl Triggers {
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                gateway.slb.as_ref().is_some_and(|slb| {
-                    let source = slb.service.create_from.as_ref();
-                    slb.service.namespace == namespace
-                        && (slb.service.name == name
+                let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
+                service.is_some_and(|service| {
+                    let source = service.create_from.as_ref();
+                    service.namespace == namespace
+                        && (service.name == name
                             || source.is_some_and(|source| source.name == name))
                 })
             });
@@ -242,6 +243,12 @@ impl Triggers {
                 self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == class));
             }
         }
+        self.bindings_where(|binding| {
+            let target = &binding.spec.service_ref;
+            target.kind == ServiceKind::Service
+                && target.name == name
+                && binding.namespace().as_ref() == Some(&namespace)
+        });
     }
 
     /// A namespace was seen: its labels decide what its bindings may use.

@@ -141,6 +141,7 @@ fn claimed_by_spec(
         service: None,
         source: None,
         load_balancer: None,
+        existing: None,
         consumers: BTreeMap::new(),
     };
     let wanted = desire(&validated, &nothing_known, &Shares::default());
