@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,6 +31,7 @@ pub struct Builder {
     policies: Policies,
     state_file: Option<PathBuf>,
     sells_pay_by_spec: bool,
+    alb_settling: Duration,
     ccm: Option<ccm::Options>,
 }
 
@@ -70,6 +73,7 @@ impl Default for Builder {
             policies: Policies::new(),
             state_file: None,
             sells_pay_by_spec: false,
+            alb_settling: Duration::from_millis(50),
             ccm: None,
         }
     }
@@ -132,6 +136,14 @@ impl Builder {
     #[must_use]
     pub fn sell_pay_by_spec(mut self, sells: bool) -> Self {
         self.sells_pay_by_spec = sells;
+        self
+    }
+
+    /// How long objects of the application load balancer product take from a write until they are as
+    /// they were asked to be; writes to them are refused meanwhile.
+    #[must_use]
+    pub fn alb_settling(mut self, time: Duration) -> Self {
+        self.alb_settling = time;
         self
     }
 
@@ -224,6 +236,8 @@ impl Builder {
         };
         let mut world = saved.unwrap_or_else(|| World::new(&self.region, &self.account_id));
         world.slb.sells_pay_by_spec = self.sells_pay_by_spec;
+        world.alb.settling =
+            SignedDuration::try_from(self.alb_settling).unwrap_or(SignedDuration::ZERO);
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
