@@ -5,6 +5,7 @@
 //! Start it in-process with [`Emulator::builder`], or run the `alicloud-emulator` binary.
 
 pub mod alb;
+pub mod alb_ingress;
 pub mod api;
 pub mod calls;
 pub mod ccm;

@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Running, accept};
-use crate::ccm;
 use crate::persist::{self, PersistError};
 use crate::ram::{Policies, Policy};
 use crate::state::{AppState, Config};
 use crate::traffic::tls;
 use crate::world::World;
+use crate::{alb_ingress, ccm};
 
 /// Names of API groups' public test domains.
 const FRONT_DOOR: &str = "*.alicloudapi.com";
@@ -178,6 +178,14 @@ impl Builder {
         if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {
             let config = self.cloud_config(address, &state, key);
             let stopping = state.stopping().clone();
+            let alb = alb_ingress::Options {
+                client: options.client.clone(),
+                cluster_id: options.cluster_id.clone(),
+                second: options.alb_second,
+            };
+            let http = state.http().clone();
+            let played = alb_ingress::run(alb, config.clone(), http, stopping.clone());
+            tasks.push(tokio::spawn(played));
             tasks.push(tokio::spawn(ccm::run(
                 options,
                 config,
