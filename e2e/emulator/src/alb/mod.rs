@@ -21,6 +21,13 @@ mod servers;
 mod tags;
 mod texts;
 
+#[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use model::{Job, Listener, LoadBalancer, Server, ServerGroup, State, ZoneMapping};
 pub use rule_model::{
     Action, Condition, ConditionKind, Direction, Effect, Pair, Rule, RuleWrite, Step, Tuple,

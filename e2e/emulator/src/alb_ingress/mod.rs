@@ -44,6 +44,9 @@ use std::time::Duration;
 
 pub use controller::run;
 
+/// The definition of AlbConfig, as the real controller registers it when it starts.
+pub const DEFINITION: &str = include_str!("../../fixtures/albconfig.yaml");
+
 /// Settings of the stand-in.
 #[derive(Clone)]
 pub struct Options {
