@@ -1,6 +1,7 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_ingress;
 mod api_gateway_intranet_slb;
 mod approvals;
 mod argocd;
