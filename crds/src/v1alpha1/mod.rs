@@ -6,6 +6,7 @@
 #![allow(rustdoc::bare_urls)]
 
 mod adoption;
+mod alb;
 mod api_gateway;
 mod api_gateway_class;
 mod cloud;
@@ -24,6 +25,7 @@ mod slb;
 mod status;
 
 pub use adoption::*;
+pub use alb::*;
 pub use api_gateway::*;
 pub use api_gateway_class::*;
 pub use cloud::*;
