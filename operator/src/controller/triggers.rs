@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 
+use super::alb::signals::{Signal, Signals};
 use super::guard::Guard;
 use super::latest::Latest;
 use super::line::Lane;
@@ -36,6 +37,8 @@ pub struct Queues {
     pub consumers: Asker<GatewayConsumer>,
     /// Of classes.
     pub classes: Asker<GatewayBindingClass>,
+    /// Of the layer on ALB.
+    pub alb: Signals,
 }
 
 /// Fills the queues with what a change concerns. Clones share what was seen.
@@ -89,6 +92,7 @@ impl Triggers {
                 if self.is_news(binding) {
                     self.request_binding(binding);
                     self.losers_of(binding);
+                    self.tell_alb(binding);
                 }
                 if self.is_used_otherwise(binding) {
                     self.related_to(binding);
@@ -104,6 +108,7 @@ impl Triggers {
                 self.losers_of(binding);
                 self.heirs_of(binding);
                 self.related_to(binding);
+                self.tell_alb(binding);
             }
         }
     }
@@ -120,10 +125,12 @@ impl Triggers {
                 self.peers.rebuild();
                 self.check_classes();
                 self.check_bindings();
+                self.queues.alb.tell(Signal::Classes);
                 return;
             }
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
+                self.queues.alb.tell(Signal::Classes);
                 self.forget(class);
                 self.guard.class_gone(&class.name_any());
                 self.peers.rebuild();
@@ -137,6 +144,7 @@ impl Triggers {
         }
         self.queues.classes.edited(ObjectRef::from_obj(class));
         if self.is_news(class) {
+            self.queues.alb.tell(Signal::Classes);
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
             let concerned =
@@ -214,6 +222,9 @@ impl Triggers {
             }
         };
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+        self.queues.alb.tell(Signal::Service {
+            namespace: namespace.clone(),
+        });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
                 gateway.slb.as_ref().is_some_and(|slb| {
@@ -260,6 +271,13 @@ impl Triggers {
                     && binding.spec.service_ref.name == route.name_any()
             }),
         }
+    }
+
+    fn tell_alb(&self, binding: &GatewayBinding) {
+        self.queues.alb.tell(Signal::Binding {
+            namespace: binding.namespace().unwrap_or_default(),
+            service: binding.spec.service_ref.name.clone(),
+        });
     }
 
     fn request_binding(&self, binding: &GatewayBinding) {

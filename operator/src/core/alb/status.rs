@@ -49,6 +49,7 @@ impl Refusal {
             Reason::ServiceNotFound
                 | Reason::ServiceInvalid
                 | Reason::SecretNotFound
+                | Reason::PermissionDenied
                 | Reason::InternalError
         )
     }
@@ -89,7 +90,9 @@ pub fn status(ingress: &KIngress, standing: &Standing, now: Timestamp) -> Value 
     }
     conditions.sort_by_key(|condition| condition["type"].as_str().map(str::to_owned));
     status.insert("conditions".to_owned(), Value::from(conditions));
+    // One that is only here or there is reached in both ways.
     let any = standing.public.as_ref().or(standing.private.as_ref());
+    let any = any.filter(|_| standing.told == Told::Served);
     for (list, address) in [
         ("publicLoadBalancer", standing.public.as_ref().or(any)),
         ("privateLoadBalancer", standing.private.as_ref().or(any)),
