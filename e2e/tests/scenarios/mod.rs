@@ -1,6 +1,8 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_layer;
+mod alb_stage;
 mod api_gateway_intranet_slb;
 mod approvals;
 mod argocd;

@@ -11,6 +11,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 
+use super::children::is_made_by_us;
 use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
@@ -128,12 +129,13 @@ impl State {
             let http = rule.http.as_ref()?;
             Some(http.paths.len())
         });
-        self.seats().seen(
-            name_of(ingress),
-            class,
-            order.and_then(|order| order.parse().ok()),
-            paths.sum(),
-        );
+        let order = order.and_then(|order| order.parse().ok());
+        let (name, rules) = (name_of(ingress), paths.sum());
+        if is_made_by_us(ingress) {
+            self.seats().found(name, class, order, rules);
+        } else {
+            self.seats().seen(name, class, order, rules);
+        }
     }
 
     /// Notes whether something that may come keeps a Knative Ingress from being served.

@@ -63,7 +63,15 @@ struct Taken {
 pub struct Seats(BTreeMap<Name, Taken>);
 
 impl Seats {
-    /// An Ingress is there: ours, or somebody else's on the same load balancer.
+    /// An Ingress that we made is there. Its place is the one it was given: what somebody wrote over
+    /// that is put back.
+    pub fn found(&mut self, name: Name, instance: &str, order: Option<u16>, rules: usize) {
+        if !self.0.contains_key(&name) {
+            self.seen(name, instance, order, rules);
+        }
+    }
+
+    /// Somebody else's Ingress is there, on the same load balancer.
     pub fn seen(&mut self, name: Name, instance: &str, order: Option<u16>, rules: usize) {
         let taken = Taken {
             instance: instance.to_owned(),
@@ -213,6 +221,16 @@ mod tests {
                 .map(|seat| seat.order),
             Ok(1000)
         );
+    }
+
+    #[test]
+    fn what_somebody_writes_over_a_place_does_not_move_it() {
+        let mut seats = Seats::default();
+        let one = instances("x", 1);
+        seats.found(name("ours"), "x", Some(11), 2);
+        seats.found(name("ours"), "y", Some(999), 2);
+        let seat = seats.take(&name("ours"), &one, 2, 50).unwrap();
+        assert_eq!((seat.instance.as_str(), seat.order), ("x", 11));
     }
 
     #[test]
