@@ -41,6 +41,9 @@ pub struct WorldOptions {
     pub ccm: bool,
     /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
     pub knative: bool,
+    /// Runs Knative Serving itself, with these settings of its ConfigMaps (name, key, value); the
+    /// stand-ins of `knative` are for worlds without it.
+    pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
@@ -71,6 +74,7 @@ impl Default for WorldOptions {
             console_keys: Keys::new("LTAI5tZhangSanOfTests", "console-secret-of-tests-00001"),
             ccm: true,
             knative: true,
+            serving: None,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
@@ -84,6 +88,14 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
+    /// With Knative Serving itself in place of the stand-ins.
+    #[must_use]
+    pub fn with_serving(mut self, settings: &[(&'static str, &'static str, &'static str)]) -> Self {
+        self.knative = false;
+        self.serving = Some(settings.to_vec());
+        self
+    }
+
     /// Without the operator, for what can be shown without it.
     #[must_use]
     pub fn without_operator(mut self) -> Self {

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use control_plane::ControlPlane;
+use local_node::serving::{API_SERVER_FLAG, Serving};
 
 use super::{
     Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
@@ -49,6 +50,7 @@ impl World {
             secrecy: Secrecy::new(&control_plane, &cloud, &keys, folder.path()),
             operator: None,
             knative: None,
+            serving: None,
             gateway: None,
             cloud,
             control_plane,
@@ -60,6 +62,12 @@ impl World {
         if world.options.knative {
             tell("starting the stand-ins for Istio and Knative");
             world.start_knative().await?;
+        }
+        if let Some(settings) = world.options.serving.clone() {
+            tell("starting Knative Serving");
+            let folder = world.folder().join("pods");
+            let serving = Serving::start(&world.control_plane, &settings, &folder).await?;
+            world.serving = Some(serving);
         }
         if let Some(options) = world.options.operator.clone() {
             tell("starting the operator");
@@ -139,6 +147,7 @@ impl World {
             operator.terminate(OPERATOR_PATIENCE).await?;
         }
         drop(self.knative.take());
+        drop(self.serving.take());
         drop(self.gateway.take());
         let client = self.control_plane.client();
         self.secrecy.end(client).await?;
@@ -165,6 +174,9 @@ async fn start_control_plane(options: &WorldOptions) -> Result<(ControlPlane, Fo
     };
     if options.audited {
         builder = builder.apiserver_flags(audit::flags(folder.path())?);
+    }
+    if options.serving.is_some() {
+        builder = builder.apiserver_flags([API_SERVER_FLAG.to_owned()]);
     }
     Ok((builder.start().await?, folder))
 }

@@ -86,6 +86,7 @@ fn load() -> Result<Tables, String> {
             Product::CloudApi,
             include_str!("../../openapi/cloudapi.json"),
         ),
+        (Product::Alb, include_str!("../../openapi/alb.json")),
         (Product::Slb, include_str!("../../openapi/slb.json")),
         (Product::Vpc, include_str!("../../openapi/vpc.json")),
         (Product::Sts, include_str!("../../openapi/sts.json")),
