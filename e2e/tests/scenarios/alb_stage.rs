@@ -45,6 +45,31 @@ spec:
       settings: {zoneMappings: [{vswitchId: vsw-2zeqgkyib34gw1fxxx}, {vswitchId: vsw-2zefv5qwao4prxxx}]}
 ";
 
+/// Registers the kind `AlbConfig`.
+pub(super) async fn alb_configs(world: &World) {
+    world.apply(ALB_CONFIGS).await.unwrap();
+}
+
+/// A class whose one gateway is an ALB with these vswitches.
+pub(super) fn class_with(vswitches: &[String]) -> String {
+    let [first, second, ..] = vswitches else {
+        panic!("{vswitches:?}");
+    };
+    CLASS
+        .replace("vsw-2zeqgkyib34gw1fxxx", first)
+        .replace("vsw-2zefv5qwao4prxxx", second)
+}
+
+/// The vswitches of the emulated account, in zones of their own.
+pub(super) async fn vswitches(world: &World) -> Vec<String> {
+    let objects = world.cloud_objects().await.unwrap();
+    let ids = objects.into_keys().filter_map(|place| {
+        let id = place.rsplit(['/', ' ', '.']).next()?.to_owned();
+        id.starts_with("vsw-").then_some(id)
+    });
+    ids.collect()
+}
+
 /// A world with the kind `AlbConfig`; `knative` says whether Knative's stand-in is there.
 pub(super) async fn world(knative: bool) -> World {
     let operator = OperatorOptions {
@@ -58,7 +83,7 @@ pub(super) async fn world(knative: bool) -> World {
         ..WorldOptions::default()
     });
     let world = world.await.unwrap();
-    world.apply(ALB_CONFIGS).await.unwrap();
+    alb_configs(&world).await;
     world
 }
 

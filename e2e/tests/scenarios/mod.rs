@@ -1,6 +1,7 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_knative;
 mod alb_layer;
 mod alb_stage;
 mod api_gateway_intranet_slb;
@@ -13,6 +14,7 @@ mod bad_input_classes;
 mod by_hand;
 mod changes;
 mod charts;
+mod charts_alb;
 mod charts_install;
 mod charts_installed;
 mod charts_lacks;

@@ -180,7 +180,12 @@ pub(super) fn lead(context: &Context) -> Result<(), Trouble> {
 
 /// What an error of the API server means.
 pub(super) fn failed(what: &str, error: &kube::Error) -> Trouble {
-    let refusal = refusal(error, "rbac.alb: true");
+    failed_for(what, error, "rbac.alb: true")
+}
+
+/// The same where another value of the chart gives the right.
+pub(super) fn failed_for(what: &str, error: &kube::Error, chart: &str) -> Trouble {
+    let refusal = refusal(error, chart);
     let message = format!("{what}: {}", refusal.message);
     Trouble::from(Problem::retry(refusal.reason, message))
 }

@@ -8,8 +8,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::children::{failed, lead};
+use super::children::{failed_for, lead};
 use super::instances::Obstacle;
+use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::core::alb::kingress::{KIngress, Tls};
 use crate::core::alb::refusal::Refusal;
@@ -97,4 +98,8 @@ async fn copy(
 fn is_for(secret: &Secret, ingress: &KIngress) -> bool {
     let mut owners = secret.owner_references().iter();
     owners.any(|owner| Some(&owner.uid) == ingress.metadata.uid.as_ref())
+}
+
+fn failed(what: &str, error: &kube::Error) -> Trouble {
+    failed_for(what, error, "its namespace to rbac.secretNamespaces")
 }
