@@ -15,7 +15,7 @@ use local_node::serving::HELLO;
 use serde_json::{Value, json};
 
 use super::{
-    alb_stage::{alb_configs, children_are, class_with, target, vswitches},
+    alb_stage::{CLASS, alb_configs, children_are, target, vswitches, with_vswitches},
     ksvc,
     mass_changes::LONG,
 };
@@ -40,7 +40,7 @@ async fn world() -> World {
     });
     let world = world.await.unwrap();
     alb_configs(&world).await;
-    let class = class_with(&vswitches(&world).await);
+    let class = with_vswitches(CLASS, &vswitches(&world).await);
     world.apply(&class).await.unwrap();
     world
 }

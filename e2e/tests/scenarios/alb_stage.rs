@@ -50,13 +50,12 @@ pub(super) async fn alb_configs(world: &World) {
     world.apply(ALB_CONFIGS).await.unwrap();
 }
 
-/// A class whose one gateway is an ALB with these vswitches.
-pub(super) fn class_with(vswitches: &[String]) -> String {
+/// Puts vswitches that there are in place of those of a manifest.
+pub(super) fn with_vswitches(yaml: &str, vswitches: &[String]) -> String {
     let [first, second, ..] = vswitches else {
         panic!("{vswitches:?}");
     };
-    CLASS
-        .replace("vsw-2zeqgkyib34gw1fxxx", first)
+    yaml.replace("vsw-2zeqgkyib34gw1fxxx", first)
         .replace("vsw-2zefv5qwao4prxxx", second)
 }
 

@@ -12,14 +12,20 @@ use serde_json::json;
 
 use super::{
     alb_stage::{
-        alb_configs, children_are, class_with, kingress, says, services, target, vswitches,
+        alb_configs, children_are, kingress, says, services, target, vswitches, with_vswitches,
     },
     charts_installed::Installed,
     charts_rights::right,
-    helloworld,
     mass_changes::LONG,
     namespace,
 };
+
+/// A manifest of `examples/alb-gray-release` with vswitches that there are.
+fn example(file: &str, vswitches: &[String]) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/alb-gray-release");
+    let text = std::fs::read_to_string(format!("{folder}/{file}.yaml")).unwrap();
+    with_vswitches(&text, vswitches)
+}
 
 #[tokio::test]
 async fn with_the_rights_of_rbac_alb_the_layer_does_all_it_has_to_and_uses_each() {
@@ -31,19 +37,17 @@ async fn with_the_rights_of_rbac_alb_the_layer_does_all_it_has_to_and_uses_each(
     installed.install(&json!({"rbac": {"alb": true}})).await;
     installed.start().await;
     let world = &installed.world;
-    helloworld(world, "default", "hello", "").await;
     namespace(world, "gray").await;
     world.apply(&services("gray", "solo")).await.unwrap();
     alb_configs(world).await;
-    let class = class_with(&vswitches(world).await);
-    world.apply(&class).await.unwrap();
+    for file in ["class", "knative-service", "binding"] {
+        let manifest = example(file, &vswitches(world).await);
+        world.apply(&manifest).await.unwrap();
+    }
     let solo = target("gray", "solo");
     let ingress = kingress("gray", "solo", 100).to_string();
     world.apply(&ingress).await.unwrap();
-    let binding = "{apiVersion: gatewaybinding.dev/v1alpha1, kind: GatewayBinding, metadata: {name: hello, namespace: default}, \
-        spec: {serviceRef: {kind: KnativeService, name: hello}}}";
-    world.apply(binding).await.unwrap();
-    let hello = Target::of::<crds::GatewayBinding>(Some("default"), "hello");
+    let hello = Target::of::<crds::GatewayBinding>(Some("default"), "helloworld-go");
     let ready = Expect::condition("Ready", "True");
     world.wait_for(&hello, &ready, LONG).await.unwrap();
     let ready = says("Ready", "True", "");
