@@ -106,7 +106,10 @@ impl Controller {
         let mut passes: JoinSet<Done> = JoinSet::new();
         let mut ready = false;
         loop {
-            ready = ready || self.work.stores.ready();
+            if !ready && self.work.stores.ready() {
+                ready = true;
+                self.begin();
+            }
             if ready {
                 self.spawn(&mut passes);
             }
@@ -222,21 +225,35 @@ impl Controller {
                 }
             }
             // Ingresses that came before their class wait for it.
-            Seen::Class => {
-                let classes = self.work.stores.classes();
-                let all = self.seen.iter();
-                let ours = all.filter(|(_, ingress)| members::is_ours(ingress, &classes));
-                let changed = ours.filter(|(_, ingress)| !is_done(ingress));
-                for name in changed.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-                    self.ingresses.add(name, now);
-                }
-            }
+            Seen::Class => self.take_in_all(now),
             Seen::Backend(name) => {
                 if self.is_led_to(&name) {
                     self.services.add(name, now);
                 }
             }
             Seen::AlbConfig(object) => self.take_in_albconfig(&object, now),
+        }
+    }
+
+    /// The first lists are in, so it can be told what is whose.
+    fn begin(&mut self) {
+        let now = Instant::now();
+        self.take_in_all(now);
+        let services: Vec<Key> = self.work.stores.backends().services.into_keys().collect();
+        for name in services {
+            if self.is_led_to(&name) {
+                self.services.add(name, now);
+            }
+        }
+    }
+
+    fn take_in_all(&mut self, now: Instant) {
+        let classes = self.work.stores.classes();
+        let all = self.seen.iter();
+        let ours = all.filter(|(_, ingress)| members::is_ours(ingress, &classes));
+        let changed = ours.filter(|(_, ingress)| !is_done(ingress));
+        for name in changed.map(|(name, _)| name.clone()) {
+            self.ingresses.add(name, now);
         }
     }
 

@@ -40,6 +40,9 @@ mod write_groups;
 mod write_rules;
 mod yaml;
 
+#[cfg(test)]
+mod parser_tests;
+
 use std::time::Duration;
 
 pub use controller::run;

@@ -127,7 +127,7 @@ impl Param {
             "Integer" | "Long" | "int" => Kind::Integer,
             "Boolean" => Kind::Boolean,
             "Json" => Kind::Json,
-            "RepeatList" | "Array" => Kind::List,
+            "RepeatList" | "Array" | "Struct" => Kind::List,
             _ => Kind::Text,
         };
         Some(Self { kind, required })
