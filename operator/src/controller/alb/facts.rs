@@ -103,8 +103,9 @@ fn backing(service: &Service, scaling: Option<&DynamicObject>) -> Backing {
     }
 }
 
-/// A revision that is never scaled to zero and needs no help with bursts is never behind the
-/// activator. What it is at the moment does not count: rules would follow every up and down.
+/// A revision that is never scaled to zero and needs no help with bursts is not behind the activator,
+/// but while it starts. Of others it does not count what they are at the moment: rules would follow
+/// every up and down.
 fn activator(scaling: &DynamicObject) -> Activator {
     let number = |names: [&str; 2]| -> Option<f64> {
         let annotations = scaling.annotations();
@@ -119,10 +120,18 @@ fn activator(scaling: &DynamicObject) -> Activator {
         "autoscaling.knative.dev/target-burst-capacity",
         "autoscaling.knative.dev/targetBurstCapacity",
     ]);
-    if least.is_some_and(|least| least >= 1.0) && burst == Some(0.0) {
+    if least.is_none_or(|least| least < 1.0) || burst != Some(0.0) {
+        return Activator::Possible;
+    }
+    let conditions = scaling.data["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let is_out = conditions.any(|condition| {
+        condition["type"] == "ActivatorEndpointsPopulated" && condition["status"] == "False"
+    });
+    if scaling.data["spec"]["mode"] == "Serve" && is_out {
         Activator::Never
     } else {
-        Activator::Possible
+        Activator::StillThere
     }
 }
 
@@ -131,10 +140,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn scaling(annotations: serde_json::Value) -> DynamicObject {
+    fn scaling(annotations: serde_json::Value, mode: &str, activator: &str) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "networking.internal.knative.dev/v1alpha1", "kind": "ServerlessService",
             "metadata": {"name": "r", "annotations": annotations},
+            "spec": {"mode": mode},
+            "status": {"conditions": [{"type": "ActivatorEndpointsPopulated", "status": activator}]},
         }))
         .unwrap()
     }
@@ -154,11 +165,17 @@ mod tests {
             (json!({least: "1", burst: "0"}), Activator::Never),
             (json!({old: "2", burst: "0"}), Activator::Never),
         ] {
-            assert_eq!(
-                activator(&scaling(annotations.clone())),
-                wanted,
-                "{annotations}"
-            );
+            let found = activator(&scaling(annotations.clone(), "Serve", "False"));
+            assert_eq!(found, wanted, "{annotations}");
+        }
+    }
+
+    #[test]
+    fn it_is_still_there_until_its_addresses_are_out() {
+        let settled = || json!({"autoscaling.knative.dev/min-scale": "1", "autoscaling.knative.dev/target-burst-capacity": "0"});
+        for (mode, addresses) in [("Proxy", "True"), ("Serve", "True"), ("Proxy", "False")] {
+            let found = activator(&scaling(settled(), mode, addresses));
+            assert_eq!(found, Activator::StillThere, "{mode} {addresses}");
         }
     }
 

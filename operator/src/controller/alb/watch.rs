@@ -322,14 +322,13 @@ impl Concerns {
         match seen {
             Seen::NoSuchKind | Seen::Listed => self.listed("ServerlessServices"),
             Seen::Changed(scaling) | Seen::Gone(scaling) => {
-                if !self.note_scaling(scaling) {
-                    return;
-                }
                 let (namespace, name) = name_of(*scaling);
-                self.ask_where(|ingress| {
-                    ingress.namespace().as_deref() == Some(&namespace)
-                        && ingress.spec.to_string().contains(&name)
-                });
+                if self.note_scaling(scaling) {
+                    self.ask_where(|ingress| {
+                        ingress.namespace().as_deref() == Some(&namespace)
+                            && ingress.spec.to_string().contains(&name)
+                    });
+                }
                 for (namespace, name) in self.state().troubled_in(&namespace) {
                     self.asker.edited(ObjectRef::new(&name).within(&namespace));
                 }

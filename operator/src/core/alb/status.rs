@@ -49,6 +49,7 @@ impl Refusal {
             Reason::ServiceNotFound
                 | Reason::ServiceInvalid
                 | Reason::SecretNotFound
+                | Reason::Pending
                 | Reason::PermissionDenied
                 | Reason::InternalError
         )

@@ -36,6 +36,8 @@ pub enum Activator {
     Unknown,
     /// It is a revision that always has pods, and capacity enough by itself.
     Never,
+    /// It is one that will be so, and is just starting.
+    StillThere,
     /// It is a revision that may be scaled to zero, or lack capacity.
     Possible,
 }
@@ -277,15 +279,11 @@ fn headers_of_splits(
         let backing = cluster.service(&split.service_name);
         backing.map(|backing| backing.activator).unwrap_or_default()
     };
-    let [only] = serving.as_slice() else {
-        return headers_of_shares(&serving, at, activator);
-    };
-    let never = activator(only) == Activator::Never;
-    let set = only.append_headers.iter();
-    Ok(set
-        .filter(|(name, _)| !(never && is_for_activator(name)))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect())
+    match serving.as_slice() {
+        // Whatever its settings, a revision is behind the activator while it starts.
+        [only] => Ok(only.append_headers.clone()),
+        several => headers_of_shares(several, at, activator),
+    }
 }
 
 fn headers_of_shares(
@@ -293,11 +291,21 @@ fn headers_of_shares(
     at: &str,
     activator: impl Fn(&Split) -> Activator,
 ) -> Result<BTreeMap<String, String>, Refusal> {
-    let idle = serving
-        .iter()
-        .filter(|split| activator(split) == Activator::Possible)
-        .map(|split| split.service_name.as_str());
-    let idle: Vec<&str> = idle.collect();
+    let those = |state: Activator| -> Vec<&str> {
+        let splits = serving.iter().filter(|split| activator(split) == state);
+        splits.map(|split| split.service_name.as_str()).collect()
+    };
+    let starting = those(Activator::StillThere);
+    let idle = those(Activator::Possible);
+    if idle.is_empty() && !starting.is_empty() {
+        return Err(Refusal::new(
+            Reason::Pending,
+            format!(
+                "{at}: requests are to be split, and {} is starting behind the activator. It gets its share once it has pods of its own.",
+                listed(starting.into_iter())
+            ),
+        ));
+    }
     if !idle.is_empty() {
         return Err(Refusal::new(
             Reason::SplitNeedsActivator,

@@ -195,24 +195,34 @@ fn a_split_over_a_revision_that_may_be_idle_is_refused_by_its_name() {
 }
 
 #[test]
-fn headers_are_set_only_where_the_activator_may_need_them() {
+fn what_goes_to_one_revision_tells_the_activator_which() {
     let paths = json!([{"splits": [split("hello-00001", 100)]}]);
-    for (activator, count) in [
-        (Activator::Never, 0),
-        (Activator::Possible, 2),
-        (Activator::Unknown, 2),
+    for activator in [
+        Activator::Never,
+        Activator::StillThere,
+        Activator::Possible,
+        Activator::Unknown,
     ] {
         let found = strict(&source(route(&paths), &[]), &two(activator));
-        assert_eq!(
-            found.children[0].rules[0].forward.insert.len(),
-            count,
-            "{activator:?}"
-        );
+        let insert = &found.children[0].rules[0].forward.insert;
+        assert_eq!(insert[REVISION_HEADER], "hello-00001", "{activator:?}");
     }
     let own = json!([{"splits": [{"serviceNamespace": "gray", "serviceName": "hello-00001", "servicePort": 80, "appendHeaders": {"A": "b"}}], "appendHeaders": {"C": "d"}}]);
     let found = strict(&source(route(&own), &[]), &two(Activator::Never));
     let insert = &found.children[0].rules[0].forward.insert;
     assert_eq!((insert["A"].as_str(), insert["C"].as_str()), ("b", "d"));
+}
+
+#[test]
+fn a_split_waits_for_a_revision_that_is_starting() {
+    let cluster = two(Activator::Never).with("hello-00002", Activator::StillThere);
+    let refusal = refused(&half_and_half(), &cluster);
+    assert_eq!((refusal.reason, refusal.waits()), (Reason::Pending, true));
+    assert!(
+        refusal.message.contains("\"hello-00002\" is starting"),
+        "{}",
+        refusal.message
+    );
 }
 
 #[test]
