@@ -258,6 +258,8 @@ async fn a_binding_moves_its_knative_service_and_puts_it_back() {
     )
     .await;
 
+    let public = children(&world, "default").await.0.unwrap();
+
     // A rule for a revision that is not there is told with those that are, and changes nothing.
     world
         .apply(&BINDING.replace("REVISION", "hello-00009"))

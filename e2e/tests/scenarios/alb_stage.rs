@@ -194,7 +194,8 @@ pub(super) fn weights(ingress: &Ingress) -> Vec<i64> {
         .collect()
 }
 
-/// What the ALB Ingress controller does in the end: it labels an Ingress, and gives it an address.
+/// What the ALB Ingress controller does: it gives an Ingress an address and labels it; and labels it once
+/// more as soon as the operator has noted that.
 pub(super) async fn serve(world: &World, ingress: &Ingress, hash: &str, address: &str) {
     let api = Api::<Ingress>::namespaced(world.client(), &ingress.namespace().unwrap());
     let name = ingress.name_any();
@@ -203,10 +204,25 @@ pub(super) async fn serve(world: &World, ingress: &Ingress, hash: &str, address:
     api.patch_status(&name, &params, &Patch::Merge(status))
         .await
         .unwrap();
-    let label = json!({"metadata": {"labels": {"alb.ingress.kubernetes.io/hash": hash}}});
-    api.patch(&name, &params, &Patch::Merge(label))
-        .await
-        .unwrap();
+    let label = async |hash: &str| {
+        let label = json!({"metadata": {"labels": {"alb.ingress.kubernetes.io/hash": hash}}});
+        let patched = api.patch(&name, &params, &Patch::Merge(label)).await;
+        patched.unwrap();
+    };
+    label(hash).await;
+    let noted = async || {
+        let found = api.get(&name).await.map_err(|error| error.to_string())?;
+        let noted = found
+            .annotations()
+            .get("gatewaybinding.dev/alb-hash-before");
+        match noted {
+            Some(noted) if noted == hash => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    };
+    let waited = world.wait_until("the label", "noted by the operator", LONG, noted);
+    waited.await.unwrap();
+    label(&format!("{hash}-again")).await;
 }
 
 /// Expects what a Knative Ingress says of the generation that it has now.

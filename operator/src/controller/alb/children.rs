@@ -74,10 +74,11 @@ pub(super) fn is_made_by_us(ingress: &Ingress) -> bool {
     ingress.labels().get(keys::MANAGED_BY).map(String::as_str) == Some(keys::FIELD_MANAGER)
 }
 
-/// Writes an Ingress. One that changed meanwhile, or appeared, is not touched: it is looked at again.
+/// Writes an Ingress; `dealt_with` only notes that its controller says it is served. One that changed meanwhile, or appeared, is not touched: it is looked at again.
 pub(super) async fn apply(
     wanted: &Wanted,
     found: Option<&Ingress>,
+    dealt_with: bool,
     context: &Context,
 ) -> Result<Arc<Ingress>, Obstacle> {
     let (namespace, name) = (&wanted.identity.namespace, &wanted.identity.name);
@@ -86,7 +87,7 @@ pub(super) async fn apply(
     let mut params = PatchParams::apply(keys::FIELD_MANAGER);
     // Of what is ours, all is put back; of what appears in its place, nothing is taken.
     params.force = found.is_some();
-    let body = Patch::Apply(wanted.body(found));
+    let body = Patch::Apply(wanted.body(found, dealt_with));
     match api.patch(name, &params, &body).await {
         Ok(written) => {
             context

@@ -22,7 +22,7 @@ use crate::controller::queue::Ended;
 use crate::core::alb::instance::fleet;
 use crate::core::alb::kingress::{FINALIZER, KIngress};
 use crate::core::alb::refusal::Refusal;
-use crate::core::alb::render::{Identity, address, render, served_at};
+use crate::core::alb::render::{Identity, Progress, address, render};
 use crate::core::alb::seats::ingress_class;
 use crate::core::alb::status::{Standing, Told, status};
 use crate::core::alb::translate::{Child, Placement, Translation, translate};
@@ -112,8 +112,8 @@ impl Pass<'_> {
                     return Err(Refusal::new(Reason::NotOwned, words).into());
                 }
             };
-            let made = self.child(child, found.as_deref()).await?;
-            written.push((child.placement, made));
+            let (made, progress) = self.child(child, found.as_deref()).await?;
+            written.push((child.placement, made, progress));
         }
         self.remove_others(&translation).await?;
         Ok(Some(self.standing(&written, translation).await))
@@ -123,7 +123,7 @@ impl Pass<'_> {
         &self,
         child: &Child,
         found: Option<&Ingress>,
-    ) -> Result<Arc<Ingress>, Obstacle> {
+    ) -> Result<(Arc<Ingress>, Progress), Obstacle> {
         let secrets = secrets::ensure(self.ingress, &child.tls, self.context).await?;
         let fleet = fleet(self.gateway, child.placement, &self.context.alb.network());
         let classes: Vec<String> = fleet
@@ -160,10 +160,17 @@ impl Pass<'_> {
             order: seat.order,
         };
         let wanted = render(child, identity, &secrets);
-        match found {
-            Some(found) if wanted.is_met_by(found) => Ok(Arc::new(found.clone())),
-            found => children::apply(&wanted, found, self.context).await,
-        }
+        let Some(met) = found.filter(|found| wanted.is_met_by(found)) else {
+            let made = children::apply(&wanted, found, false, self.context).await?;
+            return Ok((made, Progress::Waiting));
+        };
+        let progress = wanted.progress(met);
+        let child = if progress == Progress::Labelled {
+            children::apply(&wanted, found, true, self.context).await?
+        } else {
+            Arc::new(met.clone())
+        };
+        Ok((child, progress))
     }
 
     /// Removes what this Knative Ingress no longer needs.
@@ -184,12 +191,12 @@ impl Pass<'_> {
 
     async fn standing(
         &self,
-        written: &[(Placement, Arc<Ingress>)],
+        written: &[(Placement, Arc<Ingress>, Progress)],
         translation: Translation,
     ) -> Standing {
         let mut told = Told::Served;
-        for (_, child) in written {
-            if served_at(child).is_none() && told == Told::Served {
+        for (_, child, progress) in written {
+            if *progress != Progress::Served && told == Told::Served {
                 told = Told::Waiting(children::complaint(child, self.context).await);
             }
         }
@@ -198,8 +205,8 @@ impl Pass<'_> {
             left_out: translation.left_out,
             ..self.addresses(|placement| {
                 let mut written = written.iter();
-                let found = written.find(|(other, _)| *other == placement);
-                found.map(|(_, child)| child.clone())
+                let found = written.find(|(other, ..)| *other == placement);
+                found.map(|(_, child, _)| child.clone())
             })
         }
     }

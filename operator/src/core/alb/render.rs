@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::kingress::LABEL;
 use super::rule::Forward;
 use super::translate::{Child, HostRule};
-use crate::core::names::short_hash;
+use crate::core::names::{digest, short_hash};
 
 /// Beginning of the annotations that the ALB Ingress controller reads.
 const PREFIX: &str = "alb.ingress.kubernetes.io/";
@@ -21,6 +21,22 @@ pub const ORDER: &str = "alb.ingress.kubernetes.io/order";
 /// Annotation with what [`HASH`] was before our last change: as long as it is the same, that change
 /// was not dealt with.
 pub const HASH_BEFORE: &str = "gatewaybinding.dev/alb-hash-before";
+
+/// Annotation with a digest of what was dealt with once. Its own coming is a change that has to be dealt
+/// with as well, by a pass of the controller that began after the one before had ended: see
+/// [`Wanted::progress`].
+pub const DEALT_WITH: &str = "gatewaybinding.dev/alb-dealt-with";
+
+/// How far the controller is with an Ingress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It has not dealt with the last change.
+    Waiting,
+    /// It says that it has, which may be too early: [`DEALT_WITH`] is to be written.
+    Labelled,
+    /// It has.
+    Served,
+}
 
 /// Whose child an Ingress is, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +60,7 @@ pub struct Identity {
 pub struct Wanted {
     /// Who it is.
     pub identity: Identity,
-    /// Its annotations but [`HASH_BEFORE`].
+    /// Its annotations but [`HASH_BEFORE`] and [`DEALT_WITH`].
     pub annotations: BTreeMap<String, String>,
     /// Its spec.
     pub spec: Value,
@@ -174,10 +190,36 @@ impl Wanted {
         spec == self.spec && all_there && none_left && owned && labelled
     }
 
+    fn digest(&self) -> String {
+        digest(&(&self.annotations, &self.spec))
+    }
+
+    /// How far the controller is with an Ingress that is as it is to be.
+    ///
+    /// At the end of a pass the controller labels an Ingress with what it is at that moment. A change that
+    /// comes in the middle of a pass is labelled by it, and not served. So a second change follows the
+    /// label. What labels that one began after the first pass had ended, for passes over an AlbConfig
+    /// come one after the other, and so has read the first change.
+    pub fn progress(&self, found: &Ingress) -> Progress {
+        let annotations = found.annotations();
+        let hash = found.labels().get(HASH).filter(|hash| !hash.is_empty());
+        if hash.is_none() || annotations.get(HASH_BEFORE) == hash || address(found).is_none() {
+            Progress::Waiting
+        } else if annotations.get(DEALT_WITH) == Some(&self.digest()) {
+            Progress::Served
+        } else {
+            Progress::Labelled
+        }
+    }
+
     /// For server-side apply. `found` is what is there now: a change in between makes it fail.
-    pub fn body(&self, found: Option<&Ingress>) -> Value {
+    /// `dealt_with` notes that it was as it is to be already.
+    pub fn body(&self, found: Option<&Ingress>, dealt_with: bool) -> Value {
         let identity = &self.identity;
         let mut annotations = self.annotations.clone();
+        if dealt_with {
+            annotations.insert(DEALT_WITH.to_owned(), self.digest());
+        }
         let before = found.and_then(|found| found.labels().get(HASH));
         annotations.insert(HASH_BEFORE.to_owned(), before.cloned().unwrap_or_default());
         let mut body = json!({
@@ -217,15 +259,6 @@ fn is_of_rule(annotation: &str) -> bool {
         .strip_prefix("actions.r")
         .or_else(|| name.strip_prefix("conditions.r"));
     backend.is_some_and(|number| number.parse::<u32>().is_ok())
-}
-
-/// The address of an Ingress that was brought to the load balancer as it now is.
-pub fn served_at(found: &Ingress) -> Option<&str> {
-    let hash = found.labels().get(HASH).filter(|hash| !hash.is_empty())?;
-    if found.annotations().get(HASH_BEFORE) == Some(hash) {
-        return None;
-    }
-    address(found)
 }
 
 /// The address that an Ingress has, whether or not it is up to date.

@@ -85,7 +85,7 @@ fn every_part_of_a_rule_is_said_as_the_controller_reads_it() {
 }
 
 fn stored(wanted: &Wanted) -> Ingress {
-    let mut body = wanted.body(None);
+    let mut body = wanted.body(None, false);
     body["metadata"]["uid"] = json!("child");
     body["metadata"]["resourceVersion"] = json!("7");
     serde_json::from_value(body).unwrap()
@@ -139,28 +139,67 @@ fn what_was_written_is_met_and_any_change_of_it_is_not() {
     }
 }
 
+/// As the API server has it after our next write.
+fn rewritten(wanted: &Wanted, found: &Ingress, dealt_with: bool) -> Ingress {
+    let body = wanted.body(Some(found), dealt_with);
+    assert_eq!(body["metadata"]["resourceVersion"], "7");
+    let mut next: Ingress = serde_json::from_value(body).unwrap();
+    next.status.clone_from(&found.status);
+    let label = found.labels().get(HASH).cloned();
+    next.labels_mut()
+        .extend(label.map(|label| (HASH.to_owned(), label)));
+    next
+}
+
+fn label(found: &mut Ingress, hash: &str) {
+    found.labels_mut().insert(HASH.to_owned(), hash.to_owned());
+}
+
 #[test]
-fn only_a_label_that_moved_since_our_write_counts() {
+fn only_a_label_that_moved_after_it_moved_proves_that_a_change_is_served() {
     let wanted = half();
     let mut found = stored(&wanted);
     let status = json!({"loadBalancer": {"ingress": [{"hostname": "alb-1.example.com"}]}});
     found.status = serde_json::from_value(status).unwrap();
-    assert_eq!(served_at(&found), None, "no label yet");
-    found.labels_mut().insert(HASH.to_owned(), "one".to_owned());
-    assert_eq!(served_at(&found), Some("alb-1.example.com"));
-    let again = wanted.body(Some(&found));
-    assert_eq!(again["metadata"]["resourceVersion"], "7");
-    found.annotations_mut().insert(
-        HASH_BEFORE.to_owned(),
-        again["metadata"]["annotations"][HASH_BEFORE]
-            .as_str()
-            .unwrap()
-            .to_owned(),
+    assert_eq!(wanted.progress(&found), Progress::Waiting, "no label yet");
+    label(&mut found, "one");
+    assert_eq!(
+        wanted.progress(&found),
+        Progress::Labelled,
+        "perhaps by a pass that began before"
     );
-    assert_eq!(served_at(&found), None, "the label is that of before");
-    assert_eq!(address(&found), Some("alb-1.example.com"));
-    found.labels_mut().insert(HASH.to_owned(), "two".to_owned());
-    assert_eq!(served_at(&found), Some("alb-1.example.com"));
+    let mut found = rewritten(&wanted, &found, true);
+    assert!(wanted.is_met_by(&found));
+    assert_eq!(
+        wanted.progress(&found),
+        Progress::Waiting,
+        "the label is that of before"
+    );
+    label(&mut found, "two");
+    assert_eq!(wanted.progress(&found), Progress::Served);
+
+    // Another change begins anew, with what the first one left.
+    let mut other = wanted.clone();
+    other.annotations.insert(
+        "alb.ingress.kubernetes.io/listen-ports".to_owned(),
+        "[]".to_owned(),
+    );
+    assert!(!other.is_met_by(&found));
+    found.annotations_mut().insert(
+        "alb.ingress.kubernetes.io/listen-ports".to_owned(),
+        "[]".to_owned(),
+    );
+    assert_eq!(
+        other.progress(&found),
+        Progress::Labelled,
+        "what was dealt with was something else"
+    );
+    found.status = None;
+    assert_eq!(
+        other.progress(&found),
+        Progress::Waiting,
+        "without an address nobody is served"
+    );
 }
 
 #[test]
