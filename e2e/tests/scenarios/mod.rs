@@ -4,6 +4,7 @@ mod adoption_consumers;
 mod alb_knative;
 mod alb_layer;
 mod alb_stage;
+mod alb_ingress;
 mod api_gateway_intranet_slb;
 mod approvals;
 mod argocd;

@@ -1,7 +1,7 @@
 //! What is refused of rules, and what the call log learns of them.
 
 use super::Effect;
-use super::testing::{Stage, owned, text, with};
+use super::testing::{Sent, Stage, owned, text, with};
 
 /// Each refusal of a single rule, by what is put over a good one.
 #[test]
@@ -10,7 +10,7 @@ fn rules_are_refused_for_what_they_ask_and_do() {
     let group = stage.group.clone();
     let tuple = "RuleActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId";
     let host = "RuleConditions.1.HostConfig.Values.1";
-    let cases: [(&[(&str, &str)], &str); 21] = [
+    let cases: [(Sent<'_>, &str); 21] = [
         (&[("ListenerId", "lsn-none")], "ResourceNotFound.Listener"),
         (&[("RuleName", "1")], "IllegalParam.RuleName"),
         (&[("RuleName", "")], "MissingParam.RuleName"),
@@ -101,7 +101,7 @@ fn rules_are_refused_for_what_they_ask_and_do() {
 #[test]
 fn each_kind_of_condition_has_its_rules() {
     let mut stage = Stage::new();
-    let cases: [(&str, &[(&str, &str)], bool); 19] = [
+    let cases: [(&str, Sent<'_>, bool); 19] = [
         ("Header", &[("Key", "Tag"), ("Values.1", "x*")], true),
         ("Header", &[("Key", "Host"), ("Values.1", "x")], false),
         ("Header", &[("Key", "cookie"), ("Values.1", "x")], false),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::testing::{Stage, owned, text, with};
+use super::testing::{Sent, Stage, owned, text, with};
 
 #[test]
 fn a_load_balancer_needs_two_zones_that_fit() {
@@ -23,7 +23,7 @@ fn a_load_balancer_needs_two_zones_that_fit() {
         .next()
         .expect("one")
         .clone();
-    let cases: [(&[(&str, &str)], &str); 8] = [
+    let cases: [(Sent<'_>, &str); 8] = [
         (
             &[
                 ("ZoneMappings.2.VSwitchId", ""),
@@ -197,7 +197,7 @@ fn server_groups_have_settings_in_their_bounds() {
         ("VpcId", &vpc),
         ("HealthCheckConfig.HealthCheckEnabled", "true"),
     ]);
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let cases: [(Sent<'_>, &str); 7] = [
         (&[("VpcId", "")], "MissingParam.VpcId"),
         (&[("VpcId", "vpc-none")], "ResourceNotFound.Vpc"),
         (&[("ServerGroupName", "")], "MissingParam.ServerGroupName"),

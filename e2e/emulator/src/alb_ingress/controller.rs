@@ -26,7 +26,7 @@ const ALBCONFIG_WORKERS: usize = 3;
 const SERVICE_WORKERS: usize = 3;
 
 /// How often the cluster is asked whether it has AlbConfigs at all.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a worker was busy with.
 enum Done {

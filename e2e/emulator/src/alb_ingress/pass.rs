@@ -379,9 +379,11 @@ impl Work {
 fn add_listeners(spec: &mut Value, places: Vec<Place>) -> Result<(), Failure> {
     let mut listeners = spec["listeners"].as_array().cloned().unwrap_or_default();
     for (port, protocol) in places {
+        // A port may be written as a text.
+        let text = port.to_string();
         let there: Vec<&str> = listeners
             .iter()
-            .filter(|listener| listener["port"] == port || listener["port"] == port.to_string())
+            .filter(|listener| listener["port"] == port || listener["port"] == text.as_str())
             .filter_map(|listener| listener["protocol"].as_str())
             .collect();
         let other = if protocol == "HTTP" { "HTTPS" } else { "HTTP" };
