@@ -6,6 +6,7 @@
 #![allow(rustdoc::bare_urls)]
 
 mod adoption;
+mod alb;
 mod api_gateway;
 mod api_gateway_class;
 mod cloud;
@@ -21,9 +22,14 @@ mod policy;
 mod reason;
 mod reference;
 mod slb;
+mod slb_backends;
+mod slb_field;
+mod slb_listeners;
+mod slb_settings;
 mod status;
 
 pub use adoption::*;
+pub use alb::*;
 pub use api_gateway::*;
 pub use api_gateway_class::*;
 pub use cloud::*;
@@ -39,4 +45,8 @@ pub use policy::*;
 pub use reason::*;
 pub use reference::*;
 pub use slb::*;
+pub use slb_backends::*;
+pub use slb_field::*;
+pub use slb_listeners::*;
+pub use slb_settings::*;
 pub use status::*;

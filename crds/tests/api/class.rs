@@ -103,14 +103,59 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "a gateway must say what it is",
     ),
     (
+        "a gateway that is two things",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, alb: {}}]}",
+        "give slb or alb, and not both",
+    ),
+    (
+        "an ALB without a cloud",
+        "spec: {cloud: null, apiGateways: null, defaults: {gateway: null, apiGateway: null}, gateways: [{name: alb, alb: {}}]}",
+        "cloud is required",
+    ),
+    (
+        "one AlbConfig for both kinds of address",
+        "spec: {gateways: [{name: intranet, alb: {internet: {albConfig: knative-intranet}}}]}",
+        "two different AlbConfigs",
+    ),
+    (
+        "settings of an ALB that set nothing",
+        "spec: {gateways: [{name: intranet, alb: {settings: {}}}]}",
+        "no setting of alb is given",
+    ),
+    (
+        "two vswitches in one zone",
+        "spec: {gateways: [{name: intranet, alb: {settings: {zoneMappings: [{vswitchId: vsw-a, zoneId: cn-beijing-g}, {vswitchId: vsw-b, zoneId: cn-beijing-g}]}}}]}",
+        "two vswitches are in one zone",
+    ),
+    (
+        "all settings of an ALB and one of them",
+        "spec: {gateways: [{name: intranet, alb: {bindingsMaySet: [zoneMappings, \"*\"]}}]}",
+        "settings of alb and must stand alone",
+    ),
+    (
         "a Service made after itself",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: b}}}}]}",
         "another Service",
     ),
     (
+        "neither a shared Service nor one for each",
+        "spec: {gateways: [{name: intranet, slb: {settings: {addressType: Intranet}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "a shared Service and one for each",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, perBinding: {}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "one load balancer as that of each",
+        "spec: {gateways: [{name: intranet, slb: {perBinding: {}, settings: {existing: {id: lb-1}}}}]}",
+        "cannot be that of each",
+    ),
+    (
         "settings that set nothing",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {}}}]}",
-        "no setting is given",
+        "less than 1 property",
     ),
     (
         "one zone twice",
@@ -355,7 +400,9 @@ fn every_rule_has_a_case() {
     let refused = REFUSED.iter().map(|case| case.2);
     every_rule_is_broken_by(
         KIND,
-        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+        refused
+            .chain(UPDATES.iter().filter_map(|case| case.3))
+            .chain(crate::slb::messages()),
     );
 }
 
@@ -417,6 +464,10 @@ fn what_is_legal_is_accepted() {
             (
                 "a gateway that leaves nothing open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}]}",
+            ),
+            (
+                "a load balancer for each",
+                "spec: {gateways: [{name: intranet, slb: {perBinding: {maxInstances: 20}, settings: {addressType: Intranet}, bindingsMaySet: [existing]}}]}",
             ),
             (
                 "a gateway that leaves two fields open",

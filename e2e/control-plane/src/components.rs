@@ -16,7 +16,7 @@ use crate::{
 
 /// The controllers that do something visible where there are no nodes and no cloud.
 const CONTROLLERS: &str = "clusterrole-aggregation-controller,deployment-controller,\
-    endpointslice-controller,endpointslice-mirroring-controller,garbage-collector-controller,\
+    endpoints-controller,endpointslice-controller,endpointslice-mirroring-controller,garbage-collector-controller,\
     job-controller,namespace-controller,replicaset-controller,resourcequota-controller,\
     root-ca-certificate-publisher-controller,serviceaccount-controller,\
     serviceaccount-token-controller,validatingadmissionpolicy-status-controller";

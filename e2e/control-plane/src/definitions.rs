@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions read from published Go modules. Nothing of these modules is built.
+//! CustomResourceDefinitions and other manifests read from published Go modules.
 
 use std::{
     fs,
@@ -14,11 +14,29 @@ use crate::{
     tools::{Module, ToolError},
 };
 
-/// A folder with definitions in a published module.
+/// Which manifests are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// CustomResourceDefinitions.
+    Definitions,
+    /// All others.
+    Others,
+}
+
+impl Wanted {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Definitions => "crds",
+            Self::Others => "manifests",
+        }
+    }
+}
+
+/// A folder with manifests in a published module.
 pub(crate) struct Source {
     pub(crate) module: &'static str,
     pub(crate) folder: &'static str,
-    /// Names of files; empty for all that hold a definition.
+    /// Names of files; empty for all that hold what is wanted.
     pub(crate) files: &'static [&'static str],
 }
 
@@ -30,33 +48,35 @@ struct Download {
     dir: Option<PathBuf>,
 }
 
-/// The YAML files of the sources' definitions, one definition each, sorted by name; `what` says what
-/// they define. Downloads them once.
+/// The YAML files of the sources, in the order of sources and names; `what` says what they are for.
+/// Downloads them once.
 ///
 /// # Errors
 /// As [`crate::tools::ensure`].
 pub(crate) async fn ensure(
     module: &Module,
+    wanted: Wanted,
     sources: &[Source],
     what: &str,
 ) -> Result<Vec<PathBuf>, ToolError> {
     let folder = module.folder()?;
-    let crds = folder.join("crds");
-    if !crds.is_dir() {
-        let purpose = format!("downloading the definitions of {what} {}", module.version());
+    let files = folder.join(wanted.folder());
+    if !files.is_dir() {
+        let purpose = format!("downloading the manifests of {what} {}", module.version());
         let _lock = cache::lock(&folder, &purpose).await?;
-        if !crds.is_dir() {
-            extract(module, sources, &purpose, &crds).await?;
+        if !files.is_dir() {
+            extract(module, wanted, sources, &purpose, &files).await?;
         }
     }
-    yaml_files(&crds)
+    yaml_files(&files)
 }
 
 async fn extract(
     module: &Module,
+    wanted: Wanted,
     sources: &[Source],
     purpose: &str,
-    crds: &Path,
+    files: &Path,
 ) -> Result<(), ToolError> {
     progress(&format!("{purpose} (once)"));
     let folder = module.folder()?;
@@ -70,12 +90,12 @@ async fn extract(
         .map_err(|error| ToolError::Answer(error.to_string()))?;
 
     // Under the lock nobody else writes this name; what a killed run left is thrown away.
-    let temporary = folder.join("crds.partial");
+    let temporary = files.with_extension("partial");
     if temporary.exists() {
         fs::remove_dir_all(&temporary).map_err(FileError::at("remove", &temporary))?;
     }
     create_dir(&temporary)?;
-    for source in sources {
+    for (index, source) in sources.iter().enumerate() {
         let module = source.module;
         let directory = downloads
             .iter()
@@ -83,27 +103,34 @@ async fn extract(
             .ok_or_else(|| {
                 ToolError::Answer(format!("no folder of {module} in the answer: {answer}"))
             })?;
-        copy_definitions(&directory.join(source.folder), source.files, &temporary)?;
+        let from = directory.join(source.folder);
+        copy_manifests(&from, source.files, wanted, &temporary, index)?;
     }
-    cache::publish(&temporary, crds)?;
+    cache::publish(&temporary, files)?;
     Ok(())
 }
 
-/// Copies the definitions among the YAML files of a folder, or those of these names.
-fn copy_definitions(source: &Path, names: &[&str], target: &Path) -> Result<(), FileError> {
+/// Copies what is wanted of the YAML files of a folder, or of those of these names. The source's
+/// number goes before each name: two folders may have files of one name.
+fn copy_manifests(
+    source: &Path,
+    names: &[&str],
+    wanted: Wanted,
+    target: &Path,
+    index: usize,
+) -> Result<(), FileError> {
     for path in yaml_files(source)? {
-        let Some(name) = path.file_name() else {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        if !names.is_empty() && !names.iter().any(|wanted| name == *wanted) {
+        if !names.is_empty() && !names.contains(&name) {
             continue;
         }
         let text = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
-        if text
-            .lines()
-            .any(|line| line == "kind: CustomResourceDefinition")
-        {
-            let copy = target.join(name);
+        let mut lines = text.lines();
+        let defines = lines.any(|line| line == "kind: CustomResourceDefinition");
+        if defines == (wanted == Wanted::Definitions) {
+            let copy = target.join(format!("{index}-{name}"));
             fs::write(&copy, text).map_err(FileError::at("write", &copy))?;
         }
     }

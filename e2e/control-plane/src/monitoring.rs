@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    definitions::{self, Source},
+    definitions::{self, Source, Wanted},
     tools::{MONITORING, ToolError},
 };
 
@@ -21,5 +21,11 @@ const SOURCES: [Source; 1] = [Source {
 /// # Errors
 /// As [`crate::tools::ensure`].
 pub async fn crds() -> Result<Vec<PathBuf>, ToolError> {
-    definitions::ensure(&MONITORING, &SOURCES, "the Prometheus operator").await
+    definitions::ensure(
+        &MONITORING,
+        Wanted::Definitions,
+        &SOURCES,
+        "the Prometheus operator",
+    )
+    .await
 }

@@ -35,6 +35,18 @@ pub enum Tool {
     Promql,
     /// What GitOps tools make of objects; a program of ours around libraries of Argo CD and kstatus.
     Gitops,
+    /// Of Knative Serving: makes revisions, routes and ingresses.
+    KnativeController,
+    /// Of Knative Serving: defaults and validates its objects.
+    KnativeWebhook,
+    /// Of Knative Serving: decides how many Pods a revision has.
+    KnativeAutoscaler,
+    /// Of Knative Serving: holds requests until a revision has Pods.
+    KnativeActivator,
+    /// Of Knative Serving: stands beside each user container.
+    KnativeQueue,
+    /// A user container for Knative services; a program of ours.
+    Hello,
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -56,7 +68,7 @@ pub enum ToolError {
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 13] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -64,6 +76,12 @@ impl Tool {
         Self::Helm,
         Self::Promql,
         Self::Gitops,
+        Self::KnativeController,
+        Self::KnativeWebhook,
+        Self::KnativeAutoscaler,
+        Self::KnativeActivator,
+        Self::KnativeQueue,
+        Self::Hello,
     ];
 
     /// The name of the program.
@@ -77,6 +95,12 @@ impl Tool {
             Self::Helm => "helm",
             Self::Promql => "promql",
             Self::Gitops => "gitops",
+            Self::KnativeController => "knative-controller",
+            Self::KnativeWebhook => "knative-webhook",
+            Self::KnativeAutoscaler => "knative-autoscaler",
+            Self::KnativeActivator => "knative-activator",
+            Self::KnativeQueue => "knative-queue",
+            Self::Hello => "hello",
         }
     }
 
@@ -87,8 +111,12 @@ impl Tool {
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
-            Self::Promql => ".",
-            Self::Gitops => ".",
+            Self::Promql | Self::Gitops | Self::Hello => ".",
+            Self::KnativeController => "knative.dev/serving/cmd/controller",
+            Self::KnativeWebhook => "knative.dev/serving/cmd/webhook",
+            Self::KnativeAutoscaler => "knative.dev/serving/cmd/autoscaler",
+            Self::KnativeActivator => "knative.dev/serving/cmd/activator",
+            Self::KnativeQueue => "knative.dev/serving/cmd/queue",
         }
     }
 
@@ -99,6 +127,12 @@ impl Tool {
             Self::Helm => &HELM,
             Self::Promql => &PROMQL,
             Self::Gitops => &GITOPS,
+            Self::KnativeController
+            | Self::KnativeWebhook
+            | Self::KnativeAutoscaler
+            | Self::KnativeActivator
+            | Self::KnativeQueue
+            | Self::Hello => &KNATIVE,
         }
     }
 
@@ -107,6 +141,7 @@ impl Tool {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
             Self::Gitops => "about 3 minutes on 2 cores",
+            Self::KnativeController => "about 2 minutes on 2 cores",
             _ => "under a minute on 2 cores",
         }
     }
@@ -219,7 +254,10 @@ static GITOPS: Module = Module {
         String::new()
     })
 };
-pub(crate) static KNATIVE: Module = module!("knative", "knative.dev/serving", |_| String::new());
+pub(crate) static KNATIVE: Module = Module {
+    main_go: Some(include_str!("../tools/knative/main.go")),
+    ..module!("knative", "knative.dev/serving", |_| String::new())
+};
 pub(crate) static MONITORING: Module = module!(
     "monitoring",
     "github.com/prometheus-operator/prometheus-operator",

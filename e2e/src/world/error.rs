@@ -69,6 +69,9 @@ pub enum WorldError {
     /// The Knative stand-in.
     #[error(transparent)]
     Knative(#[from] StandInError),
+    /// Knative Serving itself.
+    #[error(transparent)]
+    Serving(#[from] local_node::serving::ServingError),
     /// The programs under test.
     #[error(transparent)]
     Binaries(#[from] BinariesError),

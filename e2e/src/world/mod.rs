@@ -46,6 +46,7 @@ pub use wait::WaitError;
 
 use control_plane::ControlPlane;
 use kube::Client;
+use local_node::serving::Serving;
 
 use crate::{gateway::Gateway, knative::KnativeStandIn};
 use secrecy::Secrecy;
@@ -61,6 +62,8 @@ pub struct World {
     pub operator: Option<Operator>,
     /// What makes Knative's objects, if it runs.
     pub knative: Option<KnativeStandIn>,
+    /// Knative Serving itself, and the node that runs its Pods, if it runs.
+    pub serving: Option<Serving>,
     /// What routes by Host, if it runs.
     pub gateway: Option<Gateway>,
     /// The emulated cloud.

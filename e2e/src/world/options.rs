@@ -41,12 +41,20 @@ pub struct WorldOptions {
     pub ccm: bool,
     /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
     pub knative: bool,
+    /// Whether the cloud still sells load balancers of a fixed size. Only where it runs in this process.
+    pub sells_pay_by_spec: bool,
+    /// Runs Knative Serving itself, with these settings of its ConfigMaps (name, key, value); the
+    /// stand-ins of `knative` are for worlds without it.
+    pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
     pub istio_service_type: String,
     /// Program of the emulator, to run it as a process; it runs in this one if absent.
     pub emulator_program: Option<PathBuf>,
+    /// Whether there is the kind AlbConfig, so that the ALB Ingress controller is played beside the
+    /// cloud controller manager.
+    pub albconfigs: bool,
     /// Whether the operator's CustomResourceDefinitions are installed before anything else.
     pub definitions: bool,
     /// Whether the API server notes what ServiceAccounts in the operator's namespace ask for; see
@@ -71,9 +79,12 @@ impl Default for WorldOptions {
             console_keys: Keys::new("LTAI5tZhangSanOfTests", "console-secret-of-tests-00001"),
             ccm: true,
             knative: true,
+            sells_pay_by_spec: false,
+            serving: None,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
+            albconfigs: false,
             definitions: true,
             audited: false,
             operator: Some(OperatorOptions::default()),
@@ -84,6 +95,14 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
+    /// With Knative Serving itself in place of the stand-ins.
+    #[must_use]
+    pub fn with_serving(mut self, settings: &[(&'static str, &'static str, &'static str)]) -> Self {
+        self.knative = false;
+        self.serving = Some(settings.to_vec());
+        self
+    }
+
     /// Without the operator, for what can be shown without it.
     #[must_use]
     pub fn without_operator(mut self) -> Self {

@@ -2,7 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
+use alicloud_emulator::alb_ingress;
 use control_plane::ControlPlane;
+use local_node::serving::{API_SERVER_FLAG, Serving};
 
 use super::{
     Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
@@ -49,6 +51,7 @@ impl World {
             secrecy: Secrecy::new(&control_plane, &cloud, &keys, folder.path()),
             operator: None,
             knative: None,
+            serving: None,
             gateway: None,
             cloud,
             control_plane,
@@ -60,6 +63,12 @@ impl World {
         if world.options.knative {
             tell("starting the stand-ins for Istio and Knative");
             world.start_knative().await?;
+        }
+        if let Some(settings) = world.options.serving.clone() {
+            tell("starting Knative Serving");
+            let folder = world.folder().join("pods");
+            let serving = Serving::start(&world.control_plane, &settings, &folder).await?;
+            world.serving = Some(serving);
         }
         if let Some(options) = world.options.operator.clone() {
             tell("starting the operator");
@@ -74,6 +83,9 @@ impl World {
         let namespace = operator::NAMESPACE;
         let mut yaml =
             format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n");
+        if self.options.albconfigs {
+            yaml = format!("{}\n---\n{yaml}", alb_ingress::DEFINITION);
+        }
         if self.options.definitions {
             yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
         }
@@ -139,6 +151,7 @@ impl World {
             operator.terminate(OPERATOR_PATIENCE).await?;
         }
         drop(self.knative.take());
+        drop(self.serving.take());
         drop(self.gateway.take());
         let client = self.control_plane.client();
         self.secrecy.end(client).await?;
@@ -166,6 +179,9 @@ async fn start_control_plane(options: &WorldOptions) -> Result<(ControlPlane, Fo
     if options.audited {
         builder = builder.apiserver_flags(audit::flags(folder.path())?);
     }
+    if options.serving.is_some() {
+        builder = builder.apiserver_flags([API_SERVER_FLAG.to_owned()]);
+    }
     Ok((builder.start().await?, folder))
 }
 
@@ -177,6 +193,7 @@ async fn start_cloud(
     let cloud = CloudOptions {
         region: options.region.clone(),
         account_id: options.account_id.clone(),
+        sells_pay_by_spec: options.sells_pay_by_spec,
         keys: vec![
             options.operator_keys.clone(),
             options.ccm_keys.clone(),

@@ -12,9 +12,11 @@ use k8s_openapi::api::core::v1::Service;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource, ResourceExt};
 
+use super::alb;
 use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
+use super::handled::Handled;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
@@ -41,6 +43,8 @@ pub struct Context {
     pub classes: Latest<GatewayBindingClass>,
     /// Services we wrote.
     pub services: Latest<Service>,
+    /// What the cloud controller manager had dealt with when we wrote to Services.
+    pub handled: Handled,
     /// What bindings contribute to what they share.
     pub peers: Peers,
     /// What may go in one go.
@@ -49,6 +53,8 @@ pub struct Context {
     pub audits: Audits,
     /// Changes that do not last.
     pub tries: Tries,
+    /// What the layer on ALB knows.
+    pub alb: alb::state::State,
     checked: Mutex<HashMap<String, String>>,
     begun: Mutex<HashSet<String>>,
 }
@@ -65,10 +71,12 @@ impl Context {
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
+            handled: Handled::default(),
             guard: peers.guard().clone(),
             peers,
             audits: Audits::default(),
             tries: Tries::default(),
+            alb: alb::state::State::default(),
             checked: Mutex::default(),
             begun: Mutex::default(),
         }

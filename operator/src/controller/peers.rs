@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_adapter::gateway::model::{Method, Path};
-use crds::v1alpha1::{GatewayBinding, NamespacedName};
+use crds::v1alpha1::{GatewayBinding, NamespacedName, SlbExisting};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -22,6 +22,8 @@ use crate::core::guard::Stake;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
+use crate::core::references::References;
+use crate::core::slb::Scene;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
 use crate::supervise::payload_text;
@@ -56,6 +58,8 @@ struct Index {
     peers: HashMap<Arc<str>, Arc<Peer>>,
     relations: Relations,
     by_service: HashMap<(String, String), Sharers>,
+    /// By class and gateway.
+    by_gateway: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
     by_key: HashMap<ObjectKey, Uids>,
     by_adopted: HashMap<Adopted, Uids>,
@@ -203,8 +207,19 @@ impl Peers {
         index.relations.reference(&heir.uid)
     }
 
-    /// What a binding gets of what it shares.
-    pub fn shares(&self, validated: &Validated) -> Outcome {
+    /// What a binding gets of what it shares, given what it refers to.
+    pub fn shares(&self, validated: &Validated, references: &References) -> Outcome {
+        let peers = self.of(validated);
+        peers::shares(validated, &peers, Scene::of(references))
+    }
+
+    /// The load balancer of others that the settings of a binding's gateway name.
+    pub fn existing(&self, validated: &Validated) -> Option<SlbExisting> {
+        peers::existing(validated, &self.of(validated))
+    }
+
+    /// Those that a binding shares something with, itself among them.
+    fn of(&self, validated: &Validated) -> Vec<Arc<Peer>> {
         let index = self.lock();
         let service = validated.gateway.iter().map(|gateway| {
             let service = &gateway.service;
@@ -217,6 +232,12 @@ impl Peers {
         let mut uids: BTreeSet<&Arc<str>> = speakers.map(|sharer| &sharer.uid).collect();
         let own = index.live.get(&owner(&validated.binding));
         uids.extend(own.into_iter().flatten());
+        if let Some(gateway) = &validated.gateway
+            && gateway.per_binding.is_some()
+        {
+            let place = (validated.class.clone(), gateway.name.clone());
+            uids.extend(index.by_gateway.get(&place).into_iter().flatten());
+        }
         if let Some(exposure) = &validated.exposure {
             for api in &exposure.apis {
                 let path = (exposure.group.name.clone(), api.method, api.path.clone());
@@ -226,12 +247,9 @@ impl Peers {
         let adopted = peers::wants_to_adopt(validated);
         let adopters = adopted.iter().filter_map(|what| index.by_adopted.get(what));
         uids.extend(adopters.flatten());
-        let peers: Vec<Arc<Peer>> = uids
-            .into_iter()
+        uids.into_iter()
             .filter_map(|uid| index.peers.get(uid).cloned())
-            .collect();
-        drop(index);
-        peers::shares(validated, &peers)
+            .collect()
     }
 
     /// Whether another binding than this one uses a shared object.
@@ -265,6 +283,12 @@ impl Index {
             let alike = sharers.entry(peer.says_of_gateway()).or_default();
             alike.insert(Sharer::new(&uid, &peer));
         }
+        if let Some(place) = gateway_of(&peer) {
+            self.by_gateway
+                .entry(place)
+                .or_default()
+                .insert(uid.clone());
+        }
         for (group, method, path, _) in &peer.paths {
             let place = (group.clone(), *method, path.clone());
             self.by_path.entry(place).or_default().insert(uid.clone());
@@ -294,6 +318,9 @@ impl Index {
         };
         self.leave_gateway(&uid, &peer);
         let uid = &*uid;
+        if let Some(place) = gateway_of(&peer) {
+            leave(&mut self.by_gateway, &place, uid);
+        }
         for (group, method, path, _) in &peer.paths {
             leave(
                 &mut self.by_path,
@@ -371,4 +398,9 @@ fn owner_of(binding: &GatewayBinding) -> String {
         namespace: binding.namespace().unwrap_or_default(),
         name: binding.name_any(),
     })
+}
+
+/// Class and name of a binding's gateway.
+fn gateway_of(peer: &Peer) -> Option<(String, String)> {
+    Some((peer.class.clone()?, peer.gateway.clone()?))
 }

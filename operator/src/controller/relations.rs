@@ -25,6 +25,9 @@ pub(super) struct Ties {
 /// A digest of what a binding says of a consumer. Thousands may say the same.
 type Statement = u64;
 
+/// What a binding of the same class may keep another one from.
+const AWAITS_OTHERS: [Reason; 3] = [Reason::Conflict, Reason::PathConflict, Reason::LimitReached];
+
 /// For whom a binding waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waits {
@@ -225,7 +228,7 @@ fn waits(binding: &GatewayBinding) -> Waits {
     };
     if has(Reason::NotAdoptable) {
         Waits::Anywhere
-    } else if !status.conflicts.is_empty() || has(Reason::Conflict) || has(Reason::PathConflict) {
+    } else if !status.conflicts.is_empty() || AWAITS_OTHERS.into_iter().any(has) {
         Waits::InClass
     } else {
         Waits::ForNobody
@@ -309,14 +312,15 @@ mod tests {
             ("b", "PathConflict"),
             ("c", "Conflict"),
             ("d", "NotAdoptable"),
+            ("e", "LimitReached"),
         ] {
             let binding = binding(name, reason, json!([]), json!([]));
             relations.put(&name.into(), Ties::of(&binding));
         }
-        assert_eq!(names(relations.losers(Some("c"))), ["b", "c", "d"]);
+        assert_eq!(names(relations.losers(Some("c"))), ["b", "c", "d", "e"]);
         assert_eq!(names(relations.losers(Some("other"))), ["d"]);
         let mended = binding("c", "Ready", json!([]), json!([]));
         relations.put(&"c".into(), Ties::of(&mended));
-        assert_eq!(names(relations.losers(Some("c"))), ["b", "d"]);
+        assert_eq!(names(relations.losers(Some("c"))), ["b", "d", "e"]);
     }
 }

@@ -36,8 +36,15 @@ pub(super) struct Foreseen {
 impl Work<'_> {
     /// The whole plan for what is there now, after a look.
     pub(super) async fn foresee(&self, report: &Report) -> Foreseen {
-        let (references, trouble) = dereference(self.validated, self.account, self.context).await;
-        let outcome = self.context.peers.shares(self.validated);
+        let existing = self.context.peers.existing(self.validated);
+        let (references, trouble) = dereference(
+            self.validated,
+            existing.as_ref(),
+            (self.account, false),
+            self.context,
+        )
+        .await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         let settings = &outcome.shares.settings;
         let references = foresee::references(self.validated, &references, settings);
         let wanted = desire(self.validated, &references, &outcome.shares);

@@ -141,6 +141,7 @@ fn claimed_by_spec(
         service: None,
         source: None,
         load_balancer: None,
+        existing: None,
         consumers: BTreeMap::new(),
     };
     let wanted = desire(&validated, &nothing_known, &Shares::default());
@@ -208,7 +209,7 @@ async fn show(
     }
 }
 
-async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
+pub(super) async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
     if let Err(trouble) = writes::let_go(&api(binding, context), binding, context).await {
         return retry(&trouble);
     }

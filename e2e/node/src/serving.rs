@@ -1,0 +1,174 @@
+//! Knative Serving itself: its published controller, webhook, autoscaler and activator, installed from
+//! its own manifests and run as Pods of the local node.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use control_plane::{
+    ApplyError, ControlPlane, ToolError, apply_yaml, install_crds, knative,
+    tools::{self, Tool},
+};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    runtime::wait::{Condition, await_condition},
+};
+
+use crate::{LocalNode, NodeError, NodeOptions};
+
+/// Where Knative Serving lives.
+pub const NAMESPACE: &str = "knative-serving";
+/// The image of a user container that says what it was asked.
+pub const HELLO: &str = "dev.local/hello:v1";
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const PROGRAMS: [(&str, Tool); 6] = [
+    (
+        "ko://knative.dev/serving/cmd/controller",
+        Tool::KnativeController,
+    ),
+    ("ko://knative.dev/serving/cmd/webhook", Tool::KnativeWebhook),
+    (
+        "ko://knative.dev/serving/cmd/autoscaler",
+        Tool::KnativeAutoscaler,
+    ),
+    (
+        "ko://knative.dev/serving/cmd/activator",
+        Tool::KnativeActivator,
+    ),
+    ("ko://knative.dev/serving/cmd/queue", Tool::KnativeQueue),
+    (HELLO, Tool::Hello),
+];
+const DEPLOYMENTS: [&str; 4] = ["autoscaler", "activator", "webhook", "controller"];
+
+/// The flag without which the API server calls webhooks at the address of their Service, which
+/// leads nowhere where no kube-proxy runs; with it, at the address of their Pod.
+pub const API_SERVER_FLAG: &str = "--enable-aggregator-routing=true";
+
+/// Why Knative Serving does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServingError {
+    /// A program or manifest is not to be had.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// A manifest was refused.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A manifest could not be read.
+    #[error("cannot read {file}: {cause}")]
+    Read {
+        /// Which.
+        file: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The node did not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The API server refused something.
+    #[error("the API server refused: {0}")]
+    Api(#[from] kube::Error),
+    /// The URL of the API server has no port.
+    #[error("the URL of the API server, {0}, has no port")]
+    NoPort(String),
+    /// A Deployment was not available in time.
+    #[error("Deployment {NAMESPACE}/{name} was not available within {} s; see the logs in {folder}", PATIENCE.as_secs())]
+    NotAvailable {
+        /// Which.
+        name: String,
+        /// The folder of its Pods.
+        folder: String,
+    },
+}
+
+/// Running Knative Serving, and the node that it and its revisions run on.
+#[derive(Debug)]
+pub struct Serving {
+    /// The node.
+    pub node: LocalNode,
+}
+
+impl Serving {
+    /// Installs Knative Serving on a control plane that was started with [`API_SERVER_FLAG`], and waits
+    /// until it is available. `settings` are those of its ConfigMaps, by name and key, such as
+    /// `ingress-class` of `config-network`; the logs of Pods go to `folder`.
+    ///
+    /// # Errors
+    /// [`ServingError::Node`] without the right to make networks; [`ServingError::NotAvailable`].
+    pub async fn start(
+        control_plane: &ControlPlane,
+        settings: &[(&str, &str, &str)],
+        folder: &Path,
+    ) -> Result<Self, ServingError> {
+        let mut images = BTreeMap::new();
+        for (image, tool) in PROGRAMS {
+            images.insert(image.to_owned(), tools::ensure(tool).await?);
+        }
+        let url = control_plane.url();
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        let options = NodeOptions {
+            api_port: port.ok_or_else(|| ServingError::NoPort(url.to_owned()))?,
+            images,
+            folder: folder.to_owned(),
+        };
+        let node = LocalNode::start(control_plane.client(), options).await?;
+        install(control_plane, settings).await?;
+        available(control_plane, folder).await?;
+        Ok(Self { node })
+    }
+}
+
+async fn install(
+    control_plane: &ControlPlane,
+    settings: &[(&str, &str, &str)],
+) -> Result<(), ServingError> {
+    let client = control_plane.client();
+    install_crds(client.clone(), &knative::crds().await?).await?;
+    let mut configured = false;
+    for file in knative::manifests().await? {
+        let text = std::fs::read_to_string(&file).map_err(|cause| ServingError::Read {
+            file: file.display().to_string(),
+            cause,
+        })?;
+        // Settings go in before the programs that read them, and before the webhook that guards them.
+        if text.lines().any(|line| line == "kind: Deployment") && !configured {
+            configure(control_plane, settings).await?;
+            configured = true;
+        }
+        apply_yaml(client.clone(), &text).await?;
+    }
+    Ok(())
+}
+
+async fn configure(
+    control_plane: &ControlPlane,
+    settings: &[(&str, &str, &str)],
+) -> Result<(), ServingError> {
+    let maps = Api::<ConfigMap>::namespaced(control_plane.client(), NAMESPACE);
+    for (map, key, value) in settings {
+        let patch = Patch::Merge(serde_json::json!({"data": {*key: value}}));
+        maps.patch(map, &PatchParams::default(), &patch).await?;
+    }
+    Ok(())
+}
+
+async fn available(control_plane: &ControlPlane, folder: &Path) -> Result<(), ServingError> {
+    let deployments = Api::<Deployment>::namespaced(control_plane.client(), NAMESPACE);
+    for name in DEPLOYMENTS {
+        let wait = await_condition(deployments.clone(), name, is_available());
+        if !matches!(tokio::time::timeout(PATIENCE, wait).await, Ok(Ok(_))) {
+            return Err(ServingError::NotAvailable {
+                name: name.to_owned(),
+                folder: folder.display().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_available() -> impl Condition<Deployment> {
+    |deployment: Option<&Deployment>| {
+        let status = deployment.and_then(|deployment| deployment.status.as_ref());
+        status.is_some_and(|status| status.available_replicas >= Some(1))
+    }
+}
