@@ -52,8 +52,10 @@ pub struct LoadBalancer {
     pub backup_zone: String,
     /// `PayBySpec` or `PayByCLCU`.
     pub instance_charge_type: String,
-    /// `paybytraffic`, `paybybandwidth` (or 3, 4 in the old form).
+    /// `paybytraffic`, `paybybandwidth` (in lists 4 and 3).
     pub internet_charge_type: String,
+    /// The same in words; in lists only.
+    pub internet_charge_type_alias: String,
     /// Peak bandwidth in Mbit/s; -1 for pay-by-traffic.
     pub bandwidth: i64,
     /// `on` or `off`.
@@ -67,6 +69,14 @@ pub struct LoadBalancer {
 }
 
 impl LoadBalancer {
+    /// How traffic is billed: `paybytraffic` or `paybybandwidth`.
+    pub fn traffic_charge(&self) -> &str {
+        match self.internet_charge_type_alias.as_str() {
+            "" => &self.internet_charge_type,
+            alias => alias,
+        }
+    }
+
     /// The value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         let tag = self.tags.tag.iter().find(|tag| tag.key == key)?;
@@ -149,6 +159,22 @@ pub async fn load_balancers(
         found.extend(all_pages(client, call).await?);
     }
     Ok(found)
+}
+
+/// All of the region.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn all_load_balancers(client: &Client) -> Result<Vec<LoadBalancer>, CloudError> {
+    all_pages(client, in_region(client, DESCRIBE_LOAD_BALANCERS)).await
+}
+
+/// All listeners of the region.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn all_listeners(client: &Client) -> Result<Vec<Listener>, CloudError> {
+    all_tokens(client, in_region(client, DESCRIBE_LOAD_BALANCER_LISTENERS)).await
 }
 
 /// All that carry each of these tags.

@@ -27,6 +27,10 @@ pub const SHARD: &str = "gatewaybinding.dev/shard";
 /// Label on Kubernetes objects the operator created: the name of the class.
 pub const CLASS: &str = "gatewaybinding.dev/class";
 
+/// Annotation on a gateway's Service whose load balancer was changed past it: a new value makes the
+/// cloud controller manager compare everything again.
+pub const RESYNC: &str = "gatewaybinding.dev/resync";
+
 /// Finalizer on bindings, consumers, and the classes they use.
 pub const FINALIZER: &str = "gatewaybinding.dev/cleanup";
 

@@ -34,6 +34,20 @@ pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 32, "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$"})
 }
 
+/// A length of time in whole seconds, within bounds.
+pub(crate) fn seconds(least: &str, most: &str) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 32,
+        "pattern": "^([0-9]{1,5}(h|m|s)){1,3}$",
+        "x-kubernetes-validations": [{
+            "rule": format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"),
+            "message": format!("must be between {least} and {most}"),
+            "reason": "FieldValueInvalid",
+        }],
+    })
+}
+
 /// A `LabelSelector` that is bounded and says something: an empty one would select everything.
 pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

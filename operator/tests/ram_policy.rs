@@ -101,7 +101,10 @@ fn only_what_the_bindings_use_is_granted_and_only_in_their_place() {
         policy(&printed(&["-f", "-"], &input).0)
     };
     let (actions, resources) = granted("");
-    let expected = ["slb:DescribeLoadBalancerAttribute".to_owned()];
+    let expected = ["", "Attribute", "Listeners"].map(|what| match what {
+        "" => "slb:DescribeLoadBalancers".to_owned(),
+        what => format!("slb:DescribeLoadBalancer{what}"),
+    });
     assert_eq!(actions, BTreeSet::from(expected));
     let expected = ["acs:slb:cn-beijing:1234567890123456:loadbalancer/*".to_owned()];
     assert_eq!(resources, BTreeSet::from(expected));

@@ -70,14 +70,20 @@ pub const PERMISSIONS: &[Permission] = &[
     needs(Throttling, DELETE_PLUGIN, &[Plugin], Documented),
     needs(Throttling, ATTACH_PLUGIN, &[ApiGroup, Plugin], Documented),
     needs(Throttling, DETACH_PLUGIN, &[Plugin], Documented),
-    nothing_needs(DESCRIBE_LOAD_BALANCERS, &[LoadBalancer], Documented),
+    needs(
+        LoadBalancers,
+        DESCRIBE_LOAD_BALANCERS,
+        &[LoadBalancer],
+        Documented,
+    ),
     needs(
         LoadBalancers,
         DESCRIBE_LOAD_BALANCER_ATTRIBUTE,
         &[LoadBalancer],
         Documented,
     ),
-    nothing_needs(
+    needs(
+        LoadBalancers,
         DESCRIBE_LOAD_BALANCER_LISTENERS,
         &[LoadBalancer],
         Documented,

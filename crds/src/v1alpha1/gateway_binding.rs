@@ -47,6 +47,9 @@ use super::{
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.apiGateway))")
     .message("apiGateway cannot stand in front of alb: it reaches classic load balancers only")
     .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
+#[x_kube(validation = Rule::new("!has(self.apiGateway) || self.serviceRef.kind != 'Service' || has(self.serviceRef.port)")
+    .message("serviceRef.port is required with apiGateway: it is where requests are sent to")
+    .reason(Reason::FieldValueRequired).field_path(".serviceRef.port"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.

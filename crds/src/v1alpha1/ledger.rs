@@ -78,6 +78,6 @@ fn fields(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 64,
-        "additionalProperties": {"type": "string", "maxLength": 1024},
+        "additionalProperties": {"type": "string", "maxLength": 8192},
     })
 }

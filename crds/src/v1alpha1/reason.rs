@@ -76,6 +76,8 @@ reasons! {
     Immutable,
     /// The class does not leave a field open to bindings.
     NotAllowedByClass,
+    /// The class allows no more of them; the message says of what.
+    LimitReached,
     /// The class, gateway or group does not allow the namespace of the binding.
     NamespaceNotAllowed,
     /// Another binding holds a field of a shared thing with another value.
@@ -103,6 +105,8 @@ reasons! {
     RevisionNotFound,
     /// No vswitches are named for a load balancer that has to be made.
     VswitchesMissing,
+    /// The load balancer that is named by its id does not exist, or cannot be used as it is.
+    LoadBalancerUnusable,
     /// A named GatewayConsumer does not exist.
     ConsumerNotFound,
     /// A named GatewayConsumer does not allow the namespace of the binding.

@@ -28,7 +28,8 @@ pub struct ServiceRef {
     #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
     pub name: String,
 
-    /// Port of a plain Service, 1 to 65535. May be left out if the Service has a single port.
+    /// Port of a plain Service, 1 to 65535, that an API gateway sends requests to. Required with
+    /// apiGateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,

@@ -1,89 +1,11 @@
-//! Classic load balancers (SLB, also called CLB) made for a Service of type LoadBalancer.
+//! The gateway of a class that a classic load balancer (SLB, also called CLB) stands before.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a load balancer can be reached from.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AddressType {
-    /// From the VPC only.
-    Intranet,
-    /// From everywhere.
-    Internet,
-}
-
-/// Settings of a load balancer. A class gives them for a gateway; a binding may give those that the
-/// class leaves open.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.addressType) || has(self.name) || has(self.zones) || has(self.vswitchId)")
-    .message("no setting is given: name at least one, or leave the whole block out")
-    .reason(Reason::FieldValueRequired))]
-pub struct SlbSettings {
-    /// Intranet for an address that only the VPC reaches, Internet for a public one. There is no
-    /// default: unless the class or a binding says which, no load balancer is made. An API Gateway
-    /// needs Intranet. Fixed once the load balancer exists.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "AddressType")]
-    pub address_type: Option<AddressType>,
-
-    /// Name of the load balancer in the cloud console: 1 to 80 letters, digits, and the characters
-    /// - / . _ Default: one made by the cloud controller manager.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 80), regex(pattern = "^[-/._A-Za-z0-9]+$"))]
-    pub name: Option<String>,
-
-    /// Zones the load balancer lives in. Default: the cloud chooses. Fixed once the load balancer
-    /// exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub zones: Option<SlbZones>,
-
-    /// Id of the vswitch that an Intranet address is taken from. Example: vsw-2zeqgkyib34gw1fxxxxxx.
-    /// Default: one of the vswitches the cloud controller manager is set up with. Fixed once the load
-    /// balancer exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 5, max = 64), regex(pattern = "^vsw-[a-z0-9]+$"))]
-    pub vswitch_id: Option<String>,
-}
-
-/// The zones of a load balancer.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
-#[x_kube(validation = Rule::new("!has(self.backup) || self.backup != self.primary")
-    .message("backup must be another zone than primary")
-    .reason(Reason::FieldValueInvalid).field_path(".backup"))]
-pub struct SlbZones {
-    /// Zone that serves. Example: cn-beijing-g.
-    #[schemars(length(min = 1, max = 32), regex(pattern = crate::schema::REGION_OR_ZONE))]
-    pub primary: String,
-
-    /// Zone that takes over when the primary one fails. Example: cn-beijing-f. Default: the cloud
-    /// chooses.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 32), regex(pattern = crate::schema::REGION_OR_ZONE))]
-    pub backup: Option<String>,
-}
-
-/// A field of `SlbSettings`, or all of them.
-#[derive(
-    Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum SlbField {
-    /// `addressType`
-    AddressType,
-    /// `name`
-    Name,
-    /// `zones`
-    Zones,
-    /// `vswitchId`
-    VswitchId,
-    /// Every field, also those that later versions add.
-    #[serde(rename = "*")]
-    All,
-}
+use super::slb_field::SlbField;
+use super::slb_settings::SlbSettings;
 
 /// What to do about a field of a Service that another tool or person owns.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,23 +17,38 @@ pub enum ForeignFields {
     Takeover,
 }
 
-/// A load balancer in front of a gateway.
+/// A load balancer in front of a gateway, or in front of each binding's own Service.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.service) != has(self.perBinding)")
+    .message("give exactly one of service, which the bindings share, and perBinding")
+    .reason(Reason::FieldValueInvalid))]
+#[x_kube(validation = Rule::new("!has(self.perBinding) || !has(self.settings) || !has(self.settings.existing)")
+    .message("one existing load balancer cannot be that of each binding: let bindings name theirs, with existing in bindingsMaySet")
+    .reason(Reason::FieldValueForbidden).field_path(".settings"))]
 pub struct SlbGateway {
     /// The gateway's Service, which all bindings on this gateway share.
-    pub service: GatewayService,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<GatewayService>,
+
+    /// There is no shared Service: the plain Service that a binding exposes (serviceRef with kind
+    /// Service) gets a load balancer of its own. It must be of type LoadBalancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_binding: Option<PerBinding>,
 
     /// Settings of its load balancer. One that bindingsMaySet lists is a default, which a binding may
     /// override; any other is final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SlbSettings>,
 
-    /// The settings that bindings may give in their own slb block: addressType, name, zones,
-    /// vswitchId, or "*" alone for all of them. Default: none. Since the load balancer is shared, a
-    /// value stays with the binding that gave it first.
+    /// The settings that bindings may give in their own slb block, of addressType, existing,
+    /// name, zones, vswitchId, address, ipVersion, billing, resourceGroupId, tags, protection, publishedAddress,
+    /// publishedHostname, onDelete, listeners, certificate, tlsPolicy, http2, proxyProtocol,
+    /// forwardedHeaders, scheduler, sessionPersistence, connectionDrain, timeouts, clientAddresses,
+    /// healthCheck and backends; or "*" alone for all of them. Default: none. Since the load balancer
+    /// is shared, a value stays with the binding that gave it first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 5))]
+    #[schemars(length(min = 1, max = 40))]
     #[x_kube(
         merge_strategy = ListMerge::Set,
         validation = Rule::new("!self.exists(f, f == '*') || self.size() == 1")
@@ -129,6 +66,17 @@ impl SlbGateway {
             .flatten()
             .any(|open| *open == field || *open == SlbField::All)
     }
+}
+
+/// A load balancer for each binding's own Service.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PerBinding {
+    /// How many such Services there may be, since each of their load balancers is billed. One that has
+    /// its settings from this gateway keeps them when the number is lowered. Default: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_instances: Option<i32>,
 }
 
 /// The Service of type LoadBalancer that stands before the gateway's pods.

@@ -106,6 +106,70 @@ pub struct LoadBalancerStatus {
     /// The Service it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<NamespacedName>,
+
+    /// What the cloud says of it, as it was last seen: from here on. intranet or internet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub address_type: Option<String>,
+
+    /// Id of the VPC of an intranet one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub vpc_id: Option<String>,
+
+    /// Id of the vswitch of an intranet one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub vswitch_id: Option<String>,
+
+    /// Zone that serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub primary_zone: Option<String>,
+
+    /// Zone that takes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub backup_zone: Option<String>,
+
+    /// How the load balancer itself is billed: PayByCLCU or PayBySpec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub instance_charge: Option<String>,
+
+    /// Its size, with PayBySpec. Example: slb.s1.small.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub spec: Option<String>,
+
+    /// Its listeners, at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["port".into(), "protocol".into()]))]
+    pub listeners: Vec<ListenerStatus>,
+}
+
+impl LoadBalancerStatus {
+    /// The most listeners that are shown.
+    pub const MAX_LISTENERS: usize = 50;
+}
+
+/// A listener of a load balancer.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// The port that it serves.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+
+    /// What it speaks: tcp, udp, http or https.
+    #[schemars(length(min = 1, max = 16))]
+    pub protocol: String,
+
+    /// What it does. Example: running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub state: Option<String>,
 }
 
 /// Where a service is published.

@@ -66,9 +66,14 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "Host cannot be matched",
     ),
     (
+        "an API of a plain Service without a port",
+        "spec: {serviceRef: {kind: Service}}",
+        "serviceRef.port is required with apiGateway",
+    ),
+    (
         "an empty slb block",
         "spec: {slb: {zones: null}}",
-        "no setting is given",
+        "less than 1 property",
     ),
     (
         "one zone twice",
@@ -395,7 +400,9 @@ fn every_rule_has_a_case() {
     let refused = REFUSED.iter().map(|case| case.2);
     every_rule_is_broken_by(
         KIND,
-        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+        refused
+            .chain(UPDATES.iter().filter_map(|case| case.3))
+            .chain(crate::slb::messages()),
     );
 }
 
@@ -418,8 +425,8 @@ fn what_is_legal_is_accepted() {
                 "spec: {serviceRef: {kind: Service, port: 8080}}",
             ),
             (
-                "a plain Service without one",
-                "spec: {serviceRef: {kind: Service}}",
+                "a plain Service without one and without an API",
+                "spec: {serviceRef: {kind: Service}, apiGateway: null}",
             ),
             (
                 "the longest name",

@@ -38,7 +38,7 @@ pub(crate) fn base(kind: &str) -> Value {
 }
 
 /// The object after a change.
-pub(crate) fn patched(mut object: Value, patch: Patch) -> Value {
+pub(crate) fn patched(mut object: Value, patch: &str) -> Value {
     let patch: Value = serde_saphyr::from_str(patch).expect("a patch is valid YAML");
     json_patch::merge(&mut object, &patch);
     object
@@ -125,7 +125,7 @@ pub(crate) fn updates(kind: &str, cases: &[(&str, Patch, Patch, Option<&str>)]) 
 }
 
 /// One mistake may break more than one bound, but nothing else may be wrong with the case.
-fn assert_refused(what: &str, found: &[String], expected: &str) {
+pub(crate) fn assert_refused(what: &str, found: &[String], expected: &str) {
     assert!(!found.is_empty(), "{what} is accepted");
     let others: Vec<_> = found
         .iter()

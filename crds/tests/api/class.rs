@@ -138,9 +138,24 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "another Service",
     ),
     (
+        "neither a shared Service nor one for each",
+        "spec: {gateways: [{name: intranet, slb: {settings: {addressType: Intranet}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "a shared Service and one for each",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, perBinding: {}}}]}",
+        "exactly one of service",
+    ),
+    (
+        "one load balancer as that of each",
+        "spec: {gateways: [{name: intranet, slb: {perBinding: {}, settings: {existing: {id: lb-1}}}}]}",
+        "cannot be that of each",
+    ),
+    (
         "settings that set nothing",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {}}}]}",
-        "no setting is given",
+        "less than 1 property",
     ),
     (
         "one zone twice",
@@ -385,7 +400,9 @@ fn every_rule_has_a_case() {
     let refused = REFUSED.iter().map(|case| case.2);
     every_rule_is_broken_by(
         KIND,
-        refused.chain(UPDATES.iter().filter_map(|case| case.3)),
+        refused
+            .chain(UPDATES.iter().filter_map(|case| case.3))
+            .chain(crate::slb::messages()),
     );
 }
 
@@ -447,6 +464,10 @@ fn what_is_legal_is_accepted() {
             (
                 "a gateway that leaves nothing open",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}]}",
+            ),
+            (
+                "a load balancer for each",
+                "spec: {gateways: [{name: intranet, slb: {perBinding: {maxInstances: 20}, settings: {addressType: Intranet}, bindingsMaySet: [existing]}}]}",
             ),
             (
                 "a gateway that leaves two fields open",

@@ -65,6 +65,8 @@ fn the_fixture_has_every_field() {
     // Alternatives of which an object can have only one, and the many places of one selector.
     let elsewhere = [
         "/spec/apiGateway/auth/anonymous",
+        "/sessionPersistence/",
+        "/clientAddresses/",
         "/allowedNamespaces/selector",
         "/credentials/ecsRAMRole",
         "/credentials/credentialsURI",

@@ -9,3 +9,4 @@ mod class;
 mod consumer;
 mod fixtures;
 mod schema;
+mod slb;

@@ -406,6 +406,41 @@ async fn a_client_with_the_emulator_for_its_proxy_finds_load_balancers_by_name()
 }
 
 #[tokio::test]
+async fn a_listener_with_tls_takes_tls_only() {
+    let stage = Stage::set(builder()).await;
+    let group = stage.group("secure", &[echo("secure").await]).await;
+    let balancer = {
+        let world = stage.emulator.state().world();
+        world.alb.load_balancers.keys().next().expect("one").clone()
+    };
+    let listener = [
+        ("LoadBalancerId", balancer.as_str()),
+        ("ListenerPort", "443"),
+        ("ListenerProtocol", "HTTPS"),
+        ("Certificates.1.CertificateId", "123-cn-hangzhou"),
+        ("DefaultActions.1.Type", "ForwardGroup"),
+        (
+            "DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId",
+            group.as_str(),
+        ),
+    ];
+    stage.ok("CreateListener", &listener).await;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .expect("a client");
+    let url = format!("https://{}/", stage.emulator.address());
+    let (status, body, _) = stage.send(http.get(&url)).await;
+    assert_eq!((status, &body["name"]), (200, &json!("secure")));
+    let plain = http.get(format!("{}/", stage.emulator.url()));
+    let plain = plain.header("x-emulated-alb", format!("{}:443", stage.dns_name));
+    let answer = plain.send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    stage.emulator.stop().await;
+}
+
+#[tokio::test]
 async fn load_balancers_and_rules_are_in_state_file_and_call_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("state.json");

@@ -28,6 +28,8 @@ pub struct CloudOptions {
     pub region: String,
     /// Its one account.
     pub account_id: String,
+    /// Whether load balancers of a fixed size are still sold.
+    pub sells_pay_by_spec: bool,
     /// Its access keys.
     pub keys: Vec<Keys>,
     /// The cloud controller manager that is played, if one is.
@@ -84,7 +86,8 @@ impl Cloud {
     pub async fn start(options: &CloudOptions, client: Client) -> Result<Self, WorldError> {
         let mut builder = Emulator::builder()
             .region(&options.region)
-            .account_id(&options.account_id);
+            .account_id(&options.account_id)
+            .sell_pay_by_spec(options.sells_pay_by_spec);
         for keys in &options.keys {
             builder = builder.access_key(&keys.id, &keys.secret);
         }
@@ -170,6 +173,13 @@ impl Cloud {
             Backing::InProcess(running) => Some(running.state().clone()),
             Backing::Process(_) => None,
         }
+    }
+
+    /// Changes the objects of the cloud past its interface, for what that cannot make. Says whether it
+    /// could: not if the emulator runs in a process of its own.
+    pub fn change(&self, change: impl FnOnce(&mut alicloud_emulator::world::World)) -> bool {
+        let state = self.in_process();
+        state.map(|state| change(&mut state.world())).is_some()
     }
 
     pub(super) fn http(&self) -> &reqwest::Client {

@@ -41,6 +41,8 @@ pub struct WorldOptions {
     pub ccm: bool,
     /// Whether Istio and Knative are there: the gateway, its objects, and the Knative stand-in.
     pub knative: bool,
+    /// Whether the cloud still sells load balancers of a fixed size. Only where it runs in this process.
+    pub sells_pay_by_spec: bool,
     /// Runs Knative Serving itself, with these settings of its ConfigMaps (name, key, value); the
     /// stand-ins of `knative` are for worlds without it.
     pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
@@ -77,6 +79,7 @@ impl Default for WorldOptions {
             console_keys: Keys::new("LTAI5tZhangSanOfTests", "console-secret-of-tests-00001"),
             ccm: true,
             knative: true,
+            sells_pay_by_spec: false,
             serving: None,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),

@@ -193,6 +193,7 @@ async fn start_cloud(
     let cloud = CloudOptions {
         region: options.region.clone(),
         account_id: options.account_id.clone(),
+        sells_pay_by_spec: options.sells_pay_by_spec,
         keys: vec![
             options.operator_keys.clone(),
             options.ccm_keys.clone(),

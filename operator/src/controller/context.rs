@@ -16,11 +16,13 @@ use super::alb;
 use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
+use super::handled::Handled;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::triggers::Written;
 use super::writes;
 use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
@@ -41,6 +43,8 @@ pub struct Context {
     pub classes: Latest<GatewayBindingClass>,
     /// Services we wrote.
     pub services: Latest<Service>,
+    /// What the cloud controller manager had dealt with when we wrote to Services.
+    pub handled: Handled,
     /// What bindings contribute to what they share.
     pub peers: Peers,
     /// What may go in one go.
@@ -57,15 +61,17 @@ pub struct Context {
 
 impl Context {
     /// For a process with these stores.
-    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, services: Latest<Service>) -> Self {
+    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, written: Written) -> Self {
+        let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
             runtime,
             stores,
-            bindings: Latest::default(),
+            bindings,
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
+            handled: Handled::default(),
             guard: peers.guard().clone(),
             peers,
             audits: Audits::default(),
@@ -126,6 +132,19 @@ impl Context {
         } else {
             interval
         }
+    }
+
+    /// Reads with [`Context::max_age`]. A check that waits, perhaps long, for a list is overtaken by an
+    /// edit of the same object: it goes by what is known from then on, as the edit does after it.
+    pub async fn read<T, F: Future<Output = T>>(&self, read: impl Fn(Duration) -> F) -> T {
+        if !queue::is_edit() {
+            tokio::select! {
+                biased;
+                got = read(self.max_age()) => return got,
+                () = queue::edited() => {}
+            }
+        }
+        read(self.max_age()).await
     }
 
     /// This process put the finalizer on an object: it is a new one.

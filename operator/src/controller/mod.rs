@@ -8,11 +8,13 @@ pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod guard;
+pub mod handled;
 pub mod latest;
 pub mod line;
 pub mod orphans;
 pub mod peers;
 pub mod queue;
+pub mod relations;
 pub mod service;
 pub mod stores;
 pub mod tries;
@@ -32,12 +34,11 @@ use crate::supervise::{Stage, Supervisor};
 use alb::signals::Signals;
 use context::Context;
 use guard::Guard;
-use latest::Latest;
 use orphans::{Fates, Orphans};
 use peers::Peers;
 use queue::{Ended, Requests, Work, queue};
 use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
-use triggers::{Queues, Triggers};
+use triggers::{Queues, Triggers, Written};
 
 /// Starts all watches and controllers as supervised tasks.
 pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
@@ -47,8 +48,8 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (classes, class_requests) = queue();
     let guard = Guard::new(classes.clone());
     let peers = Peers::new(stores.clone(), guard.clone());
-    let services = Latest::default();
     let signals = Signals::default();
+    let written = Written::default();
     let queues = Queues {
         bindings: bindings.clone(),
         consumers: consumers.clone(),
@@ -60,13 +61,13 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         stores.clone(),
         peers.clone(),
         guard,
-        services.clone(),
+        written.clone(),
         fates.clone(),
         queues,
     );
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
+    let context = Arc::new(Context::new(runtime, stores.clone(), peers, written));
     let work = Work {
         kind: binding::KIND,
         reconcile: binding::reconcile,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::keys;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
@@ -12,6 +13,10 @@ use crate::core::observed::ServiceState;
 
 /// Label that the cloud controller manager sets to the load balancer's id.
 const LOAD_BALANCER_ID: &str = "service.k8s.alibaba/loadbalancer-id";
+/// Label that it sets to a digest of the Service it has dealt with.
+const HASH: &str = "service.beta.kubernetes.io/hash";
+/// Time after which it has dealt with a Service, whatever it says.
+const LONG: SignedDuration = SignedDuration::from_mins(2);
 /// Annotations that the cloud controller manager reads.
 const CLOUD_ANNOTATIONS: &str = "service.beta.kubernetes.io/";
 
@@ -33,8 +38,41 @@ pub fn state(service: &Service, cluster: &str) -> ServiceState {
         load_balancer_id: service.labels().get(LOAD_BALANCER_ID).cloned(),
         address: address(service),
         deleting: service.metadata.deletion_timestamp.is_some(),
+        class: spec.and_then(|spec| spec.load_balancer_class.clone()),
+        settled: settled(service),
         warning: None,
     }
+}
+
+/// When this operator wrote to a Service last, if it ever did.
+pub fn written_at(service: &Service) -> Option<Timestamp> {
+    let entries = service.metadata.managed_fields.iter().flatten();
+    let ours = entries.filter(|entry| entry.manager.as_deref() == Some(keys::FIELD_MANAGER));
+    ours.filter_map(|entry| Some(entry.time.as_ref()?.0)).max()
+}
+
+/// The label by which the cloud controller manager says what it has dealt with.
+pub fn handled(service: &Service) -> Option<&String> {
+    service.labels().get(HASH)
+}
+
+/// Whether the cloud controller manager has dealt with what we wrote last. It says so by the label
+/// with a digest, which does not move if a Service went back to what it was before it looked.
+fn settled(service: &Service) -> bool {
+    let Some(written) = written_at(service) else {
+        return true;
+    };
+    let field = format!("/f:metadata/f:labels/f:{}", HASH.replace('/', "~1"));
+    let entries = service.metadata.managed_fields.iter().flatten();
+    let says = entries
+        .filter(|entry| {
+            let fields = entry.fields_v1.as_ref();
+            fields.is_some_and(|fields| fields.0.pointer(&field).is_some())
+        })
+        .filter_map(|entry| Some(entry.time.as_ref()?.0))
+        .max();
+    let long_ago = Timestamp::now().duration_since(written) > LONG;
+    says.is_some_and(|says| says > written) || long_ago
 }
 
 /// Selector and ports, without what the API server allots.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason, ServiceKind};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
@@ -17,7 +17,9 @@ use super::line::Lane;
 use super::orphans::Fates;
 use super::peers::Peers;
 use super::queue::Asker;
+use super::relations::{class_of, consumers, leftovers, named};
 use super::stores::{Seen, Stores, fingerprint};
+use crate::core::consumer::name_of;
 
 /// What keeps those who use a class from its account, and is first seen to pass by the class.
 const WAITING_FOR_CLASS: [Reason; 5] = [
@@ -41,13 +43,22 @@ pub struct Queues {
     pub alb: Signals,
 }
 
+/// What this process wrote and stores may not have yet. Clones share it.
+#[derive(Clone, Default)]
+pub struct Written {
+    /// Bindings.
+    pub bindings: Latest<GatewayBinding>,
+    /// Services.
+    pub services: Latest<Service>,
+}
+
 /// Fills the queues with what a change concerns. Clones share what was seen.
 #[derive(Clone)]
 pub struct Triggers {
     stores: Stores,
     peers: Peers,
     guard: Guard,
-    services: Latest<Service>,
+    written: Written,
     fates: Fates,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
@@ -60,7 +71,7 @@ impl Triggers {
         stores: Stores,
         peers: Peers,
         guard: Guard,
-        services: Latest<Service>,
+        written: Written,
         fates: Fates,
         queues: Queues,
     ) -> Self {
@@ -68,7 +79,7 @@ impl Triggers {
             stores,
             peers,
             guard,
-            services,
+            written,
             fates,
             queues,
             seen: Arc::default(),
@@ -88,6 +99,7 @@ impl Triggers {
                 self.check_classes();
             }
             Seen::Changed(binding) => {
+                self.written.bindings.caught_up(binding);
                 self.peers.update(binding);
                 if self.is_news(binding) {
                     self.request_binding(binding);
@@ -193,14 +205,14 @@ impl Triggers {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
                     self.losing_consumers();
                 }
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
             }
             Seen::Gone(consumer) => {
                 self.fates.consumer_gone(consumer);
                 self.guard.gone(&consumer.uid().unwrap_or_default());
                 self.forget(consumer);
                 self.losing_consumers();
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
                 self.check_classes();
             }
         }
@@ -212,12 +224,14 @@ impl Triggers {
         let service = match seen {
             Seen::NoSuchKind => return,
             Seen::Listed => {
-                self.services.clear();
+                self.written.services.clear();
                 return self.check_bindings();
             }
             Seen::Changed(service) => service,
             Seen::Gone(service) => {
-                self.services.forget(&service.uid().unwrap_or_default());
+                self.written
+                    .services
+                    .forget(&service.uid().unwrap_or_default());
                 service
             }
         };
@@ -227,10 +241,11 @@ impl Triggers {
         });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                gateway.slb.as_ref().is_some_and(|slb| {
-                    let source = slb.service.create_from.as_ref();
-                    slb.service.namespace == namespace
-                        && (slb.service.name == name
+                let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
+                service.is_some_and(|service| {
+                    let source = service.create_from.as_ref();
+                    service.namespace == namespace
+                        && (service.name == name
                             || source.is_some_and(|source| source.name == name))
                 })
             });
@@ -239,6 +254,12 @@ impl Triggers {
                 self.bindings_where(|binding| class_of(binding).is_none_or(|other| other == class));
             }
         }
+        self.bindings_where(|binding| {
+            let target = &binding.spec.service_ref;
+            target.kind == ServiceKind::Service
+                && target.name == name
+                && binding.namespace().as_ref() == Some(&namespace)
+        });
     }
 
     /// A namespace was seen: its labels decide what its bindings may use.
@@ -344,67 +365,55 @@ impl Triggers {
 
     /// Consumers that a binding names or named, and its class.
     fn related_to(&self, binding: &GatewayBinding) {
-        for consumer in self.stores.consumers.state() {
-            let used = names(binding, &consumer) || claims(binding, &consumer);
-            if used {
-                self.queues
-                    .consumers
-                    .edited(ObjectRef::from_obj(&*consumer));
-            }
+        for consumer in consumers(binding) {
+            let consumer = ObjectRef::new(&consumer.name).within(&consumer.namespace);
+            self.queues.consumers.edited(consumer);
         }
         if let Some(class) = class_of(binding) {
             self.queues.classes.edited(ObjectRef::new(class));
         }
     }
 
+    /// Bindings that name or serve a consumer.
+    fn users_of(&self, consumer: &GatewayConsumer) {
+        self.edited(self.peers.of_consumer(&name_of(consumer)));
+    }
+
     /// Bindings that another one keeps from what they want: they may get it now.
     fn losers_of(&self, binding: &GatewayBinding) {
-        let class = class_of(binding).map(str::to_owned);
-        self.bindings_where(|other| {
-            // What is adopted is the account's, whatever the class.
-            waits_for(other, Reason::NotAdoptable)
-                || class_of(other).map(str::to_owned) == class
-                    && (waits_for(other, Reason::Conflict)
-                        || waits_for(other, Reason::PathConflict))
-        });
+        self.edited(self.peers.losers(class_of(binding)));
     }
 
     /// One binding that shares the gateway of one that is gone: it brings the Service to what is
     /// left.
     fn heirs_of(&self, binding: &GatewayBinding) {
-        let service = gateway_service(binding);
-        let heir = self
-            .stores
-            .bindings
-            .state()
-            .into_iter()
-            .filter(|other| service.is_some() && gateway_service(other) == service)
-            .min_by_key(|other| (other.namespace(), other.name_any()));
-        if let Some(heir) = heir {
-            self.request_binding(&heir);
+        let balancer = binding.status.as_ref();
+        let balancer = balancer.and_then(|status| status.load_balancer.as_ref());
+        let service = balancer.and_then(|balancer| balancer.service.as_ref());
+        self.edited(service.and_then(|service| self.peers.heir(service)));
+    }
+
+    fn edited(&self, bindings: impl IntoIterator<Item = ObjectRef<GatewayBinding>>) {
+        for binding in bindings {
+            self.queues.bindings.edited(binding);
         }
     }
 
-    /// Whether what a binding uses of consumers and class has changed: what it names, what it
-    /// claims, and whether it is on its way out. The rest of its status concerns neither.
+    /// Whether what a binding uses of consumers and class has changed: what it names, what it claims
+    /// without naming it, whether it claims anything, and whether it is on its way out. The rest of its
+    /// status concerns neither.
     fn is_used_otherwise(&self, binding: &GatewayBinding) -> bool {
         let Some(uid) = binding.uid() else {
             return true;
         };
         let mut hasher = DefaultHasher::new();
-        binding.metadata.generation.hash(&mut hasher);
-        binding
-            .metadata
-            .deletion_timestamp
-            .is_some()
-            .hash(&mut hasher);
-        binding.is_carried_out().hash(&mut hasher);
+        let going = binding.metadata.deletion_timestamp.is_some();
+        let status = binding.status.as_ref();
+        let claims = status.is_some_and(|status| !status.ledger.is_empty());
+        (going, claims, binding.is_carried_out()).hash(&mut hasher);
         class_of(binding).hash(&mut hasher);
-        let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-        for entry in ledger {
-            let used = entry.kind == "Grant";
-            (used.then_some(&entry.key), entry.id.is_some()).hash(&mut hasher);
-        }
+        named(binding).for_each(|consumer| consumer.hash(&mut hasher));
+        leftovers(binding).hash(&mut hasher);
         let use_of = hasher.finish();
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.insert(uid, use_of) != Some(use_of)
@@ -437,60 +446,9 @@ fn lane(object: &impl ResourceExt, observed: Option<i64>) -> Lane {
     }
 }
 
-/// The class a binding names or was given.
-pub fn class_of(binding: &GatewayBinding) -> Option<&str> {
-    let settled = binding
-        .status
-        .as_ref()
-        .and_then(|status| status.class_name.as_deref());
-    binding.spec.class_name.as_deref().or(settled)
-}
-
-fn gateway_service(binding: &GatewayBinding) -> Option<&crds::v1alpha1::NamespacedName> {
-    binding
-        .status
-        .as_ref()?
-        .load_balancer
-        .as_ref()?
-        .service
-        .as_ref()
-}
-
 fn waits_for(binding: &GatewayBinding, reason: Reason) -> bool {
     let conditions = binding.status.iter().flat_map(|status| &status.conditions);
     conditions
         .into_iter()
         .any(|condition| condition.reason == reason.as_str())
-        || (reason == Reason::Conflict
-            && binding
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.conflicts.is_empty()))
-}
-
-/// Whether a binding's spec allows a consumer.
-pub fn names(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let namespace = binding.namespace().unwrap_or_default();
-    let consumer_namespace = consumer.namespace().unwrap_or_default();
-    binding
-        .spec
-        .api_gateway
-        .iter()
-        .filter_map(|api_gateway| api_gateway.auth.consumer.as_ref())
-        .flat_map(|auth| &auth.allow)
-        .map(|allowed| allowed.consumer(&namespace))
-        .any(|named| named.name == consumer.name_any() && named.namespace == consumer_namespace)
-}
-
-/// Whether a binding's ledger holds a permission of a consumer.
-pub fn claims(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let suffix = format!(
-        "/{}/{}",
-        consumer.namespace().unwrap_or_default(),
-        consumer.name_any()
-    );
-    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-    ledger
-        .into_iter()
-        .any(|entry| entry.kind == "Grant" && entry.key.ends_with(&suffix))
 }

@@ -2,24 +2,33 @@
 
 mod adopted;
 mod permissions;
+mod service;
 
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path};
-use crds::v1alpha1::{ForeignFields, NamespacedName, Reason, ServiceKind, SlbSettings};
+use crds::v1alpha1::{NamespacedName, Reason, ServiceKind, SlbSettings};
 use jiff::Timestamp;
 
 use super::adoption::{Adopted, GroupWish, Holder};
-use super::desired::{BackendDesired, Desired, Item, LoadBalancerPlace, ServiceDesired};
+use super::desired::{BackendDesired, Desired, Item, LoadBalancerPlace};
 use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
+use super::slb::Fault;
 use super::validate::{Gateway, Validated, owner};
-use super::{names, slb, throttling};
+use super::{names, throttling};
 
 /// The port of a gateway's Service that Knative requests enter through.
 const HTTP_PORT: u16 = 80;
+
+/// The port of the gateway's Service that requests for a binding enter through.
+fn port(binding: &Validated) -> u16 {
+    let own = binding.target.port;
+    own.and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(HTTP_PORT)
+}
 
 /// What is wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +39,8 @@ pub struct Wanted {
     pub problems: Vec<Problem>,
     /// When to look again although nothing changes: the next end of a permission.
     pub next_check: Option<Timestamp>,
+    /// Nothing is planned: all that is claimed stays as it is.
+    pub stands_still: bool,
 }
 
 impl Wanted {
@@ -43,10 +54,14 @@ impl Wanted {
 pub struct Shares {
     /// The gateway's settings, merged over all bindings.
     pub settings: SlbSettings,
+    /// Why the binding's own part of them was left out.
+    pub refused: Option<Fault>,
     /// Paths of the group that another binding holds.
     pub taken: BTreeMap<(Method, Path), NamespacedName>,
     /// What this one wants to adopt and another binding has.
     pub adopted_elsewhere: BTreeMap<Adopted, Holder>,
+    /// The class has no load balancer left for this one: the most there may be.
+    pub used_up: Option<i32>,
 }
 
 /// The resources that a valid binding wants.
@@ -55,10 +70,18 @@ pub fn desire(binding: &Validated, references: &References, shares: &Shares) -> 
     let Some(gateway) = &binding.gateway else {
         return wanted;
     };
-    service(gateway, references, shares, &mut wanted);
-    wanted
-        .problems
-        .extend(load_balancer_problem(gateway, references, &shares.settings));
+    if let Some(most) = shares.used_up {
+        wanted.problems.push(used_up(binding, gateway, most));
+        wanted.stands_still = true;
+        return wanted;
+    }
+    service::service(gateway, references, shares, &mut wanted);
+    wanted.problems.extend(service::load_balancer_problem(
+        binding,
+        gateway,
+        references,
+        &shares.settings,
+    ));
     let host = target_host(binding, references, &mut wanted);
     if let Some(exposure) = &binding.exposure {
         expose(
@@ -75,93 +98,13 @@ pub fn desire(binding: &Validated, references: &References, shares: &Shares) -> 
     wanted
 }
 
-fn service(gateway: &Gateway, references: &References, shares: &Shares, wanted: &mut Wanted) {
-    let service = &gateway.service;
-    let key = ObjectKey::Service {
-        namespace: service.namespace.clone(),
-        name: service.name.clone(),
-    };
-    if let Some(actual) = &references.load_balancer
-        && let Err(problem) = slb::check_immutable(&shares.settings, actual)
-    {
-        wanted.problems.push(problem);
-        wanted.push(key, Desired::Undecided);
-        return;
-    }
-    let missing = |name: &str, path: &str| {
-        Problem::unresolved(
-            Reason::ServiceNotFound,
-            format!(
-                "gateway \"{}\": there is no Service {}/{name} ({path} in the class). Create it, or correct the class.",
-                gateway.name, service.namespace
-            ),
-        )
-    };
-    if let Some(source) = &service.create_from
-        && references.source.is_none()
-    {
-        wanted
-            .problems
-            .push(missing(&source.name, "slb.service.createFrom"));
-        if references.service.is_none() {
-            wanted.push(key, Desired::Undecided);
-            return;
-        }
-    } else if service.create_from.is_none() && references.service.is_none() {
-        wanted.problems.push(missing(&service.name, "slb.service"));
-        wanted.push(key, Desired::Undecided);
-        return;
-    }
-    let desired = ServiceDesired {
-        annotations: slb::annotations(&shares.settings),
-        create: references
-            .source
-            .clone()
-            .filter(|_| service.create_from.is_some()),
-        takeover: service.foreign_fields() == ForeignFields::Takeover,
-    };
-    wanted.push(key, Desired::Service(desired));
-}
-
-/// What keeps the load balancer from being what the settings say. It is the cloud controller
-/// manager's work, seen through its label and address on the Service and through the cloud itself.
-fn load_balancer_problem(
-    gateway: &Gateway,
-    references: &References,
-    settings: &SlbSettings,
-) -> Option<Problem> {
-    let name = format!("{}/{}", gateway.service.namespace, gateway.service.name);
-    let waiting = |what: &str| {
-        let message =
-            format!("Service {name}: waiting for the cloud controller manager to {what}.");
-        Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
-    };
-    let Some(service) = &references.service else {
-        return waiting("make its load balancer");
-    };
-    if let Some(warning) = &service.warning {
-        return Some(Problem::waiting(
-            Reason::LoadBalancerFailed,
-            format!("Service {name}: the cloud controller manager reports: {warning}"),
-        ));
-    }
-    if service.load_balancer_id.is_none() || service.address.is_none() {
-        return waiting("make its load balancer");
-    }
-    let Some(actual) = &references.load_balancer else {
-        return waiting("make its load balancer");
-    };
-    if actual.status != "active" {
-        return Some(Problem::waiting(
-            Reason::LoadBalancerFailed,
-            format!(
-                "load balancer {} is {}. It has to be active: look at it in the console.",
-                actual.id, actual.status
-            ),
-        ));
-    }
-    slb::unsettled(settings, actual)
-        .and_then(|field| waiting(&format!("bring {field} to load balancer {}", actual.id)))
+/// The class has as many load balancers as it allows.
+fn used_up(binding: &Validated, gateway: &Gateway, most: i32) -> Problem {
+    let message = format!(
+        "gateway \"{}\" of GatewayBindingClass \"{}\" allows {most} load balancers (perBinding.maxInstances), and other bindings have them. Delete one of those, ask for more, or use another gateway.",
+        gateway.name, binding.class
+    );
+    Problem::blocked(Reason::LimitReached, message)
 }
 
 /// The Host that requests must carry to reach the target. `None`: not known.
@@ -330,11 +273,7 @@ fn policy(
 /// The backend that a binding's requests go through: its port, and its name or, of one that the class
 /// adopts, how keys name it.
 pub fn backend_of(binding: &Validated, gateway: &Gateway) -> (u16, String) {
-    let port = binding
-        .target
-        .port
-        .and_then(|port| u16::try_from(port).ok())
-        .unwrap_or(HTTP_PORT);
+    let port = port(binding);
     let exposure = binding.exposure.as_ref();
     let place = (gateway.name.clone(), port);
     if let Some(name) = exposure.and_then(|exposure| exposure.adopted_backends.get(&place)) {

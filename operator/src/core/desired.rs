@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::ServicePort;
 use serde::Serialize;
 
 use super::adoption::{ApiWish, GroupWish, PolicyWish};
+use super::diff::FieldChange;
 use super::key::ObjectKey;
 use super::names;
 
@@ -64,7 +65,21 @@ pub enum Desired {
 impl Desired {
     /// A digest for telling whether the same was wanted before.
     pub fn digest(&self) -> String {
-        names::digest(&format!("{self:?}"))
+        match self {
+            // What the cloud looks like is no part of what is wanted.
+            Self::Service(service) => {
+                let ServiceDesired {
+                    annotations,
+                    create,
+                    takeover,
+                    drift: _,
+                } = service;
+                names::digest(&format!(
+                    "Service(ServiceDesired {{ annotations: {annotations:?}, create: {create:?}, takeover: {takeover:?} }})"
+                ))
+            }
+            other => names::digest(&format!("{other:?}")),
+        }
     }
 }
 
@@ -77,6 +92,8 @@ pub struct ServiceDesired {
     pub create: Option<ServiceShape>,
     /// Take fields over from other field managers instead of reporting them.
     pub takeover: bool,
+    /// What somebody changed of its load balancer, past the Service.
+    pub drift: Vec<FieldChange>,
 }
 
 /// Selector and ports of a Service that we create, copied from another one.

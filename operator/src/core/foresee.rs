@@ -51,8 +51,12 @@ pub fn load_balancer(gateway: &Gateway, settings: &SlbSettings) -> LoadBalancerS
         "of Service {}/{}",
         gateway.service.namespace, gateway.service.name
     );
+    let existing = settings.existing.as_ref();
     LoadBalancerState {
-        id: later(&format!("load balancer {of}")),
+        id: existing.map_or_else(
+            || later(&format!("load balancer {of}")),
+            |existing| existing.id.clone(),
+        ),
         vpc_id: later(&format!("VPC of the load balancer {of}")),
         name: settings.name.clone().unwrap_or_default(),
         status: "active".to_owned(),
@@ -88,7 +92,10 @@ pub fn references(
     let service = foreseen.service.take().or_else(planned);
     foreseen.service = service.map(|mut service| {
         if service.load_balancer_id.is_none() && service.warning.is_none() {
-            foreseen.load_balancer = Some(load_balancer(gateway, settings));
+            let existing = foreseen.existing.as_ref();
+            let existing = existing.and_then(|existing| existing.state.clone());
+            let comes = || load_balancer(gateway, settings);
+            foreseen.load_balancer = Some(existing.unwrap_or_else(comes));
             service.load_balancer_id = Some(LATER.to_owned());
             service.address.get_or_insert_with(|| LATER.to_owned());
         }

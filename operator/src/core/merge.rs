@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::v1alpha1::{FieldConflict, NamespacedName, SlbField, SlbSettings};
 use jiff::Timestamp;
 
-use super::slb;
+use super::slb::{Fault, over};
 
 /// What one binding wants of a shared gateway.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Contribution {
     pub created: Timestamp,
     /// What it wants, already reduced to what the class lets it set.
     pub settings: SlbSettings,
+    /// What it is recorded to hold: what was found good before.
+    pub recorded: SlbSettings,
     /// The fields (paths) it is recorded to hold.
     pub holds: BTreeSet<String>,
 }
@@ -30,6 +32,79 @@ pub struct Merged {
     pub holders: BTreeMap<&'static str, NamespacedName>,
     /// Who lost what, by binding.
     pub conflicts: BTreeMap<NamespacedName, Vec<FieldConflict>>,
+    /// Whose settings cannot take effect, and why. Of those what is recorded counts instead.
+    pub refused: BTreeMap<NamespacedName, Fault>,
+}
+
+/// Merges what can take effect: one that asks for what cannot be hurts only itself. `judge` says what
+/// is wrong with settings as a whole.
+///
+/// What is wrong by itself, on top of the class's settings, is left out first. If the rest does not
+/// go together, those come first that ask for what they have, then those that hold something, then
+/// the oldest, then by namespace and name; each that fits stays.
+pub fn merge_sound(
+    class: &SlbSettings,
+    contributions: &[Contribution],
+    object: &str,
+    judge: impl Fn(&SlbSettings) -> Option<Fault>,
+) -> Merged {
+    let merged = merge(class, contributions, object);
+    if judge(&merged.settings).is_none() {
+        return merged;
+    }
+    // What is wrong with the class itself is no binding's doing.
+    let known = judge(class);
+    let new_fault =
+        |settings: &SlbSettings| judge(settings).filter(|new| Some(new) != known.as_ref());
+    let mut refused = BTreeMap::new();
+    let mut sound: Vec<Contribution> = contributions.to_vec();
+    for one in &mut sound {
+        if let Some(fault) = new_fault(&over(class, &one.settings)) {
+            refused.insert(one.binding.clone(), fault);
+            one.settings.clone_from(&one.recorded);
+        }
+    }
+    let mut merged = merge(class, &sound, object);
+    if new_fault(&merged.settings).is_some() {
+        merged = merge_one_by_one(class, sound, object, new_fault, &mut refused);
+    }
+    merged.refused = refused;
+    merged
+}
+
+fn merge_one_by_one(
+    class: &SlbSettings,
+    mut contributions: Vec<Contribution>,
+    object: &str,
+    fault: impl Fn(&SlbSettings) -> Option<Fault>,
+    refused: &mut BTreeMap<NamespacedName, Fault>,
+) -> Merged {
+    contributions.sort_by_cached_key(|one| {
+        let unchanged = one.settings == one.recorded;
+        (
+            !unchanged,
+            one.holds.is_empty(),
+            one.created,
+            one.binding.clone(),
+        )
+    });
+    let mut fitting: Vec<Contribution> = Vec::new();
+    for one in contributions {
+        let binding = one.binding.clone();
+        let mut before = one.clone();
+        before.settings.clone_from(&one.recorded);
+        fitting.push(one);
+        let Some(found) = fault(&merge(class, &fitting, object).settings) else {
+            continue;
+        };
+        refused.entry(binding).or_insert(found);
+        fitting.pop();
+        fitting.push(before);
+        if fault(&merge(class, &fitting, object).settings).is_some() {
+            fitting.pop();
+        }
+    }
+    merge(class, &fitting, object)
 }
 
 /// Merges. Equal values agree. For unequal ones the binding that is recorded to hold the field
@@ -40,20 +115,18 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
         settings: class.clone(),
         ..Merged::default()
     };
-    for field in slb::FIELDS {
-        let path = slb::field_path(field);
+    for field in SlbField::EACH {
+        let path = field.path();
         let wanting = contributions
             .iter()
-            .filter(|contribution| slb::value(&contribution.settings, field).is_some());
+            .filter(|contribution| field.is_set(&contribution.settings));
         let Some(holder) = wanting.clone().min_by_key(|c| precedence(c, path)) else {
             continue;
         };
-        slb::copy(&mut merged.settings, &holder.settings, field);
+        field.copy(&mut merged.settings, &holder.settings);
         merged.holders.insert(path, holder.binding.clone());
-        let held = slb::value(&holder.settings, field);
         for loser in wanting {
-            let wanted = slb::value(&loser.settings, field);
-            if wanted != held {
+            if !field.agrees(&loser.settings, &holder.settings) {
                 merged
                     .conflicts
                     .entry(loser.binding.clone())
@@ -61,14 +134,20 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
                     .push(FieldConflict {
                         object: object.to_owned(),
                         field: path.to_owned(),
-                        wanted,
-                        held: held.clone(),
+                        wanted: shown(*field, &loser.settings),
+                        held: shown(*field, &holder.settings),
                         held_by: Some(holder.binding.clone()),
                     });
             }
         }
     }
     merged
+}
+
+/// A field's value, as much of it as status has room for.
+fn shown(field: SlbField, settings: &SlbSettings) -> Option<String> {
+    let value = field.value(settings)?;
+    Some(value.chars().take(1024).collect())
 }
 
 fn precedence<'a>(
@@ -82,10 +161,10 @@ fn precedence<'a>(
 /// Checks which of a binding's settings the class leaves open; the path of the first that it does
 /// not.
 pub fn not_open(settings: &SlbSettings, open: impl Fn(SlbField) -> bool) -> Option<&'static str> {
-    slb::FIELDS
-        .into_iter()
-        .find(|field| slb::value(settings, *field).is_some() && !open(*field))
-        .map(slb::field_path)
+    SlbField::EACH
+        .iter()
+        .find(|field| field.is_set(settings) && !open(**field))
+        .map(|field| field.path())
 }
 
 #[cfg(test)]
@@ -104,6 +183,7 @@ mod tests {
                 name: Some(lb_name.into()),
                 ..SlbSettings::default()
             },
+            recorded: SlbSettings::default(),
             holds: holds.then(|| "slb.name".to_owned()).into_iter().collect(),
         }
     }
@@ -149,6 +229,77 @@ mod tests {
         assert_eq!(merged.settings.name.as_deref(), Some("x"));
     }
 
+    /// Nobody may be called "bad", and nobody "c" beside "a".
+    fn judge(settings: &SlbSettings) -> Option<Fault> {
+        let zone = settings.zones.as_ref().map(|zones| zones.primary.as_str());
+        let name = settings.name.as_deref();
+        let is_bad = name == Some("bad") || (name == Some("a") && zone == Some("c"));
+        is_bad.then(|| Fault {
+            reason: crds::v1alpha1::Reason::InvalidSpec,
+            path: "slb.name",
+            why: String::new(),
+        })
+    }
+
+    fn zoned(name: &str, age: i64, zone: &str) -> Contribution {
+        let mut one = contribution(name, age, "", false);
+        one.settings =
+            serde_json::from_value(serde_json::json!({"zones": {"primary": zone}})).unwrap();
+        one
+    }
+
+    #[test]
+    fn what_cannot_be_hurts_only_who_asks_for_it() {
+        let good = contribution("good", 1, "good", false);
+        let mut bad = contribution("bad", 100, "bad", true);
+        bad.recorded.name = Some("before".into());
+        let class = SlbSettings::default();
+        let all = [good.clone(), bad.clone()];
+        let merged = merge_sound(&class, &all, "o", judge);
+        assert_eq!(
+            merged.settings.name.as_deref(),
+            Some("before"),
+            "it keeps what it had"
+        );
+        assert_eq!(merged.refused.keys().collect::<Vec<_>>(), [&bad.binding]);
+        bad.recorded = SlbSettings::default();
+        let merged = merge_sound(&class, &[good, bad], "o", judge);
+        assert_eq!(merged.settings.name.as_deref(), Some("good"));
+    }
+
+    #[test]
+    fn of_what_does_not_go_together_the_one_in_effect_stays() {
+        let older = zoned("older", 100, "c");
+        let mut younger = contribution("younger", 1, "a", true);
+        let class = SlbSettings::default();
+        let all = |younger: &Contribution| [younger.clone(), older.clone()];
+        let merged = merge_sound(&class, &all(&younger), "o", judge);
+        assert_eq!(
+            merged.settings.name.as_deref(),
+            Some("a"),
+            "it holds a field"
+        );
+        assert_eq!(merged.refused.keys().collect::<Vec<_>>(), [&older.binding]);
+        younger.holds.clear();
+        let merged = merge_sound(&class, &all(&younger), "o", judge);
+        assert_eq!(merged.settings.name, None, "nobody holds anything");
+        assert_eq!(
+            merged.refused.keys().collect::<Vec<_>>(),
+            [&younger.binding]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_class_is_told_to_nobody_as_his_own() {
+        let class = SlbSettings {
+            name: Some("bad".into()),
+            ..SlbSettings::default()
+        };
+        let merged = merge_sound(&class, &[zoned("x", 1, "c")], "o", judge);
+        assert_eq!(merged.refused, BTreeMap::new());
+        assert_eq!(merged.settings.name.as_deref(), Some("bad"));
+    }
+
     proptest! {
         #[test]
         fn order_does_not_matter(
@@ -168,6 +319,15 @@ mod tests {
             }
             let class = SlbSettings::default();
             prop_assert_eq!(merge(&class, &forward, "o"), merge(&class, &shuffled, "o"));
+            let sound = |all: &[Contribution]| merge_sound(&class, all, "o", |settings| {
+                (settings.name.as_deref() == Some("z")).then(|| judge(&SlbSettings {
+                    name: Some("bad".into()),
+                    ..SlbSettings::default()
+                }))?
+            });
+            let merged = sound(&forward);
+            prop_assert_ne!(merged.settings.name.as_deref(), Some("z"));
+            prop_assert_eq!(merged, sound(&shuffled));
         }
     }
 }

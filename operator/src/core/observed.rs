@@ -34,6 +34,10 @@ pub struct ServiceState {
     pub address: Option<String>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// `spec.loadBalancerClass`.
+    pub class: Option<String>,
+    /// Whether the cloud controller manager has dealt with it since it was last written to.
+    pub settled: bool,
     /// Newest warning of the cloud controller manager about it, if it is about the present state.
     pub warning: Option<String>,
 }
@@ -57,6 +61,54 @@ pub struct LoadBalancerState {
     pub backup_zone: String,
     /// `active`, `inactive` or `locked`.
     pub status: String,
+    /// The address that it serves.
+    pub address: String,
+    /// `ipv4` or `ipv6`.
+    pub ip_version: String,
+    /// `rg-…`
+    pub resource_group_id: String,
+    /// `PayByCLCU` or `PayBySpec`.
+    pub instance_charge: String,
+    /// `slb.s1.small`, …; empty without PayBySpec.
+    pub spec: String,
+    /// `paybytraffic` or `paybybandwidth`.
+    pub traffic_charge: String,
+    /// Mbit/s; -1: billed by traffic.
+    pub bandwidth: i64,
+    /// `on` or `off`.
+    pub delete_protection: String,
+    /// `ConsoleProtection` or `NonProtection`.
+    pub modification_protection: String,
+    /// Tags, those of the cloud controller manager included.
+    pub tags: BTreeMap<String, String>,
+    /// Its listeners, in the order of their ports; none: they were not read.
+    pub listeners: Option<Vec<ListenerState>>,
+}
+
+/// A listener of a load balancer (SLB DescribeLoadBalancerListeners).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenerState {
+    /// The port that it serves.
+    pub port: u16,
+    /// `tcp`, `udp`, `http` or `https`.
+    pub protocol: String,
+    /// `running`, `stopped`, …
+    pub status: String,
+    /// Free text; the cloud controller manager writes whose it is.
+    pub description: String,
+}
+
+/// The load balancer that settings name by its id, whether or not the Service has it yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExistingLoadBalancer {
+    /// The id.
+    pub id: String,
+    /// Namespace and name of the Service that is to have it.
+    pub of: (String, String),
+    /// What it is; none: there is none of this id.
+    pub state: Option<LoadBalancerState>,
+    /// The other Services of the cluster that use it, by name, with the ports that they serve.
+    pub services: BTreeMap<String, Vec<u16>>,
 }
 
 /// Look-ups by what identifies an object before its id is known: its name, or for something that is

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{
-    AddressType, DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbField,
-    SlbSettings, SlbZones,
+    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbExisting, SlbField,
+    SlbSettings,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -17,9 +17,10 @@ use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
 use super::merge::{self, Contribution};
 use super::problem::Problem;
+use super::slb::Scene;
 use super::unreadable;
 use super::validate::{Gateway, Validated};
-use super::{names, slb, throttling};
+use super::{names, throttling};
 
 /// What one binding contributes to what it shares with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,10 @@ pub struct Peer {
     pub created: Timestamp,
     /// Namespace and name of its gateway's Service.
     pub service: Option<(String, String)>,
+    /// Name of its gateway in the class.
+    pub gateway: Option<String>,
+    /// Whether it is recorded to have the Service.
+    pub has_service: bool,
     /// Whether it is not on its way out.
     pub live: bool,
     /// Whether what it wants may be written. Of one that only plans, or is suspended, the others
@@ -54,6 +59,21 @@ pub struct Peer {
     pub adopts: Vec<Claim>,
 }
 
+impl Peer {
+    /// What decides, beside its age, what others get of the gateway they share with it.
+    pub fn says_of_gateway(&self) -> String {
+        let Self {
+            live,
+            applies,
+            settings,
+            recorded,
+            holds,
+            ..
+        } = self;
+        format!("{live} {applies} {settings:?} {recorded:?} {holds:?}")
+    }
+}
+
 /// What a binding contributes. That of an invalid one is its last good one, as its ledger has it:
 /// it stays until the binding is mended or deleted, and its neighbours never wait for it.
 pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -> Peer {
@@ -72,6 +92,11 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
             .map(|time| time.0)
             .unwrap_or_default(),
         service: None,
+        gateway: binding
+            .status
+            .as_ref()
+            .and_then(|status| status.gateway.clone()),
+        has_service: service_entry.is_some(),
         live: binding.metadata.deletion_timestamp.is_none(),
         applies: binding.is_carried_out(),
         settings: SlbSettings::default(),
@@ -115,7 +140,10 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
     let claimed = peer.shared.clone();
     if let Some(gateway) = &validated.gateway {
         let service = &gateway.service;
-        peer.service = Some((service.namespace.clone(), service.name.clone()));
+        let place = Some((service.namespace.clone(), service.name.clone()));
+        peer.has_service &= peer.service == place;
+        peer.service = place;
+        peer.gateway = Some(gateway.name.clone());
         peer.settings = gateway.settings.clone();
     }
     peer.shared.extend(wanted_shared(validated));
@@ -280,26 +308,13 @@ fn adopted_elsewhere(
 
 /// Settings as the ledger's `fields` record them.
 fn recorded(fields: &BTreeMap<String, String>) -> SlbSettings {
-    let get = |field: SlbField| fields.get(slb::field_path(field)).cloned();
-    SlbSettings {
-        address_type: match get(SlbField::AddressType).as_deref() {
-            Some("Intranet") => Some(AddressType::Intranet),
-            Some("Internet") => Some(AddressType::Internet),
-            _ => None,
-        },
-        name: get(SlbField::Name),
-        zones: get(SlbField::Zones).map(|zones| match zones.split_once('/') {
-            Some((primary, backup)) => SlbZones {
-                primary: primary.to_owned(),
-                backup: Some(backup.to_owned()),
-            },
-            None => SlbZones {
-                primary: zones,
-                backup: None,
-            },
-        }),
-        vswitch_id: get(SlbField::VswitchId),
+    let mut settings = SlbSettings::default();
+    for field in SlbField::EACH {
+        if let Some(text) = fields.get(field.path()) {
+            field.read(&mut settings, text);
+        }
     }
+    settings
 }
 
 /// What a binding gets of what it shares.
@@ -313,11 +328,17 @@ pub struct Outcome {
     pub conflicts: Vec<FieldConflict>,
 }
 
-/// What `binding` gets, given all bindings of its class, itself among them.
-pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> Outcome {
+/// What `binding` gets, given all bindings of its class, itself among them. `scene` is where settings
+/// of its gateway are to take effect.
+pub fn shares(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
-        settings(binding, gateway, peers, &mut outcome);
+        settings(binding, gateway, peers, scene, &mut outcome);
+        outcome.shares.used_up = used_up(binding, gateway, peers);
     }
     if let Some(exposure) = &binding.exposure {
         let claims = |method, path: &Path| {
@@ -347,22 +368,17 @@ pub fn shares(binding: &Validated, peers: &[impl std::borrow::Borrow<Peer>]) -> 
     outcome
 }
 
-/// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.
-fn wants(peer: &Peer, binding: &Validated) -> bool {
-    peer.applies || peer.binding == binding.binding
-}
-
-fn settings(
+/// What all bindings want of the gateway's settings.
+fn contributions(
     binding: &Validated,
     gateway: &Gateway,
     peers: &[impl std::borrow::Borrow<Peer>],
-    outcome: &mut Outcome,
-) {
+) -> Vec<Contribution> {
     let service = (
         gateway.service.namespace.clone(),
         gateway.service.name.clone(),
     );
-    let contributions: Vec<Contribution> = peers
+    peers
         .iter()
         .map(std::borrow::Borrow::borrow)
         .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
@@ -373,15 +389,78 @@ fn settings(
                 true => peer.settings.clone(),
                 false => peer.recorded.clone(),
             },
+            recorded: peer.recorded.clone(),
             holds: peer.holds.clone(),
         })
+        .collect()
+}
+
+/// The load balancer of others that the settings of a binding's gateway name, before it is known
+/// whether they can take effect.
+pub fn existing(
+    binding: &Validated,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Option<SlbExisting> {
+    let gateway = binding.gateway.as_ref()?;
+    let contributions = contributions(binding, gateway, peers);
+    let merged = merge::merge(&gateway.class_settings, &contributions, "");
+    merged.settings.existing
+}
+
+/// The most Services that may have a load balancer of this gateway, if this binding's is beyond that.
+/// Those that have one keep it; then the oldest come first, and by namespace and name.
+fn used_up(
+    binding: &Validated,
+    gateway: &Gateway,
+    peers: &[impl std::borrow::Borrow<Peer>],
+) -> Option<i32> {
+    let most = gateway.per_binding.as_ref()?.max_instances?;
+    let rank = |peer: &&Peer| (!peer.has_service, peer.created, peer.binding.clone());
+    let peers = peers.iter().map(std::borrow::Borrow::borrow);
+    let mut others: Vec<&Peer> = peers
+        .filter(|peer: &&Peer| peer.live && wants(peer, binding))
+        .filter(|peer| peer.class.as_ref() == Some(&binding.class))
+        .filter(|peer| peer.gateway.as_ref() == Some(&gateway.name))
         .collect();
-    let mut merged = merge::merge(&gateway.class_settings, &contributions, &gateway.object());
+    others.sort_by_key(rank);
+    let mut services: Vec<&(String, String)> = Vec::new();
+    for peer in others {
+        let Some(service) = &peer.service else {
+            continue;
+        };
+        if peer.binding == binding.binding {
+            let known = peer.has_service || services.contains(&service);
+            return (!known && i32::try_from(services.len()).is_ok_and(|used| used >= most))
+                .then_some(most);
+        }
+        if !services.contains(&service) {
+            services.push(service);
+        }
+    }
+    None
+}
+
+/// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.
+fn wants(peer: &Peer, binding: &Validated) -> bool {
+    peer.applies || peer.binding == binding.binding
+}
+
+fn settings(
+    binding: &Validated,
+    gateway: &Gateway,
+    peers: &[impl std::borrow::Borrow<Peer>],
+    scene: Scene<'_>,
+    outcome: &mut Outcome,
+) {
+    let contributions = contributions(binding, gateway, peers);
+    let judge = |settings: &SlbSettings| scene.judge(settings);
+    let (class, object) = (&gateway.class_settings, gateway.object());
+    let mut merged = merge::merge_sound(class, &contributions, &object, judge);
     for (path, holder) in &merged.holders {
-        let value = slb::FIELDS
-            .into_iter()
-            .find(|field| slb::field_path(*field) == *path)
-            .and_then(|field| slb::value(&merged.settings, field));
+        let value = SlbField::EACH
+            .iter()
+            .find(|field| field.path() == *path)
+            .and_then(|field| field.value(&merged.settings));
         if let (true, Some(value)) = (*holder == binding.binding, value) {
             outcome.holds.insert((*path).to_owned(), value);
         }
@@ -390,5 +469,6 @@ fn settings(
         .conflicts
         .remove(&binding.binding)
         .unwrap_or_default();
+    outcome.shares.refused = merged.refused.remove(&binding.binding);
     outcome.shares.settings = merged.settings;
 }

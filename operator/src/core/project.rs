@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use crds::v1alpha1::{
     ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
-    FieldConflict, GatewayBindingStatus, LoadBalancerStatus, NamespacedName, PlanStatus,
-    PublishedApi, Reason, RouteStatus,
+    FieldConflict, GatewayBindingStatus, ListenerStatus, LoadBalancerStatus, NamespacedName,
+    PlanStatus, PublishedApi, Reason, RouteStatus,
 };
 use jiff::Timestamp;
 
@@ -15,11 +15,11 @@ use super::conditions::{Standing, judge};
 use super::exposure::{Exposure, method_str};
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
-use super::observed::ServiceState;
+use super::observed::{LoadBalancerState, ServiceState};
 use super::plan::Step;
 use super::problem::Problem;
 use super::published::omitted;
-use super::validate::Validated;
+use super::validate::{Gateway, Validated};
 
 /// What a pass over a binding has come to.
 pub struct View<'a> {
@@ -45,6 +45,8 @@ pub struct View<'a> {
     pub ids: &'a BTreeMap<ObjectKey, String>,
     /// The gateway's Service.
     pub service: Option<&'a ServiceState>,
+    /// Its load balancer, as far as it could be read.
+    pub load_balancer: Option<&'a LoadBalancerState>,
     /// The group's public test name, if it is on.
     pub sub_domain: Option<&'a str>,
     /// Fields that other bindings hold.
@@ -91,16 +93,7 @@ fn describe(status: &mut GatewayBindingStatus, validated: &Validated, view: &Vie
     if let Some(gateway) = &validated.gateway {
         status.gateway = Some(gateway.name.clone());
         let address = view.service.and_then(|service| service.address.clone());
-        status.load_balancer = Some(LoadBalancerStatus {
-            id: view
-                .service
-                .and_then(|service| service.load_balancer_id.clone()),
-            address: address.clone(),
-            service: Some(NamespacedName {
-                namespace: gateway.service.namespace.clone(),
-                name: gateway.service.name.clone(),
-            }),
-        });
+        status.load_balancer = Some(load_balancer(gateway, view));
         status.address = address;
     }
     if let Some(exposure) = &validated.exposure {
@@ -109,6 +102,58 @@ fn describe(status: &mut GatewayBindingStatus, validated: &Validated, view: &Vie
         if let Some(url) = status.urls.first() {
             status.address = Some(url.clone());
         }
+    }
+}
+
+fn load_balancer(gateway: &Gateway, view: &View<'_>) -> LoadBalancerStatus {
+    let id = view
+        .service
+        .and_then(|service| service.load_balancer_id.clone());
+    let place = NamespacedName {
+        namespace: gateway.service.namespace.clone(),
+        name: gateway.service.name.clone(),
+    };
+    let previous = view
+        .previous
+        .and_then(|status| status.load_balancer.clone());
+    // What could not be read this time is as it was seen last.
+    let known = previous.filter(|previous| id.is_some() && previous.id == id);
+    let seen = view
+        .load_balancer
+        .filter(|seen| id.as_ref() == Some(&seen.id))
+        .map(described)
+        .or(known)
+        .unwrap_or_default();
+    LoadBalancerStatus {
+        id,
+        address: view.service.and_then(|service| service.address.clone()),
+        service: Some(place),
+        ..seen
+    }
+}
+
+/// What the cloud says of a load balancer.
+fn described(seen: &LoadBalancerState) -> LoadBalancerStatus {
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let listeners = seen
+        .listeners
+        .iter()
+        .flatten()
+        .map(|listener| ListenerStatus {
+            port: listener.port.into(),
+            protocol: listener.protocol.clone(),
+            state: said(&listener.status),
+        });
+    LoadBalancerStatus {
+        address_type: said(&seen.address_type),
+        vpc_id: said(&seen.vpc_id),
+        vswitch_id: said(&seen.vswitch_id),
+        primary_zone: said(&seen.primary_zone),
+        backup_zone: said(&seen.backup_zone),
+        instance_charge: said(&seen.instance_charge),
+        spec: said(&seen.spec),
+        listeners: listeners.take(LoadBalancerStatus::MAX_LISTENERS).collect(),
+        ..LoadBalancerStatus::default()
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::desired::ServiceShape;
 use super::key::ConsumerKey;
-use super::observed::{LoadBalancerState, ServiceState};
+use super::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
 
 /// What a valid binding refers to.
 #[derive(Clone, Debug)]
@@ -22,6 +22,9 @@ pub struct References {
     pub source: Option<ServiceShape>,
     /// The load balancer of the gateway's Service, if it has one.
     pub load_balancer: Option<LoadBalancerState>,
+    /// The load balancer that the settings name by its id; none: they name none, or it is not known
+    /// what it is.
+    pub existing: Option<ExistingLoadBalancer>,
     /// The consumers that the binding allows.
     pub consumers: BTreeMap<ConsumerKey, ConsumerState>,
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crds::v1alpha1::{
     ClassGateway, DeletionPolicy, DriftPolicy, GatewayBinding, GatewayBindingClass,
-    GatewayBindingClassSpec, GatewayService, Mode, NamespacedName, Reason, ServiceRef, SlbSettings,
+    GatewayBindingClassSpec, GatewayService, Mode, NamespacedName, PerBinding, Reason, ServiceKind,
+    ServiceRef, SlbSettings,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -47,6 +48,8 @@ pub struct Gateway {
     pub name: String,
     /// Its Service.
     pub service: GatewayService,
+    /// The Service is the binding's own; with what the class says of such.
+    pub per_binding: Option<PerBinding>,
     /// The class's settings.
     pub class_settings: SlbSettings,
     /// The binding's settings, all of them open to it.
@@ -150,7 +153,6 @@ pub fn validate(
 /// A plain Service can be exposed only where the load balancer stands right before it: a gateway
 /// that many share routes by the Host of Knative services and has no route to it.
 fn check_target(validated: &Validated) -> Result<(), Problem> {
-    use crds::v1alpha1::ServiceKind;
     let Some(gateway) = &validated.gateway else {
         return Ok(());
     };
@@ -253,11 +255,8 @@ fn slb_gateway(
         ));
     }
     let class_settings = offer.settings.clone().unwrap_or_default();
-    if settings
-        .address_type
-        .or(class_settings.address_type)
-        .is_none()
-    {
+    let together = slb::over(&class_settings, &settings);
+    if together.address_type.is_none() && together.existing.is_none() {
         return Err(Problem::rejected(
             Reason::InvalidSpec,
             format!(
@@ -265,22 +264,40 @@ fn slb_gateway(
             ),
         ));
     }
-    if let Some(lb_name) = slb::value(&settings, crds::v1alpha1::SlbField::Name)
-        && lb_name.len() > 80
-    {
+    if let Some(fault) = slb::check(&together) {
         return Err(Problem::rejected(
-            Reason::NameTooLong,
-            format!(
-                "spec.slb.name: \"{lb_name}\" has {} characters, a load balancer's name has at most 80. Shorten it.",
-                lb_name.len()
-            ),
+            fault.reason,
+            format!("spec.{}: {}", fault.path, fault.why),
         ));
     }
     Ok(Gateway {
         name: name.clone(),
-        service: offer.service.clone(),
+        service: match &offer.service {
+            Some(service) => service.clone(),
+            None => own_service(binding, name)?,
+        },
+        per_binding: offer.per_binding.clone(),
         class_settings,
         settings,
+    })
+}
+
+/// The Service that a binding exposes, as the one that gets the load balancer.
+fn own_service(binding: &GatewayBinding, gateway: &str) -> Result<GatewayService, Problem> {
+    let target = &binding.spec.service_ref;
+    if target.kind != ServiceKind::Service {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.serviceRef: gateway \"{gateway}\" puts a load balancer before the plain Service of each binding, and requests for a Knative Service enter through a gateway that many share. Name a Service of kind Service, or another gateway."
+            ),
+        ));
+    }
+    Ok(GatewayService {
+        namespace: binding.namespace().unwrap_or_default(),
+        name: target.name.clone(),
+        create_from: None,
+        foreign_fields: None,
     })
 }
 

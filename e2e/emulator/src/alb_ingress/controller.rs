@@ -232,6 +232,7 @@ impl Controller {
                 }
             }
             Seen::AlbConfig(object) => self.take_in_albconfig(&object, now),
+            Seen::Secret(name) => self.take_in_secret(&name, now),
         }
     }
 
@@ -296,6 +297,23 @@ impl Controller {
         let same = self.marks.insert(name.clone(), label.clone()) == Some(label.clone());
         if !same && !is_applied(object, &label) {
             self.albconfigs.add((String::new(), name), now);
+        }
+    }
+
+    /// Ingresses with a certificate are looked at again, be they as they were.
+    fn take_in_secret(&mut self, (namespace, secret): &Key, now: Instant) {
+        let classes = self.work.stores.classes();
+        let uses = |ingress: &Ingress| {
+            let mut tls = ingress
+                .spec
+                .iter()
+                .flat_map(|spec| spec.tls.iter().flatten());
+            ingress.namespace().as_ref() == Some(namespace)
+                && tls.any(|tls| tls.secret_name.as_ref() == Some(secret))
+                && members::is_ours(ingress, &classes)
+        };
+        for (name, _) in self.seen.iter().filter(|(_, ingress)| uses(ingress)) {
+            self.ingresses.add(name.clone(), now);
         }
     }
 

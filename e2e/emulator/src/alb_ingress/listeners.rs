@@ -90,7 +90,8 @@ async fn create(
     let made = stack.retried("CreateListener", args, &busy).await?;
     let id = text(&made, "ListenerId").to_owned();
     until_running(stack, &id).await?;
-    associate(stack, &id, wanted.certificates.get(1..).unwrap_or_default()).await?;
+    let extra = wanted.certificates.get(1..).unwrap_or_default();
+    further(stack, ASSOCIATE, &id, extra).await?;
     Ok(id)
 }
 
@@ -107,7 +108,16 @@ pub(super) async fn until_running(stack: &Stack<'_>, id: &str) -> Result<(), Fai
     Err(Failure::Apply(format!("ListenerID: {id} not running")))
 }
 
-async fn associate(stack: &Stack<'_>, id: &str, certificates: &[String]) -> Result<(), SyncError> {
+const ASSOCIATE: &str = "AssociateAdditionalCertificatesWithListener";
+const DISSOCIATE: &str = "DissociateAdditionalCertificatesFromListener";
+
+/// Adds certificates beside the default one, or takes them off.
+async fn further(
+    stack: &Stack<'_>,
+    action: &str,
+    id: &str,
+    certificates: &[String],
+) -> Result<(), SyncError> {
     if certificates.is_empty() {
         return Ok(());
     }
@@ -118,7 +128,6 @@ async fn associate(stack: &Stack<'_>, id: &str, certificates: &[String]) -> Resu
         .fold(args, |args, (id, number)| {
             args.with(&format!("Certificates.{number}.CertificateId"), id)
         });
-    let action = "AssociateAdditionalCertificatesWithListener";
     stack.retried(action, args, &BUSY).await?;
     Ok(())
 }
@@ -189,7 +198,10 @@ async fn certificates(
         .iter()
         .filter(|id| !extra.contains(id) && !default.contains(id));
     let missing: Vec<String> = missing.cloned().collect();
-    associate(stack, id, &missing).await?;
+    further(stack, ASSOCIATE, id, &missing).await?;
+    let surplus = extra.iter().filter(|id| !wanted.certificates.contains(id));
+    let surplus: Vec<String> = surplus.cloned().collect();
+    further(stack, DISSOCIATE, id, &surplus).await?;
     let mut changes = Vec::new();
     if default.first() != Some(first) {
         changes.push(("Certificates.1.CertificateId".to_owned(), first.clone()));

@@ -337,6 +337,32 @@ fn a_class_without_parameters_stops_every_albconfig() {
 }
 
 #[test]
+fn hosts_with_tls_are_on_443_with_the_certificate_of_their_secret() {
+    let mut secured = custom("t", false, &list(FORWARD), "");
+    let spec = secured.spec.as_mut().unwrap();
+    let tls = json!([{"hosts": ["a.example.com"], "secretName": "cert"}]);
+    spec.tls = serde_json::from_value(tls).unwrap();
+    let listeners = json!({"listeners": [
+        {"port": 80, "protocol": "HTTP"},
+        {"port": 443, "protocol": "HTTPS"},
+    ]});
+    let build = |secrets: &[&str]| {
+        let secrets: BTreeSet<String> = secrets.iter().map(|name| (*name).to_owned()).collect();
+        build::model("knative-internet", &listeners, &[&secured], &secrets)
+    };
+    let model = build(&["default/cert"]).unwrap();
+    let rules: Vec<usize> = model.listeners.iter().map(|one| one.rules.len()).collect();
+    assert_eq!(rules, [0, 1]);
+    assert_eq!(model.listeners[1].certificates.len(), 1);
+    // A Secret of another namespace is not looked for.
+    let failure = build(&["other/cert"]).expect_err("no such Secret");
+    assert!(
+        failure.to_string().contains("\"cert\" not found"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn a_canary_with_a_weight_takes_its_share_of_the_rule_it_shadows() {
     let plain = |name: &str, annotations: Value| {
         let backend = json!({"name": name, "port": {"number": 80}});

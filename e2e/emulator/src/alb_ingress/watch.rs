@@ -25,6 +25,7 @@ pub(super) enum Seen {
     /// A Service or its Endpoints.
     Backend((String, String)),
     AlbConfig(Box<DynamicObject>),
+    Secret((String, String)),
 }
 
 pub(super) type SeenStream = Pin<Box<dyn Stream<Item = Seen> + Send>>;
@@ -65,7 +66,9 @@ pub(super) fn start(client: &Client) -> (Stores, SeenStream) {
     let (endpoints, endpoint_events) = reflect::<Endpoints>(client, |event| {
         object(event).map(|endpoints| Seen::Backend(key(&endpoints)))
     });
-    let (secrets, secret_events) = reflect::<Secret>(client, |_| None);
+    let (secrets, secret_events) = reflect::<Secret>(client, |event| {
+        object(event).map(|secret| Seen::Secret(key(&secret)))
+    });
     let albconfigs: Api<DynamicObject> = Api::all_with(client.clone(), &albconfig());
     let albconfigs = logged(watcher(albconfigs, watcher::Config::default()).default_backoff());
     let albconfigs = albconfigs.filter_map(async |event| {

@@ -10,7 +10,7 @@ use super::error::SyncError;
 
 pub(super) const TAG_KEY: &str = "kubernetes.do.not.delete";
 pub(super) const CLUSTER_TAG_KEY: &str = "ack.aliyun.com";
-const REUSED_KEY: &str = "kubernetes.reused.by.user";
+pub(super) const REUSED_KEY: &str = "kubernetes.reused.by.user";
 
 /// `k1=v1,k2=v2`; of `k=a=b` only `a` is kept, as CCM does.
 pub(super) fn additional_tags(annotations: Annotations<'_>) -> BTreeMap<String, String> {
@@ -162,7 +162,12 @@ async fn apply_charges(
     let bandwidth = bandwidth.filter(|_| charge == "paybybandwidth");
     let other_bandwidth = bandwidth
         .is_some_and(|wanted| remote.get("Bandwidth").and_then(Value::as_i64) != Some(wanted));
-    if charge != text(remote, "InternetChargeTypeAlias") || other_bandwidth {
+    // Lists have a number there, and the word beside it.
+    let current = match text(remote, "InternetChargeTypeAlias") {
+        "" => text(remote, "InternetChargeType"),
+        alias => alias,
+    };
+    if charge != current || other_bandwidth {
         let args = of_balancer(id)
             .with("InternetChargeType", charge)
             .with_some("Bandwidth", bandwidth);

@@ -115,8 +115,10 @@ fn nodes(
     };
     let spec = service.spec.as_ref();
     let local = spec.and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local");
+    let chosen = Chosen::of(Annotations::of(service))?;
     let mut servers = Vec::new();
-    for node in cluster.nodes.iter().filter(|node| takes_traffic(node)) {
+    let nodes = cluster.nodes.iter();
+    for node in nodes.filter(|node| takes_traffic(node) && chosen.has(node)) {
         if local && !hosts_endpoint(node, cluster) {
             continue;
         }
@@ -129,6 +131,41 @@ fn nodes(
         });
     }
     Ok(servers)
+}
+
+/// The nodes that a Service chooses.
+struct Chosen<'a> {
+    labels: Vec<(&'a str, &'a str)>,
+    schedulable: bool,
+}
+
+impl<'a> Chosen<'a> {
+    /// `k1=v1,k2=v2`, all of which must hold; a pair without `=` is an error.
+    fn of(annotations: Annotations<'a>) -> Result<Self, SyncError> {
+        let said = annotations.get("backend-label");
+        let pairs = said.into_iter().flat_map(|said| said.split(','));
+        let pairs = pairs.map(|pair| {
+            pair.split_once('=').ok_or_else(|| {
+                SyncError::Model(format!("backend label format error: {pair}, expect k1=v1"))
+            })
+        });
+        Ok(Self {
+            labels: pairs.collect::<Result<_, _>>()?,
+            schedulable: annotations.get("remove-unscheduled-backend") == Some("on"),
+        })
+    }
+
+    fn has(&self, node: &Node) -> bool {
+        let labels = node.metadata.labels.as_ref();
+        let label = |key: &str| {
+            labels
+                .and_then(|labels| labels.get(key))
+                .map(String::as_str)
+        };
+        let cordoned = node.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true);
+        let mut pairs = self.labels.iter();
+        pairs.all(|(key, value)| label(key) == Some(value)) && !(self.schedulable && cordoned)
+    }
 }
 
 fn takes_traffic(node: &Node) -> bool {
@@ -244,6 +281,41 @@ mod tests {
             refusal.contains("expected: ${regionid}.${nodeid}"),
             "{refusal}"
         );
+    }
+
+    #[test]
+    fn a_service_chooses_nodes_by_labels_and_may_leave_cordoned_ones() {
+        let node = |name: &str, pool: &str, cordoned: bool| -> Node {
+            serde_json::from_value(json!({
+                "metadata": {"name": name, "labels": {"pool": pool}},
+                "spec": {"providerID": format!("cn-hangzhou.i-{name}"), "unschedulable": cordoned},
+            }))
+            .expect("a Node")
+        };
+        let all = [
+            node("a", "ingress", false),
+            node("b", "ingress", true),
+            node("c", "other", false),
+        ];
+        let servers = |annotations: Value| {
+            let service = serde_json::from_value(json!({"metadata": {"annotations": annotations}}));
+            let cluster = Cluster {
+                slices: Vec::new(),
+                nodes: all.to_vec(),
+            };
+            let servers = nodes_of(&service.expect("a Service"), cluster).expect("valid");
+            servers.len()
+        };
+        const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
+        let label = format!("{PREFIX}backend-label");
+        let cordoned = format!("{PREFIX}remove-unscheduled-backend");
+        assert_eq!(servers(json!({})), 3);
+        assert_eq!(servers(json!({label.as_str(): "pool=ingress"})), 2);
+        assert_eq!(
+            servers(json!({label.as_str(): "pool=ingress", cordoned.as_str(): "on"})),
+            1
+        );
+        assert_eq!(servers(json!({cordoned: "true"})), 3);
     }
 
     fn nodes_of(service: &Service, cluster: Cluster) -> Result<Vec<Server>, SyncError> {

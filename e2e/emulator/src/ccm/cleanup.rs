@@ -8,7 +8,7 @@ use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY, find, untag};
 use super::cloud::{Args, Cloud, of_balancer, text};
 use super::error::SyncError;
 use super::model::Names;
-use super::{groups, listeners};
+use super::{groups, listeners, reuse};
 
 /// Deletes the load balancer, or empties it where the Service asks to preserve it.
 pub(super) async fn take_down(
@@ -17,6 +17,9 @@ pub(super) async fn take_down(
     names: &Names,
 ) -> Result<(), SyncError> {
     let annotations = Annotations::of(service);
+    if let Some(id) = reuse::named(annotations) {
+        return reuse::leave(cloud, id, annotations, names).await;
+    }
     let Some(remote) = find(cloud, &names.load_balancer()).await? else {
         return Ok(());
     };

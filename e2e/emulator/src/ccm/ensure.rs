@@ -13,7 +13,7 @@ use super::hash::service_hash;
 use super::model::{Model, Names, build};
 use super::needs::{has_finalizer, must_go, wants_load_balancer};
 use super::service::{HASH_LABEL, Writer, label, published_ip};
-use super::{BackendMode, attributes, cleanup, create, groups, listeners};
+use super::{BackendMode, attributes, cleanup, create, groups, listeners, reuse};
 
 /// What a pass works with.
 pub(super) struct Pass<'a> {
@@ -23,6 +23,17 @@ pub(super) struct Pass<'a> {
     pub(super) cluster: Cluster,
     pub(super) cluster_id: &'a str,
     pub(super) backends: BackendMode,
+}
+
+/// The listeners of a load balancer that a Service has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listeners {
+    /// It was made just now, so there is none yet.
+    OfNewOne,
+    /// All of them.
+    All,
+    /// Others made it, and its listeners are not touched.
+    None,
 }
 
 impl Pass<'_> {
@@ -100,7 +111,8 @@ impl Pass<'_> {
         let wanted = self.wanted_groups(service, &model).await?;
         let hash = service_hash(service);
         let balancer = if label(service, HASH_LABEL) == Some(hash.as_str()) {
-            self.refresh_backends(names, &wanted, seen_id).await?
+            self.refresh_backends(service, names, &model, &wanted, seen_id)
+                .await?
         } else {
             self.apply_all(service, names, &model, &wanted, seen_id)
                 .await?
@@ -131,12 +143,16 @@ impl Pass<'_> {
     /// The Service is as it was at the last success: only backends are looked at.
     async fn refresh_backends(
         &self,
+        service: &Service,
         names: &Names,
+        model: &Model,
         wanted: &Wanted,
         seen_id: &mut String,
     ) -> Result<Value, SyncError> {
         let name = names.load_balancer();
-        let remote = attributes::find(self.cloud, &name).await?.ok_or_else(|| {
+        let annotations = Annotations::of(service);
+        let remote = reuse::find(self.cloud, annotations, names).await?;
+        let remote = remote.ok_or_else(|| {
             let tag = attributes::TAG_KEY;
             SyncError::Apply(format!(
                 "alicloud: can not find loadbalancer by tag [{tag}:{name}]"
@@ -145,7 +161,7 @@ impl Pass<'_> {
         text(&remote, "LoadBalancerId").clone_into(seen_id);
         self.read_tags(seen_id).await?;
         let known = groups::own(self.cloud, names, seen_id).await?;
-        groups::apply(self.cloud, seen_id, wanted, &known).await?;
+        groups::apply(self.cloud, seen_id, wanted, &known, model.ignore_weights).await?;
         Ok(remote)
     }
 
@@ -165,7 +181,7 @@ impl Pass<'_> {
         seen_id: &mut String,
     ) -> Result<Value, SyncError> {
         let annotations = Annotations::of(service);
-        let Some(remote) = attributes::find(self.cloud, &names.load_balancer()).await? else {
+        let Some(remote) = reuse::find(self.cloud, annotations, names).await? else {
             if let Some(ip) = published_ip(service) {
                 return Err(SyncError::Apply(format!(
                     "alicloud: can not find loadbalancer, but it's defined in service [{ip}] \
@@ -174,15 +190,23 @@ impl Pass<'_> {
             }
             let made = create::create(self.cloud, names, annotations, model.bandwidth).await?;
             text(&made, "LoadBalancerId").clone_into(seen_id);
-            self.sync_ports(names, model, wanted, seen_id, false)
+            self.sync_ports(names, model, wanted, seen_id, Listeners::OfNewOne)
                 .await?;
             return Ok(made);
         };
         text(&remote, "LoadBalancerId").clone_into(seen_id);
         self.read_tags(seen_id).await?;
+        let mut own = Listeners::All;
+        if reuse::named(annotations).is_some() {
+            reuse::check(service, &remote)?;
+            reuse::mark(self.cloud, &remote).await?;
+            if !reuse::overrides_listeners(annotations) {
+                own = Listeners::None;
+            }
+        }
         // Backends and listeners follow the Service even when the load balancer itself cannot.
         let attributes = attributes::apply(self.cloud, annotations, model.bandwidth, &remote).await;
-        self.sync_ports(names, model, wanted, seen_id, true).await?;
+        self.sync_ports(names, model, wanted, seen_id, own).await?;
         attributes?;
         Ok(remote)
     }
@@ -193,18 +217,21 @@ impl Pass<'_> {
         model: &Model,
         wanted: &Wanted,
         balancer: &str,
-        existed: bool,
+        own: Listeners,
     ) -> Result<(), SyncError> {
-        let (known, remote) = if existed {
-            (
-                groups::own(self.cloud, names, balancer).await?,
-                listeners::describe(self.cloud, balancer).await?,
-            )
-        } else {
-            Default::default()
+        let known = match own {
+            Listeners::OfNewOne => Default::default(),
+            _ => groups::own(self.cloud, names, balancer).await?,
         };
-        let ids = groups::apply(self.cloud, balancer, wanted, &known).await?;
-        listeners::apply(self.cloud, names, balancer, &model.listeners, &remote, &ids).await?;
+        let remote = match own {
+            Listeners::All => listeners::describe(self.cloud, balancer).await?,
+            _ => Vec::new(),
+        };
+        let ignore_weights = model.ignore_weights;
+        let ids = groups::apply(self.cloud, balancer, wanted, &known, ignore_weights).await?;
+        if own != Listeners::None {
+            listeners::apply(self.cloud, names, balancer, &model.listeners, &remote, &ids).await?;
+        }
         groups::delete_unused(self.cloud, wanted, &known).await
     }
 

@@ -36,17 +36,19 @@ pub(super) async fn own(
         .collect())
 }
 
-/// Creates missing groups and brings the servers of all in line; gives ids by name.
+/// Creates missing groups and brings the servers of all in line, their weights unless those are
+/// ignored; gives ids by name.
 pub(super) async fn apply(
     cloud: &Cloud,
     balancer: &str,
     wanted: &Wanted,
     known: &BTreeMap<String, String>,
+    ignore_weights: bool,
 ) -> Result<BTreeMap<String, String>, SyncError> {
     let mut ids = known.clone();
     for (name, servers) in wanted {
         match known.get(name) {
-            Some(id) => sync_servers(cloud, name, id, servers).await?,
+            Some(id) => sync_servers(cloud, name, id, servers, ignore_weights).await?,
             None => {
                 let answer = cloud
                     .slb(
@@ -85,6 +87,7 @@ async fn sync_servers(
     name: &str,
     id: &str,
     wanted: &[Server],
+    ignore_weights: bool,
 ) -> Result<(), SyncError> {
     let answer = cloud
         .slb(
@@ -103,7 +106,9 @@ async fn sync_servers(
     for server in wanted {
         match remote.iter().find(|other| is(server, other)) {
             None => added.push(server.clone()),
-            Some(other) if weighs(other) != Some(server.weight) => changed.push(server.clone()),
+            Some(other) if !ignore_weights && weighs(other) != Some(server.weight) => {
+                changed.push(server.clone());
+            }
             Some(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::annotations::Annotations;
+use super::certificates;
 use super::cloud::{Args, Cloud, of_balancer, text};
 use super::error::SyncError;
 use super::model::{Names, WantedListener};
@@ -181,6 +182,9 @@ pub(super) async fn apply(
             None => create(cloud, balancer, listener, group).await?,
             Some(other) => update(cloud, balancer, listener, other, group).await?,
         }
+        if let Some(domains) = &listener.domains {
+            certificates::apply_domains(cloud, balancer, listener.port, domains).await?;
+        }
     }
     Ok(())
 }
@@ -270,7 +274,12 @@ async fn update(
     remote: &Value,
     group: Option<&str>,
 ) -> Result<(), SyncError> {
-    if differs(wanted, remote, group) {
+    let old = remote_value(wanted, remote, "ServerCertificateId").unwrap_or_default();
+    let change = certificates::change(wanted, &old);
+    if let Some(new) = change {
+        certificates::check(cloud, &old, new).await?;
+    }
+    if change.is_some() || differs(wanted, remote, group) {
         let mut args = of_balancer(balancer)
             .with("ListenerPort", wanted.port)
             .with("Description", &wanted.description);
@@ -280,7 +289,10 @@ async fn update(
                 .with("VServerGroupId", group);
         }
         for (name, value) in known_values(wanted, remote) {
-            args = args.with(name, value);
+            let is_dropped = name == "ServerCertificateId" && !wanted.settings.contains_key(name);
+            if !is_dropped {
+                args = args.with(name, value);
+            }
         }
         let action = format!(
             "SetLoadBalancer{}ListenerAttribute",
@@ -363,6 +375,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (*name, (*value).to_owned()))
                 .collect(),
+            domains: None,
         }
     }
 

@@ -12,6 +12,7 @@
 mod annotations;
 mod attributes;
 mod backends;
+mod certificates;
 mod cleanup;
 mod cloud;
 mod controller;
@@ -25,6 +26,7 @@ mod listeners;
 mod model;
 mod needs;
 mod queue;
+mod reuse;
 mod service;
 
 use std::time::Duration;

@@ -73,6 +73,8 @@ pub(super) struct WantedListener {
     pub(super) group: Option<String>,
     /// Settings by parameter name.
     pub(super) settings: BTreeMap<&'static str, String>,
+    /// Certificates of domains, on HTTPS listeners; none: they stay as they are.
+    pub(super) domains: Option<BTreeMap<String, String>>,
 }
 
 /// All that is read from the Service.
@@ -81,6 +83,8 @@ pub(super) struct Model {
     pub(super) ports: Vec<WantedPort>,
     pub(super) mode: BackendMode,
     pub(super) bandwidth: Option<i64>,
+    /// Weights of servers that are there already stay as they are.
+    pub(super) ignore_weights: bool,
 }
 
 /// A port of the Service and the vServer group behind it.
@@ -99,11 +103,6 @@ pub(super) fn build(
     default_mode: BackendMode,
 ) -> Result<Model, SyncError> {
     let annotations = Annotations::of(service);
-    if let Some(id) = annotations.get("id") {
-        return Err(SyncError::Model(format!(
-            "this stand-in does not play the reuse of a load balancer, but the service names [{id}]"
-        )));
-    }
     let bandwidth = annotations
         .get("bandwidth")
         .map(|text| {
@@ -118,6 +117,7 @@ pub(super) fn build(
     };
     let protocols = protocol_ports(annotations.get("protocol-port"))?;
     let forwards = forward_ports(annotations.get("forward-port"))?;
+    let domains = super::certificates::domains(annotations)?;
     let mut listeners = Vec::new();
     let mut ports = Vec::new();
     for port in service
@@ -131,6 +131,7 @@ pub(super) fn build(
             .cloned()
             .unwrap_or_else(|| own_protocol(port));
         let forward = forwards.get(&port.port).filter(|_| protocol == "http");
+        let is_https = protocol == "https";
         let mut settings = super::listeners::wanted_settings(annotations, &protocol)?;
         if let Some(target) = forward {
             settings.insert("ListenerForward", "on".to_owned());
@@ -142,6 +143,7 @@ pub(super) fn build(
             description: names.of_port(&port.port.to_string()),
             group: forward.is_none().then(|| group.clone()),
             settings,
+            domains: if is_https { domains.clone() } else { None },
         });
         ports.push(WantedPort {
             group,
@@ -154,6 +156,7 @@ pub(super) fn build(
         ports,
         mode,
         bandwidth,
+        ignore_weights: annotations.get("ignore-weight-update") == Some("on"),
     })
 }
 

@@ -45,6 +45,13 @@ pub(super) fn load_balancer<'a>(
     Ok(&mut found.value)
 }
 
+pub(super) fn no_certificate() -> ApiError {
+    ApiError::bad_request(
+        "CertificateNotExist",
+        "The specified ServerCertificateId does not exist.",
+    )
+}
+
 pub(super) fn no_listener() -> ApiError {
     ApiError::bad_request("InvalidParameter", "The specified resource does not exist.")
 }

@@ -160,9 +160,3 @@ pub(super) fn server_certificates(world: &World, request: &Request) -> Answer {
         .collect();
     Ok(json!({"ServerCertificates": {"ServerCertificate": items}}))
 }
-
-/// There are none: `CreateDomainExtension` is not carried out.
-pub(super) fn domain_extensions(world: &World, request: &Request) -> Answer {
-    find::seen_load_balancer(world, request)?;
-    Ok(json!({"DomainExtensions": {"DomainExtension": []}}))
-}

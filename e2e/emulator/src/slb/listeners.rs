@@ -1,5 +1,7 @@
 //! Listeners: create, change, start, stop, delete.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::tags::tags_of;
@@ -38,6 +40,7 @@ pub(super) fn create(world: &mut World, request: &Request, protocol: Protocol) -
         description: params.filled("Description").unwrap_or_default().to_owned(),
         settings,
         tags: tags_of(request)?,
+        domain_extensions: BTreeMap::new(),
     };
     let id = find::load_balancer(world, request)?.id.clone();
     check_references(world, request, &id, &listener)?;
@@ -153,10 +156,7 @@ fn check_references(
         let id = listener.settings.get("ServerCertificateId");
         let id = id.ok_or_else(|| request.params.missing("ServerCertificateId"))?;
         if !world.slb.server_certificates.contains_key(id) {
-            return Err(ApiError::bad_request(
-                "CertificateNotExist",
-                "The specified ServerCertificateId does not exist.",
-            ));
+            return Err(find::no_certificate());
         }
     }
     Ok(())

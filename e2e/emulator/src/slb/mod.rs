@@ -6,6 +6,7 @@ mod backends;
 mod charges;
 mod create;
 mod describe;
+mod domain_extensions;
 mod find;
 mod health;
 mod listener_settings;
@@ -18,7 +19,7 @@ mod tags;
 
 pub use health::{Endpoint, keep_probing};
 pub use model::{
-    AccessControlList, Backend, Listener, ListenerStatus, LoadBalancer, Protocol,
+    AccessControlList, Backend, DomainExtension, Listener, ListenerStatus, LoadBalancer, Protocol,
     ServerCertificate, State, VServerGroup,
 };
 
@@ -76,7 +77,10 @@ fn listener_action(world: &mut World, request: &Request, action: &str) -> Option
         "DeleteLoadBalancerListener" => listeners::delete(world, request),
         "DescribeLoadBalancerListeners" => listener_views::list(world, request),
         "DescribeServerCertificates" => listener_views::server_certificates(world, request),
-        "DescribeDomainExtensions" => listener_views::domain_extensions(world, request),
+        "DescribeDomainExtensions" => domain_extensions::list(world, request),
+        "CreateDomainExtension" => domain_extensions::create(world, request),
+        "SetDomainExtensionAttribute" => domain_extensions::set(world, request),
+        "DeleteDomainExtension" => domain_extensions::delete(world, request),
         _ => return None,
     })
 }

@@ -123,6 +123,19 @@ pub struct Listener {
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Domains with a certificate of their own, by the ids of these entries.
+    #[serde(default)]
+    pub domain_extensions: BTreeMap<String, DomainExtension>,
+}
+
+/// A domain of an HTTPS listener with a certificate of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainExtension {
+    /// The domain; `*.` before it stands for one label.
+    pub domain: String,
+    /// The server certificate.
+    pub server_certificate_id: String,
 }
 
 /// A vServer group.

@@ -88,6 +88,7 @@ impl Chain {
             description: String::new(),
             settings: BTreeMap::new(),
             tags: BTreeMap::new(),
+            domain_extensions: BTreeMap::new(),
         };
         self.balancer().listeners = vec![listener];
     }

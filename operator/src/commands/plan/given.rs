@@ -14,6 +14,7 @@ use crate::core::class;
 use crate::core::desired::ServiceShape;
 use crate::core::foresee::{self, LATER};
 use crate::core::key::ConsumerKey;
+use crate::core::observed::ExistingLoadBalancer;
 use crate::core::references::{ConsumerState, References, Target};
 use crate::core::validate::{Gateway, Validated};
 
@@ -50,13 +51,26 @@ pub(super) fn references(
         service: None,
         source: None,
         load_balancer: None,
+        existing: None,
         consumers: consumers(binding, manifests, &mut assumptions),
     };
     if let Some(gateway) = &binding.gateway {
         let place = place(gateway);
         references.service = world.service(&place);
         references.source = world.sources.get(&place).map(|source| source.shape.clone());
-        references.load_balancer = Some(foresee::load_balancer(gateway, settings));
+        let load_balancer = foresee::load_balancer(gateway, settings);
+        if settings.existing.is_some() {
+            assumptions.push(format!(
+                "load balancer {} of gateway \"{}\" is taken to exist and to be free to be used.",
+                load_balancer.id, gateway.name
+            ));
+            references.existing = Some(ExistingLoadBalancer {
+                id: load_balancer.id.clone(),
+                state: Some(load_balancer.clone()),
+                ..ExistingLoadBalancer::default()
+            });
+        }
+        references.load_balancer = Some(load_balancer);
         if world.assumed.contains(&place) {
             assumptions.push(format!(
                 "Service {}/{} of gateway \"{}\" is not in the files and is taken to exist, without annotations.",

@@ -18,6 +18,7 @@ use crate::core::ledger::Ledger;
 use crate::core::peers::{self, Peer};
 use crate::core::plan::{self, Plan, Step};
 use crate::core::problem::Problem;
+use crate::core::slb::Scene;
 use crate::core::validate::{self, Validated};
 
 /// Plans every binding, each as if those before it had been applied.
@@ -100,10 +101,12 @@ impl<'a> Judged<'a> {
                 return planned;
             }
         };
-        let outcome = peers::shares(validated, peers);
-        let settings = &outcome.shares.settings;
+        let settings = peers::shares(validated, peers, Scene::default())
+            .shares
+            .settings;
         let (references, mut assumptions) =
-            given::references(validated, settings, manifests, world, now);
+            given::references(validated, &settings, manifests, world, now);
+        let outcome = peers::shares(validated, peers, Scene::of(&references));
         let wanted = desire(validated, &references, &outcome.shares);
         let inventory = world.inventory(&self.account());
         assumptions.extend(assumed::assume(&wanted.items, inventory));

@@ -6,6 +6,7 @@ use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, PlanStatus, Reason};
 
 use super::dereference::dereference;
+use super::hold;
 use super::report::{Report, version};
 use super::work::{Work, conflict_problem};
 use crate::controller::cloud::Account;
@@ -35,8 +36,15 @@ pub(super) struct Foreseen {
 impl Work<'_> {
     /// The whole plan for what is there now, after a look.
     pub(super) async fn foresee(&self, report: &Report) -> Foreseen {
-        let (references, trouble) = dereference(self.validated, self.account, self.context).await;
-        let outcome = self.context.peers.shares(self.validated);
+        let existing = self.context.peers.existing(self.validated);
+        let (references, trouble) = dereference(
+            self.validated,
+            existing.as_ref(),
+            (self.account, false),
+            self.context,
+        )
+        .await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         let settings = &outcome.shares.settings;
         let references = foresee::references(self.validated, &references, settings);
         let wanted = desire(self.validated, &references, &outcome.shares);
@@ -99,7 +107,10 @@ impl Work<'_> {
             Verdict::Unapproved => Some(approval::unapproved(steps.len(), hash)),
             Verdict::Stale => Some(approval::stale(&wanted.unwrap_or_default())),
         };
+        let guard = &self.context.guard;
+        let held = hold::foresee(&foreseen.plan, &report.ledger, &self.validated.class, guard);
         report.plan = Some(Published {
+            held: held.objects,
             approval: report.approval_under_way(),
             completed: completed(&report.binding).map(str::to_owned),
             hash: foreseen.hash,

@@ -1,8 +1,10 @@
 //! What a valid binding refers to, read from the stores and, for the load balancer, the cloud.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crds::v1alpha1::ServiceKind;
+use cloud_adapter::error::CloudError;
+use crds::v1alpha1::{ServiceKind, SlbExisting};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Service};
 use kube::api::{DynamicObject, ListParams};
@@ -15,19 +17,18 @@ use crate::controller::service;
 use crate::controller::stores::knative_route;
 use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
-use crate::core::observed::ServiceState;
+use crate::core::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
 use crate::core::references::{ConsumerState, References, Target};
+use crate::core::slb::existing;
 use crate::core::unreadable;
 use crate::core::validate::{Gateway, Validated};
 
-/// Label that the cloud controller manager sets to a digest of the Service it has dealt with.
-const HASH: &str = "service.beta.kubernetes.io/hash";
-
-/// Reads what a valid binding refers to. `account` is none if the class's account is not known;
-/// the trouble is that of reading the load balancer.
+/// Reads what a valid binding refers to. `account` is none if the class's account is not known,
+/// and is asked anew if `refresh`; the trouble is that of reading the load balancer.
 pub(super) async fn dereference(
     binding: &Validated,
-    account: Option<&Account>,
+    existing: Option<&SlbExisting>,
+    (account, refresh): (Option<&Account>, bool),
     context: &Context,
 ) -> (References, Option<Trouble>) {
     let mut references = References {
@@ -36,6 +37,7 @@ pub(super) async fn dereference(
         service: None,
         source: None,
         load_balancer: None,
+        existing: None,
         consumers: consumers(binding, account, context),
     };
     let Some(gateway) = &binding.gateway else {
@@ -48,23 +50,107 @@ pub(super) async fn dereference(
         .as_ref()
         .and_then(|source| find_service(context, namespace, &source.name))
         .map(|source| service::shape(&source));
-    let Some(found) = find_service(context, namespace, &gateway.service.name) else {
-        return (references, None);
-    };
-    let mut state = service::state(&found, &binding.cluster);
     let mut trouble = None;
-    if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
-        let version = found.labels().get(HASH).cloned().unwrap_or_default();
-        match account.load_balancer(id, &version, context.max_age()).await {
-            Ok(load_balancer) => references.load_balancer = load_balancer,
+    let found = find_service(context, namespace, &gateway.service.name);
+    if let Some(found) = &found {
+        let mut state = service::state(found, &binding.cluster);
+        state.settled |= context.handled.has_moved(found);
+        if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
+            let version = service::handled(found).cloned().unwrap_or_default();
+            let reader = Reader {
+                account,
+                refresh,
+                context,
+            };
+            match reader.load_balancer(id, &version).await {
+                Ok(load_balancer) => references.load_balancer = load_balancer,
+                Err(error) => trouble = Some(Trouble::from(error)),
+            }
+        }
+        if state.load_balancer_id.is_none() || state.address.is_none() || !state.settled {
+            state.warning = warning(found, gateway, context).await;
+        }
+        references.service = Some(state);
+    }
+    if let (Some(existing), Some(account)) = (existing, account) {
+        match named(
+            &existing.id,
+            &references,
+            &Reader {
+                account,
+                refresh,
+                context,
+            },
+        )
+        .await
+        {
+            Ok(state) => {
+                let services = users(&existing.id, gateway, context);
+                references.existing = Some(ExistingLoadBalancer {
+                    id: existing.id.clone(),
+                    of: (namespace.clone(), gateway.service.name.clone()),
+                    state,
+                    services,
+                });
+            }
             Err(error) => trouble = Some(Trouble::from(error)),
         }
     }
-    if state.load_balancer_id.is_none() || state.address.is_none() {
-        state.warning = warning(&found, gateway, context).await;
-    }
-    references.service = Some(state);
     (references, trouble)
+}
+
+/// Reads load balancers.
+struct Reader<'a> {
+    account: &'a Account,
+    refresh: bool,
+    context: &'a Context,
+}
+
+impl Reader<'_> {
+    async fn load_balancer(
+        &self,
+        id: &str,
+        version: &str,
+    ) -> Result<Option<LoadBalancerState>, CloudError> {
+        let read = |max_age| self.account.load_balancer(id, version, max_age);
+        if self.refresh {
+            read(Duration::ZERO).await
+        } else {
+            self.context.read(read).await
+        }
+    }
+}
+
+/// The load balancer of an id, which the Service may have already.
+async fn named(
+    id: &str,
+    references: &References,
+    reader: &Reader<'_>,
+) -> Result<Option<LoadBalancerState>, CloudError> {
+    let of_service = references.load_balancer.as_ref();
+    match of_service.filter(|balancer| balancer.id == id) {
+        Some(balancer) => Ok(Some(balancer.clone())),
+        None => reader.load_balancer(id, "").await,
+    }
+}
+
+/// The other Services of the cluster that use a load balancer, with their ports.
+fn users(id: &str, gateway: &Gateway, context: &Context) -> BTreeMap<String, Vec<u16>> {
+    let own = (&gateway.service.namespace, &gateway.service.name);
+    let services = context.stores.services.state();
+    let others = services.iter().filter_map(|found| {
+        let (namespace, name) = (found.namespace()?, found.name_any());
+        let state = service::state(found, "");
+        let uses = state.load_balancer_id.as_deref() == Some(id)
+            || state.type_ == "LoadBalancer" && existing::named(&state) == Some(id);
+        if (&namespace, &name) == own || !uses {
+            return None;
+        }
+        let ports = state.shape.ports.iter();
+        let ports = ports.filter_map(|port| u16::try_from(port.port).ok());
+        Some((format!("{namespace}/{name}"), ports.collect()))
+    });
+    others.collect()
 }
 
 /// A Service, the newer of what we wrote and what the store has.
@@ -206,7 +292,8 @@ fn consumer(
     }
 }
 
-/// The newest word of the cloud controller manager about a Service, if it is a complaint.
+/// The newest word of the cloud controller manager about a Service since we wrote to it, if it is a
+/// complaint.
 async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Option<String> {
     let events: Api<Event> =
         Api::namespaced(context.runtime.client.clone(), &gateway.service.namespace);
@@ -219,6 +306,11 @@ async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Optio
         .list(&ListParams::default().fields(&fields))
         .await
         .ok()?;
+    let time = |event: &Event| {
+        let time = event.last_timestamp.as_ref().map(|time| time.0);
+        time.or_else(|| event.event_time.as_ref().map(|time| time.0))
+    };
+    let written = service::written_at(found);
     let newest = listed
         .items
         .into_iter()
@@ -228,10 +320,8 @@ async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Optio
                 Some("SyncLoadBalancerFailed" | "EnsuredLoadBalancer")
             )
         })
-        .max_by_key(|event| {
-            let time = event.last_timestamp.as_ref().map(|time| time.0);
-            time.or_else(|| event.event_time.as_ref().map(|time| time.0))
-        })?;
+        .filter(|event| time(event) >= written)
+        .max_by_key(time)?;
     (newest.reason.as_deref() == Some("SyncLoadBalancerFailed"))
         .then(|| newest.message.unwrap_or_default())
 }

@@ -48,6 +48,7 @@ pub(super) async fn execute(
         _ => None,
     };
     if let Some(service) = written {
+        executor.context.handled.wrote(&service);
         executor.context.services.wrote(service);
     }
     Ok(())

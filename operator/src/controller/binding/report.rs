@@ -22,7 +22,7 @@ use crate::core::desire::Wanted;
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
-use crate::core::observed::{Lookup, ServiceState};
+use crate::core::observed::{LoadBalancerState, Lookup, ServiceState};
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::project::{View, status};
@@ -56,6 +56,8 @@ pub(super) struct Report {
     pub inventory: Option<Arc<Inventory>>,
     /// The gateway's Service.
     pub service: Option<ServiceState>,
+    /// Its load balancer, or the one that it is to have.
+    pub load_balancer: Option<LoadBalancerState>,
     /// Ids of what is there.
     pub ids: BTreeMap<ObjectKey, String>,
     /// Steps that were not done.
@@ -93,6 +95,7 @@ impl Report {
             digests: BTreeMap::new(),
             inventory: None,
             service: None,
+            load_balancer: None,
             ids: BTreeMap::new(),
             remaining: Vec::new(),
             held: Vec::new(),
@@ -205,7 +208,8 @@ impl Report {
         let Some(state) = &self.service else { return };
         for step in &plan.steps {
             if let Some(entry) = self.ledger.entries.get_mut(&step.key) {
-                for (key, value) in overwritten(&step.operation, state) {
+                let seen = self.load_balancer.as_ref();
+                for (key, value) in overwritten(&step.operation, state, seen) {
                     entry.previous.entry(key).or_insert(value);
                 }
             }
@@ -246,6 +250,7 @@ impl Report {
             plan: self.plan_status(&obstacles),
             ids: &self.ids,
             service: self.service.as_ref(),
+            load_balancer: self.load_balancer.as_ref(),
             sub_domain: sub_domain.as_deref(),
             conflicts: &self.conflicts,
             ledger: &self.ledger,

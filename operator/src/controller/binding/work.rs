@@ -22,11 +22,12 @@ use crate::core::desire::{Wanted, desire};
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
-use crate::core::observed::{Lookup, ServiceState};
+use crate::core::observed::{LoadBalancerState, Lookup, ServiceState};
 use crate::core::peers::wants_to_adopt;
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
 use crate::core::references::References;
+use crate::core::slb::existing;
 use crate::core::validate::{Validated, class_owner, owner};
 use crate::core::writers;
 
@@ -53,14 +54,18 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
-        let outcome = self.context.peers.shares(self.validated);
-        let (references, trouble) = dereference(self.validated, self.account, self.context).await;
+        let existing = self.context.peers.existing(self.validated);
+        let account = (self.account, self.refresh);
+        let (references, trouble) =
+            dereference(self.validated, existing.as_ref(), account, self.context).await;
+        let outcome = self.context.peers.shares(self.validated, &references);
         report.restart();
         if let Some(trouble) = trouble {
             report.trouble(trouble);
         }
         self.watch(&references, report);
         report.inventory = self.inventory(report).await;
+        self.refresh = false;
         let wanted = desire(self.validated, &references, &outcome.shares);
         report.problems.extend(wanted.problems.clone());
         for conflict in &outcome.conflicts {
@@ -70,6 +75,8 @@ impl Work<'_> {
         report.conflicts = outcome.conflicts;
         report.holds = outcome.holds;
         report.service = references.service;
+        let existing = references.existing.and_then(|existing| existing.state);
+        report.load_balancer = references.load_balancer.or(existing);
         report.wanted = wanted;
     }
 
@@ -89,12 +96,13 @@ impl Work<'_> {
             return Some(Arc::default());
         }
         let account = self.account?;
-        let max_age = if std::mem::take(&mut self.refresh) {
-            Duration::ZERO
+        let snapshots = &account.gateway.snapshots;
+        let listed = if std::mem::take(&mut self.refresh) {
+            snapshots.get(Duration::ZERO).await
         } else {
-            self.context.max_age()
+            self.context.read(|age| snapshots.get(age)).await
         };
-        match account.gateway.snapshots.get(max_age).await {
+        match listed {
             Ok(inventory) => {
                 self.context
                     .runtime
@@ -128,6 +136,9 @@ impl Work<'_> {
         ledger: &Ledger,
         inventory: Option<&Inventory>,
     ) -> Plan {
+        if wanted.stands_still {
+            return Plan::standing(ledger);
+        }
         let binding = &self.validated.binding;
         let peers = &self.context.peers;
         let services = self.services(wanted, ledger);
@@ -424,17 +435,29 @@ pub(super) fn sub_domain(validated: &Validated, inventory: &Inventory) -> Option
     shown.then(|| group.sub_domain.clone())
 }
 
-/// Annotations that a step overwrites for the first time, with what they were.
-pub(super) fn overwritten(operation: &Operation, state: &ServiceState) -> BTreeMap<String, String> {
+/// Annotations that a step overwrites for the first time, with what they were. Of a load balancer
+/// that others made it is what that is: no annotation said it.
+pub(super) fn overwritten(
+    operation: &Operation,
+    state: &ServiceState,
+    load_balancer: Option<&LoadBalancerState>,
+) -> BTreeMap<String, String> {
     let Operation::ApplyService { annotations, .. } = operation else {
         return BTreeMap::new();
     };
     if state.created_by_us {
         return BTreeMap::new();
     }
+    let standing: BTreeMap<String, String> = load_balancer
+        .filter(|_| existing::names_one(annotations))
+        .map(existing::standing)
+        .into_iter()
+        .flatten()
+        .collect();
+    let before = |key| state.annotations.get(key).or_else(|| standing.get(key));
     annotations
         .keys()
         .filter(|key| !state.our_annotations.contains(key))
-        .filter_map(|key| Some((key.clone(), state.annotations.get(key)?.clone())))
+        .filter_map(|key| Some((key.clone(), before(key)?.clone())))
         .collect()
 }

@@ -1,7 +1,5 @@
 //! One class's way into its account.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cloud_adapter::client::Client;
@@ -10,6 +8,7 @@ use cloud_adapter::snapshot::GatewayAccess;
 use crds::v1alpha1::Reason;
 
 use super::Trouble;
+use super::balancers::Balancers;
 use crate::core::observed::LoadBalancerState;
 use crate::core::problem::Problem;
 
@@ -23,18 +22,10 @@ pub struct Account {
     /// The API gateway, with its snapshots.
     pub gateway: GatewayAccess,
     client: Client,
-    load_balancers: Mutex<HashMap<String, CachedLoadBalancer>>,
-    reading: tokio::sync::Mutex<()>,
+    balancers: Balancers,
     checked: tokio::sync::Mutex<Instant>,
     /// Serialises changes of what bindings share.
     pub shared: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug)]
-struct CachedLoadBalancer {
-    state: LoadBalancerState,
-    read: Instant,
-    version: String,
 }
 
 impl Account {
@@ -45,8 +36,7 @@ impl Account {
             region: client.region().to_owned(),
             gateway,
             client,
-            load_balancers: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
+            balancers: Balancers::default(),
             checked: tokio::sync::Mutex::new(Instant::now()),
             shared: tokio::sync::Mutex::default(),
         }
@@ -67,61 +57,16 @@ impl Account {
         }
     }
 
-    /// A load balancer's attributes. Read again when they are older than `max_age`, or when
-    /// `version` (what the cloud controller manager says of its own work) has moved.
+    /// What a load balancer is; none if there is none of this id. Read again when what is known is
+    /// older than `max_age`, or when `version` (what the cloud controller manager says of its own work)
+    /// has moved.
     pub async fn load_balancer(
         &self,
         id: &str,
         version: &str,
         max_age: Duration,
     ) -> Result<Option<LoadBalancerState>, CloudError> {
-        if let Some(known) = self.known_load_balancer(id, version, max_age) {
-            return Ok(Some(known));
-        }
-        // Read once for all who ask meanwhile.
-        let _reading = self.reading.lock().await;
-        if let Some(known) = self.known_load_balancer(id, version, max_age) {
-            return Ok(Some(known));
-        }
-        let Some(found) = cloud_adapter::slb::load_balancer(&self.client, id).await? else {
-            self.cached().remove(id);
-            return Ok(None);
-        };
-        let state = LoadBalancerState {
-            id: found.id,
-            name: found.name,
-            address_type: found.address_type,
-            vpc_id: found.vpc_id,
-            vswitch_id: found.vswitch_id,
-            primary_zone: found.primary_zone,
-            backup_zone: found.backup_zone,
-            status: found.status,
-        };
-        let cached = CachedLoadBalancer {
-            state: state.clone(),
-            read: Instant::now(),
-            version: version.to_owned(),
-        };
-        self.cached().insert(id.to_owned(), cached);
-        Ok(Some(state))
-    }
-
-    fn known_load_balancer(
-        &self,
-        id: &str,
-        version: &str,
-        max_age: Duration,
-    ) -> Option<LoadBalancerState> {
-        let cache = self.cached();
-        let cached = cache.get(id)?;
-        let good = cached.version == version && cached.read.elapsed() < max_age;
-        good.then(|| cached.state.clone())
-    }
-
-    fn cached(&self) -> MutexGuard<'_, HashMap<String, CachedLoadBalancer>> {
-        self.load_balancers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.balancers.get(&self.client, id, version, max_age).await
     }
 }
 

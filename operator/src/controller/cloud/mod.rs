@@ -2,6 +2,7 @@
 //! bindings of a class share.
 
 mod account;
+mod balancers;
 mod credentials;
 mod health;
 mod trouble;

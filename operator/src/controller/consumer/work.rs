@@ -144,12 +144,7 @@ impl<'a> Work<'a> {
             site.intent = Intent::Keep;
         }
         let interval = self.context.runtime.args.drift_interval;
-        let max_age = if self.refresh {
-            Duration::ZERO
-        } else {
-            self.context.max_age()
-        };
-        site.look(claims, max_age).await?;
+        site.look(claims, self.refresh, self.context).await?;
         let due = self.refresh
             || !self.outlook.gaps.is_empty()
             || self
@@ -189,11 +184,17 @@ impl<'a> Work<'a> {
                 Recovery::LookAgain => {
                     self.audits.miss(&uid, &gap.slot);
                     self.outlook.leave_open(&gap.slot);
-                    let why = "the account that has it does not list it. A new one is made if it is not listed the next time either.";
+                    let why = "the app that is to be adopted does not list it. A new one is added if it is not listed the next time either.";
                     report.trouble(Trouble {
                         retry_after: Some(SECOND_LOOK),
                         ..gap.unwritten(why).into()
                     });
+                    continue;
+                }
+                Recovery::Missing => {
+                    self.outlook.leave_open(&gap.slot);
+                    let why = "the account that has it does not list it. Put it back into the Secret. If it is gone for good, give the credential another name, so that a new one is made.";
+                    report.trouble(gap.unwritten(why).into());
                     continue;
                 }
             };
@@ -451,7 +452,7 @@ impl<'a> Work<'a> {
             self.context.guard.withdraw(&self.uid());
         }
         for site in self.sites.iter().filter(leaves) {
-            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, self.context);
+            let allowed = hold::may_leave(self.consumer, &site.key, &leaving, &self.context.guard);
             if let Err(trouble) = allowed {
                 report.trouble(trouble);
                 continue;
@@ -466,7 +467,7 @@ impl<'a> Work<'a> {
             };
             match left {
                 Ok(was_there) => {
-                    hold::has_left(&site.key, self.context);
+                    hold::has_left(&site.key, &self.context.guard);
                     if was_there {
                         report.done(action, &claim, self.context);
                     }

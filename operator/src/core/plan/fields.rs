@@ -80,6 +80,9 @@ fn annotation(key: &str) -> String {
 
 /// The plan compares a Service's annotations by their keys, and its selector and ports by name.
 fn service_change(change: &FieldChange) -> FieldChange {
+    if change.path.starts_with("slb.") {
+        return change.clone(); // Of its load balancer.
+    }
     let shape =
         change.path == "ports" || change.path == "selector" || change.path.starts_with("selector.");
     let path = if shape {

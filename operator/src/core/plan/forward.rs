@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cloud_adapter::gateway::model::{
     ApiSpec, BackendSpec, Environment, GroupSpec, Inventory, PolicySpec,
 };
+use crds::keys;
 use crds::v1alpha1::Reason;
 
 use super::ownership::{Remedy, group_title};
@@ -197,14 +198,12 @@ impl Forward<'_, '_> {
         annotations.retain(|key, value| !slb::is_said(key, value, state));
         for ours in &state.our_annotations {
             if !annotations.contains_key(ours) {
-                let kept = state.annotations.get(ours).cloned();
-                if let Some(value) = slb::restored(ours, None, state).or(kept) {
-                    annotations.insert(ours.clone(), value);
-                }
+                annotations.extend(slb::left(ours, None, state));
             }
         }
         let seen: BTreeMap<&String, &String> = annotations
             .keys()
+            .chain(&state.our_annotations)
             .filter_map(|key| state.annotations.get_key_value(key))
             .collect();
         let wanted: BTreeMap<&String, &String> = annotations.iter().collect();
@@ -212,6 +211,10 @@ impl Forward<'_, '_> {
         let shape = desired.create.clone().filter(|_| state.created_by_us);
         if let Some(shape) = &shape {
             changes.extend(diff::fields(&state.shape, shape));
+        }
+        if changes.is_empty() && !desired.drift.is_empty() {
+            changes.clone_from(&desired.drift);
+            annotations.insert(keys::RESYNC.to_owned(), resync(state, &changes));
         }
         if !changes.is_empty() {
             let takeover = desired.takeover || state.created_by_us;
@@ -469,6 +472,14 @@ impl Forward<'_, '_> {
             self.step(key, Operation::UpdatePolicy(spec.clone()), changes);
         }
     }
+}
+
+/// A value that the Service has not said yet: with it the cloud controller manager compares everything
+/// again.
+fn resync(state: &ServiceState, drift: &[diff::FieldChange]) -> String {
+    let before = state.annotations.get(keys::RESYNC);
+    let digest = names::digest(&format!("{before:?} {drift:?}"));
+    digest.chars().rev().take(12).collect()
 }
 
 /// What is noted with a publication.

@@ -82,6 +82,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Nothing is done, and nothing given up.
+    pub fn standing(ledger: &Ledger) -> Self {
+        Self {
+            claims: ledger.entries.keys().cloned().collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -200,14 +200,15 @@ fn service(
     let mut annotations = BTreeMap::new();
     for ours in &state.our_annotations {
         let before = previous.and_then(|previous| previous.get(ours));
-        let kept = || state.annotations.get(ours).cloned();
-        if let Some(value) = slb::restored(ours, before, state).or_else(kept) {
-            annotations.insert(ours.clone(), value);
-        }
+        annotations.extend(slb::left(ours, before, state));
     }
-    let settled = annotations
+    let settled = state
+        .our_annotations
         .iter()
-        .all(|(key, value)| state.annotations.get(key) == Some(value));
+        .all(|key| annotations.contains_key(key))
+        && annotations
+            .iter()
+            .all(|(key, value)| state.annotations.get(key) == Some(value));
     if settled {
         Removal::Nothing
     } else {

@@ -18,6 +18,7 @@ use crate::core::peers::{self, Peer};
 use crate::core::plan::{Plan, World, plan};
 use crate::core::problem::Problem;
 use crate::core::references::{ConsumerState, References, Target};
+use crate::core::slb::Scene;
 use crate::core::validate::{Validated, owner, validate};
 
 pub(super) const CLUSTER: &str = "c1f0";
@@ -138,6 +139,7 @@ pub(super) fn references(binding: &Validated, model: &Model) -> References {
         service,
         source: Some(shape()),
         load_balancer,
+        existing: None,
         consumers,
     }
 }
@@ -213,9 +215,10 @@ fn pass_in_with(
         .iter()
         .map(|binding| peers::peer(binding, validated_in(class, binding).as_ref()))
         .collect();
-    let outcome = peers::shares(&meant, &peers);
+    let references = references(&meant, model);
+    let outcome = peers::shares(&meant, &peers, Scene::of(&references));
     let settings = &outcome.shares.settings;
-    let references = change(&meant, references(&meant, model), settings);
+    let references = change(&meant, references, settings);
     let wanted = desire(&meant, &references, &outcome.shares);
     let others: Vec<&Peer> = peers
         .iter()

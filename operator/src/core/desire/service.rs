@@ -1,0 +1,204 @@
+//! The gateway's Service, and what its load balancer lacks.
+
+use crds::v1alpha1::{ForeignFields, Reason, SlbSettings};
+use k8s_openapi::api::core::v1::ServicePort;
+
+use super::{Shares, Wanted};
+use crate::core::desired::{Desired, ServiceDesired};
+use crate::core::diff::FieldChange;
+use crate::core::key::ObjectKey;
+use crate::core::observed::LoadBalancerState;
+use crate::core::problem::Problem;
+use crate::core::references::References;
+use crate::core::slb::{self, Fault, Scene, existing};
+use crate::core::validate::{Gateway, Validated};
+
+/// Wants the Service of a gateway, or says why it stays as it is.
+pub(super) fn service(
+    gateway: &Gateway,
+    references: &References,
+    shares: &Shares,
+    wanted: &mut Wanted,
+) {
+    let service = &gateway.service;
+    let key = ObjectKey::Service {
+        namespace: service.namespace.clone(),
+        name: service.name.clone(),
+    };
+    if let Some(fault) = &shares.refused {
+        wanted.problems.push(unsound(gateway, references, fault));
+    }
+    let desired = match refusal(gateway, references, &shares.settings) {
+        Err(problem) => {
+            wanted.problems.extend(problem);
+            wanted.push(key, Desired::Undecided);
+            return;
+        }
+        Ok(missing) => {
+            wanted.problems.extend(missing);
+            ServiceDesired {
+                annotations: match &references.service {
+                    Some(state) => slb::completed(&shares.settings, state),
+                    None => slb::annotations(&shares.settings),
+                },
+                create: references
+                    .source
+                    .clone()
+                    .filter(|_| service.create_from.is_some()),
+                takeover: service.foreign_fields() == ForeignFields::Takeover,
+                drift: drift(references, &shares.settings),
+            }
+        }
+    };
+    wanted.push(key, Desired::Service(desired));
+}
+
+/// Why a binding's settings cannot take effect. The others on the gateway have theirs all the same.
+fn unsound(gateway: &Gateway, references: &References, fault: &Fault) -> Problem {
+    let own = slb::over(&gateway.class_settings, &gateway.settings);
+    let with = match Scene::of(references).judge(&own) {
+        Some(_) => String::new(),
+        None => format!(
+            " So it is together with the settings of other bindings on {}.",
+            gateway.object()
+        ),
+    };
+    told(
+        fault.reason,
+        format!("spec.{}: {}{with}", fault.path, fault.why),
+    )
+}
+
+/// What a person has to do, or what may come by itself.
+fn told(reason: Reason, message: String) -> Problem {
+    match reason {
+        Reason::LoadBalancerUnusable => Problem::unresolved(reason, message),
+        _ => Problem::blocked(reason, message),
+    }
+}
+
+/// Why nothing is written to the Service; without a word where that is told elsewhere. Or what is
+/// missing although it can be written.
+fn refusal(
+    gateway: &Gateway,
+    references: &References,
+    settings: &SlbSettings,
+) -> Result<Option<Problem>, Option<Problem>> {
+    let service = &gateway.service;
+    let state = references.service.as_ref();
+    let missing = |name: &str, path: &str, what: &str| {
+        Problem::unresolved(
+            Reason::ServiceNotFound,
+            format!(
+                "gateway \"{}\": there is no Service {}/{name} ({path}). Create it, or correct {what}.",
+                gateway.name, service.namespace
+            ),
+        )
+    };
+    let scene = Scene::of(references);
+    if let Some(fault) = scene.judge(settings) {
+        let message = format!("{}: {}", fault.path, fault.why);
+        return Err(Some(told(fault.reason, message)));
+    }
+    if !scene.knows(settings) {
+        return Err(None);
+    }
+    if let Some(problem) = unmanaged(gateway, references) {
+        return Err(Some(problem));
+    }
+    let class = "the class";
+    match (&service.create_from, state) {
+        (Some(source), state) if references.source.is_none() => {
+            let path = "slb.service.createFrom in the class";
+            let problem = Some(missing(&source.name, path, class));
+            state.map_or(Err(problem.clone()), |_| Ok(problem))
+        }
+        (None, None) if gateway.per_binding.is_some() => {
+            Err(Some(missing(&service.name, "spec.serviceRef", "the name")))
+        }
+        (None, None) => Err(Some(missing(
+            &service.name,
+            "slb.service in the class",
+            class,
+        ))),
+        _ => Ok(None),
+    }
+}
+
+/// Why the cloud controller manager would not look at the gateway's Service.
+fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
+    let why = slb::unmanaged(references.service.as_ref()?)?;
+    let message = format!(
+        "Service {}/{} of gateway \"{}\" {why}",
+        gateway.service.namespace, gateway.service.name, gateway.name
+    );
+    Some(Problem::unresolved(Reason::ServiceInvalid, message))
+}
+
+/// What somebody changed of the load balancer, past the Service.
+fn drift(references: &References, settings: &SlbSettings) -> Vec<FieldChange> {
+    match (&references.service, &references.load_balancer) {
+        (Some(service), Some(actual)) if service.settled && is_usable(actual) => {
+            slb::drift(settings, actual, &service.shape.ports)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_usable(actual: &LoadBalancerState) -> bool {
+    actual.status == "active"
+}
+
+/// What keeps the load balancer from being what the settings say. It is the cloud controller
+/// manager's work, seen through its label and address on the Service and through the cloud itself.
+pub(super) fn load_balancer_problem(
+    binding: &Validated,
+    gateway: &Gateway,
+    references: &References,
+    settings: &SlbSettings,
+) -> Option<Problem> {
+    let name = format!("{}/{}", gateway.service.namespace, gateway.service.name);
+    let waiting = |what: &str| {
+        let message =
+            format!("Service {name}: waiting for the cloud controller manager to {what}.");
+        Some(Problem::waiting(Reason::WaitingForLoadBalancer, message))
+    };
+    let Some(service) = &references.service else {
+        return waiting("make its load balancer");
+    };
+    if let Some(why) = slb::untyped(service) {
+        let message = format!("Service {name} {why}");
+        return Some(Problem::unresolved(Reason::ServiceInvalid, message));
+    }
+    if let Some(warning) = &service.warning {
+        return Some(Problem::waiting(
+            Reason::LoadBalancerFailed,
+            format!("Service {name}: the cloud controller manager reports: {warning}"),
+        ));
+    }
+    if service.load_balancer_id.is_none() || service.address.is_none() {
+        return waiting("make its load balancer");
+    }
+    let Some(actual) = &references.load_balancer else {
+        return waiting("make its load balancer");
+    };
+    if !is_usable(actual) {
+        return Some(Problem::waiting(
+            Reason::LoadBalancerFailed,
+            format!(
+                "load balancer {} is {}. It has to be active: look at it in the console.",
+                actual.id, actual.status
+            ),
+        ));
+    }
+    let ports: &[ServicePort] = &service.shape.ports;
+    // What is not so although it was dealt with has a step of its own.
+    let late = slb::drift(settings, actual, ports);
+    if let Some(change) = late.first().filter(|_| !service.settled) {
+        return waiting(&format!(
+            "bring {} to load balancer {}",
+            change.path, actual.id
+        ));
+    }
+    existing::without_listener(settings, actual, super::port(binding))
+}

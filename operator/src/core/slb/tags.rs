@@ -1,0 +1,16 @@
+//! Tags of a load balancer: whose they are.
+
+use std::collections::BTreeMap;
+
+/// Tags that the cloud controller manager gives, and never takes away.
+const OWN: [&str; 3] = [
+    "kubernetes.do.not.delete",
+    "ack.aliyun.com",
+    "kubernetes.reused.by.user",
+];
+
+/// The keys of tags that neither the cloud controller manager nor the cloud itself gave.
+pub(super) fn of_others(tags: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+    let keys = tags.keys().map(String::as_str);
+    keys.filter(|key| !OWN.contains(key) && !key.starts_with("acs:"))
+}
