@@ -12,7 +12,7 @@ use super::exposed::{
 use super::plan_command::plan_of;
 
 /// Several passes over several bindings, on a loaded machine.
-const LONG: Duration = Duration::from_secs(120);
+pub(super) const LONG: Duration = Duration::from_secs(120);
 const TEAMS: [&str; 3] = ["one", "two", "three"];
 
 /// A binding with four APIs, in the group of the example.

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource, ResourceExt};
 
+use super::alb;
 use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
@@ -52,6 +53,8 @@ pub struct Context {
     pub audits: Audits,
     /// Changes that do not last.
     pub tries: Tries,
+    /// What the layer on ALB knows.
+    pub alb: alb::state::State,
     checked: Mutex<HashMap<String, String>>,
     begun: Mutex<HashSet<String>>,
 }
@@ -73,6 +76,7 @@ impl Context {
             peers,
             audits: Audits::default(),
             tries: Tries::default(),
+            alb: alb::state::State::default(),
             checked: Mutex::default(),
             begun: Mutex::default(),
         }

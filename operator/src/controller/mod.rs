@@ -1,5 +1,6 @@
 //! The controllers: watches fill stores, changes fill queues, and each queue has a reconciler.
 
+pub mod alb;
 pub mod audit;
 pub mod binding;
 pub mod class;
@@ -30,6 +31,7 @@ use kube::{Api, Resource};
 use crate::core::unreadable::Readable;
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
+use alb::signals::Signals;
 use context::Context;
 use guard::Guard;
 use orphans::{Fates, Orphans};
@@ -47,10 +49,12 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let guard = Guard::new(classes.clone());
     let peers = Peers::new(stores.clone(), guard.clone());
     let written = Written::default();
+    let signals = Signals::default();
     let queues = Queues {
-        bindings,
+        bindings: bindings.clone(),
         consumers: consumers.clone(),
         classes,
+        alb: signals.clone(),
     };
     let fates = Fates::default();
     let triggers = Triggers::new(
@@ -76,6 +80,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         binding_requests,
         supervisor,
     );
+    alb::spawn(&context, &signals, bindings, supervisor);
     consumer::watch_secrets(&context, consumers, supervisor);
     let work = Work {
         kind: consumer::KIND,

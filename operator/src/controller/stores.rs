@@ -200,6 +200,20 @@ pub async fn keep<W, K>(
     keep_stream(stream, writer, gate, lighten, &mut tell).await;
 }
 
+/// [`keep`] for one object, or for the few that a selector chooses.
+pub async fn keep_some<K>(
+    api: Api<K>,
+    which: watcher::Config,
+    writer: Writer<K>,
+    lighten: fn(&mut K),
+    tell: &mut impl FnMut(Seen<'_, K>),
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    keep_stream(watcher(api, which), writer, None, lighten, tell).await;
+}
+
 /// [`keep`] for kinds whose type is only known when the process runs.
 pub async fn keep_with<K>(
     api: Api<K>,

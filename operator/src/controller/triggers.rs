@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 
+use super::alb::signals::{Signal, Signals};
 use super::guard::Guard;
 use super::latest::Latest;
 use super::line::Lane;
@@ -38,6 +39,8 @@ pub struct Queues {
     pub consumers: Asker<GatewayConsumer>,
     /// Of classes.
     pub classes: Asker<GatewayBindingClass>,
+    /// Of the layer on ALB.
+    pub alb: Signals,
 }
 
 /// What this process wrote and stores may not have yet. Clones share it.
@@ -101,6 +104,7 @@ impl Triggers {
                 if self.is_news(binding) {
                     self.request_binding(binding);
                     self.losers_of(binding);
+                    self.tell_alb(binding);
                 }
                 if self.is_used_otherwise(binding) {
                     self.related_to(binding);
@@ -116,6 +120,7 @@ impl Triggers {
                 self.losers_of(binding);
                 self.heirs_of(binding);
                 self.related_to(binding);
+                self.tell_alb(binding);
             }
         }
     }
@@ -132,10 +137,12 @@ impl Triggers {
                 self.peers.rebuild();
                 self.check_classes();
                 self.check_bindings();
+                self.queues.alb.tell(Signal::Classes);
                 return;
             }
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
+                self.queues.alb.tell(Signal::Classes);
                 self.forget(class);
                 self.guard.class_gone(&class.name_any());
                 self.peers.rebuild();
@@ -149,6 +156,7 @@ impl Triggers {
         }
         self.queues.classes.edited(ObjectRef::from_obj(class));
         if self.is_news(class) {
+            self.queues.alb.tell(Signal::Classes);
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
             let concerned =
@@ -228,6 +236,9 @@ impl Triggers {
             }
         };
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+        self.queues.alb.tell(Signal::Service {
+            namespace: namespace.clone(),
+        });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
                 let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
@@ -281,6 +292,13 @@ impl Triggers {
                     && binding.spec.service_ref.name == route.name_any()
             }),
         }
+    }
+
+    fn tell_alb(&self, binding: &GatewayBinding) {
+        self.queues.alb.tell(Signal::Binding {
+            namespace: binding.namespace().unwrap_or_default(),
+            service: binding.spec.service_ref.name.clone(),
+        });
     }
 
     fn request_binding(&self, binding: &GatewayBinding) {

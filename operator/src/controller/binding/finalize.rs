@@ -209,7 +209,7 @@ async fn show(
     }
 }
 
-async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
+pub(super) async fn let_go(binding: &GatewayBinding, context: &Context) -> Ended {
     if let Err(trouble) = writes::let_go(&api(binding, context), binding, context).await {
         return retry(&trouble);
     }

@@ -1,5 +1,6 @@
 //! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
 
+mod alb;
 mod approve;
 mod dereference;
 pub(super) mod execute;
@@ -21,6 +22,7 @@ use super::cloud::{Account, Trouble};
 use super::context::Context;
 use super::queue::Ended;
 use super::writes;
+use crate::core::alb::binding::concerns;
 use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::plan::{Plan, Step};
@@ -46,7 +48,15 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if class.as_ref().is_ok_and(|class| !context.serves(class)) {
         return Ended::Done;
     }
-    if binding.metadata.deletion_timestamp.is_some() {
+    // One that cannot be read, or has no class, is told so below.
+    let known = class.as_ref().ok();
+    let deleting = binding.metadata.deletion_timestamp.is_some();
+    let readable = unreadable::why(&*binding).is_none();
+    if readable && (known.is_some() || deleting) && concerns(&binding, known) {
+        let class = known.cloned();
+        return alb::reconcile(binding, class, &context).await;
+    }
+    if deleting {
         let class = class.ok().or_else(|| lost_class(&binding, &context));
         return finalize::finalize(binding, class, &context).await;
     }
