@@ -10,11 +10,13 @@
 //! its predecessor cannot be alive; should the identity have been given to two processes after
 //! all, the older one sees a term that is not its own at its next renewal and stops.
 //!
-//! While leading, the API server gets one update a renew interval and no reads.
+//! While leading, the API server gets one update a renew interval and no reads. All of it happens on a
+//! thread of its own, so that it waits for nobody.
 
 mod decide;
 mod handle;
 mod lease;
+mod thread;
 
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use self::decide::{Action, Claim, Memory, Usurper, decide, observe};
 use self::handle::Tenure;
 pub use self::handle::{Leadership, NotLeader};
 pub use self::lease::{LeaseConfig, LeaseConfigError};
+pub use self::thread::{LeaseStartError, spawn};
 
 /// Why this process leads no longer. It must exit, so that nothing it still does can write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +65,12 @@ pub enum LeaseError {
         deadline: Duration,
         /// What the last attempt failed with.
         cause: String,
+    },
+    /// A defect ended what renews it.
+    #[error("the thread that renews lease {lease} panicked; this is a defect")]
+    Panicked {
+        /// Namespace and name of the Lease.
+        lease: String,
     },
 }
 

@@ -11,7 +11,7 @@ mod support;
 
 use std::time::Duration;
 
-use gatewaybinding_operator::leader::{Leadership, LeaseConfig, LeaseError, elector};
+use gatewaybinding_operator::leader::{self, Leadership, LeaseConfig, LeaseError, elector};
 use http::Method;
 use support::{Behaviour, LeaseServer, PATIENCE};
 use tokio::task::JoinHandle;
@@ -99,6 +99,29 @@ async fn a_leader_writes_once_per_interval_and_reads_nothing() {
     expected.resize(7, Method::PUT);
     assert_eq!(server.calls().get(..7).unwrap(), expected);
     a.stop().await;
+}
+
+/// The test's own runtime has one thread, and the test does not give it back.
+#[tokio::test]
+async fn a_process_that_is_busy_keeps_its_lease() {
+    let server = LeaseServer::start();
+    let shutdown = CancellationToken::new();
+    let own = server.clone();
+    let connect = move || Ok(own.client());
+    let spawned = leader::spawn(connect, config("a"), shutdown.clone()).await;
+    let (leadership, lease) = spawned.unwrap();
+    let lease = tokio::spawn(lease);
+    within("leadership", leadership.until_leader()).await;
+    let (busy_since, before) = (Instant::now(), puts(&server.calls()));
+    while puts(&server.calls()) < before + 10 {
+        assert!(busy_since.elapsed() < PATIENCE, "nothing was renewed");
+        std::thread::yield_now();
+    }
+    assert!(busy_since.elapsed() > config("a").renew_deadline);
+    assert!(leadership.is_leader());
+    shutdown.cancel();
+    assert_eq!(within("end", lease).await.unwrap(), Ok(()));
+    assert_eq!(server.holder(), None);
 }
 
 #[tokio::test]

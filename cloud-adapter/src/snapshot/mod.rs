@@ -97,6 +97,8 @@ struct State {
     lists: BTreeMap<Kind, List>,
     /// The last write of ours to each object.
     changes: HashMap<Subject, Recorded>,
+    /// How many of them there may be before they are gone through.
+    remembers: usize,
     /// Counts everything that happens, to tell what came first.
     sequence: u64,
     /// What others made and somebody here looks after.
@@ -113,6 +115,8 @@ struct State {
 struct List {
     taken: Option<(Instant, u64)>,
     invalid: u64,
+    /// The one that is being taken, or was when its taker gave up.
+    begun: Option<u64>,
 }
 
 struct Recorded {
@@ -227,6 +231,7 @@ impl Snapshots {
             sequence,
         };
         state.changes.insert(recorded.change.subject(), recorded);
+        state.forget_changes(now, self.timing.grace);
     }
 
     /// How old each list is; kinds that were never listed are missing.
@@ -265,7 +270,7 @@ impl Snapshots {
         }
         // Never closed, so there is always a permit to come.
         let _permit = self.parallel.acquire().await;
-        let started = ((self.timing.ticks)(), self.lock().next());
+        let started = ((self.timing.ticks)(), self.lock().begin(kind));
         let listed = self.list(kind).await?;
         self.take(kind, listed, started);
         Ok(())
@@ -354,13 +359,11 @@ impl Snapshots {
                 recorded.change.apply_where_unseen(inventory);
             }
         }
-        // A list begun later than these no longer needs them once their grace is over.
-        state.changes.retain(|_, recorded| {
-            recorded.change.kind() != kind
-                || recorded.sequence > started.1
-                || now.saturating_duration_since(recorded.at) < self.timing.grace
-        });
-        state.lists.entry(kind).or_default().taken = Some(started);
+        let list = state.lists.entry(kind).or_default();
+        list.taken = Some(started);
+        list.begun = None;
+        state.remembers = 0;
+        state.forget_changes(now, self.timing.grace);
     }
 
     /// Those that are ours, and those of others that are watched.
@@ -400,6 +403,29 @@ impl State {
     fn next(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
+    }
+
+    fn begin(&mut self, kind: Kind) -> u64 {
+        let sequence = self.next();
+        self.lists.entry(kind).or_default().begun = Some(sequence);
+        sequence
+    }
+
+    /// Forgets the changes that no list needs any more: their grace is over, and no list is under way
+    /// that was begun before them. Now and then, since it goes through all of them.
+    fn forget_changes(&mut self, now: Instant, grace: Duration) {
+        if self.changes.len() <= self.remembers {
+            return;
+        }
+        let lists = &self.lists;
+        self.changes.retain(|_, recorded| {
+            let begun = lists.get(&recorded.change.kind());
+            let begun = begun.and_then(|list| list.begun);
+            begun.is_some_and(|begun| recorded.sequence > begun)
+                || now.saturating_duration_since(recorded.at) < grace
+        });
+        self.remembers = self.changes.len() * 2 + 64;
+        self.changes.shrink_to(self.remembers);
     }
 
     /// What we have just made has no grants and no attachments but those we record.

@@ -4,8 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BindingApiGateway, DeletionPolicy, DriftPolicy, GatewayBindingClassSpec, GatewayBindingStatus,
-    Mode, ServiceRef, SlbSettings,
+    BindingAlb, BindingApiGateway, DeletionPolicy, DriftPolicy, GatewayBindingClassSpec,
+    GatewayBindingStatus, Mode, ServiceRef, SlbSettings,
 };
 
 /// How one Knative Service, or a plain Service, is exposed on Alibaba Cloud.
@@ -44,6 +44,12 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.apiGateway) || self.serviceRef.kind != 'Service' || has(self.serviceRef.port)")
     .message("serviceRef.port is required with apiGateway: it is where requests are sent to")
     .reason(Reason::FieldValueRequired).field_path(".serviceRef.port"))]
+#[x_kube(validation = Rule::new("!(has(self.alb) && has(self.slb))")
+    .message("alb and slb settle different gateways: keep the one of the gateway in use")
+    .reason(Reason::FieldValueForbidden).field_path(".slb"))]
+#[x_kube(validation = Rule::new("!(has(self.alb) && has(self.apiGateway))")
+    .message("apiGateway cannot stand in front of alb: it reaches classic load balancers only")
+    .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.
@@ -64,6 +70,11 @@ pub struct GatewayBindingSpec {
     /// accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slb: Option<SlbSettings>,
+
+    /// What is asked of the application load balancers of a gateway with alb, which the Knative Service
+    /// is moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alb: Option<BindingAlb>,
 
     /// Publishes the service on an API gateway. Default: it is not published on one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoptable, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
+    Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
     DriftPolicy, MassChangeGuard, MassChangeStatus, OrphanStatus, SlbGateway,
 };
 
@@ -34,8 +34,8 @@ use super::{
         .message("the name of a class must have at most 63 characters: it becomes the value of a label")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.cloud) || !((has(self.gateways) && self.gateways.exists(g, has(g.slb))) || has(self.apiGateways))")
-    .message("cloud is required once there is a gateway with slb, or apiGateways")
+#[x_kube(validation = Rule::new("has(self.cloud) || !((has(self.gateways) && self.gateways.exists(g, has(g.slb) || has(g.alb))) || has(self.apiGateways))")
+    .message("cloud is required once there is a gateway with slb or alb, or apiGateways")
     .reason(Reason::FieldValueRequired).field_path(".cloud"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.cloud) || has(self.cloud)")
     .message("cloud cannot be removed: make a new class")
@@ -176,8 +176,8 @@ pub struct ApiGatewayDefaults {
 /// A gateway that bindings may enter through.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.slb)")
-    .message("a gateway must say what it is: give slb")
+#[x_kube(validation = Rule::new("has(self.slb) != has(self.alb)")
+    .message("a gateway must say what it is: give slb or alb, and not both")
     .reason(Reason::FieldValueRequired).field_path(".slb"))]
 pub struct ClassGateway {
     /// Name by which bindings refer to it. Example: intranet.
@@ -192,6 +192,10 @@ pub struct ClassGateway {
     /// A Service of type LoadBalancer with a classic load balancer (SLB, also called CLB).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slb: Option<SlbGateway>,
+
+    /// Application load balancers (ALB) that serve Knative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alb: Option<AlbGateway>,
 }
 
 /// Where a class stands.

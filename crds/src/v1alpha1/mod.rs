@@ -6,6 +6,7 @@
 #![allow(rustdoc::bare_urls)]
 
 mod adoption;
+mod alb;
 mod api_gateway;
 mod api_gateway_class;
 mod cloud;
@@ -28,6 +29,7 @@ mod slb_settings;
 mod status;
 
 pub use adoption::*;
+pub use alb::*;
 pub use api_gateway::*;
 pub use api_gateway_class::*;
 pub use cloud::*;

@@ -59,6 +59,8 @@ reasons! {
     WaitingForLoadBalancer,
     /// The Knative Service has no ready route, hence no host to send requests to.
     RouteNotReady,
+    /// The ALB Ingress controller has not yet brought the load balancer up to date.
+    WaitingForIngress,
     /// It is being deleted and cleaned up.
     Deleting,
     // What it says is refused.
@@ -66,6 +68,8 @@ reasons! {
     InvalidSpec,
     /// The product in use cannot do what a field asks for.
     Unsupported,
+    /// Requests are split over revisions of which one may be scaled to zero, which ALB alone cannot serve.
+    SplitNeedsActivator,
     /// A name in the cloud, made from names in the spec, would be too long.
     NameTooLong,
     /// A field was changed that the cloud fixes once the thing exists.
@@ -99,6 +103,10 @@ reasons! {
     ServiceInvalid,
     /// The load balancer that is named by its id does not exist, or cannot be used as it is.
     LoadBalancerUnusable,
+    /// A rule names a revision or a tag that the Knative Service does not have; the message has those it has.
+    RevisionNotFound,
+    /// No vswitches are named for a load balancer that has to be made.
+    VswitchesMissing,
     /// A named GatewayConsumer does not exist.
     ConsumerNotFound,
     /// A named GatewayConsumer does not allow the namespace of the binding.
@@ -131,6 +139,10 @@ reasons! {
     /// The cloud controller manager could not make the load balancer or bring it up to date; the message has its
     /// words.
     LoadBalancerFailed,
+    /// The load balancers have no room for more forwarding rules.
+    RulesExhausted,
+    /// The ALB Ingress controller could not bring the load balancer up to date; the message has its words.
+    IngressFailed,
     /// A field does not keep the value that was written several times.
     NonConvergent,
     // Somebody else stands in the way.

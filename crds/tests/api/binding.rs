@@ -21,6 +21,56 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "serviceRef.port is required with apiGateway",
     ),
     (
+        "an alb block that asks for nothing",
+        "spec: {slb: null, apiGateway: null, alb: {}}",
+        "alb asks for nothing",
+    ),
+    (
+        "alb and slb",
+        "spec: {apiGateway: null, slb: {name: a}, alb: {revisionRules: [{name: a, revision: b, headers: [{name: c, value: d}]}]}}",
+        "alb and slb settle different gateways",
+    ),
+    (
+        "an API gateway in front of alb",
+        "spec: {slb: null, alb: {revisionRules: [{name: a, revision: b, headers: [{name: c, value: d}]}]}}",
+        "apiGateway cannot stand in front of alb",
+    ),
+    (
+        "two vswitches in one zone",
+        "spec: {slb: null, apiGateway: null, alb: {zoneMappings: [{vswitchId: vsw-a, zoneId: cn-beijing-g}, {vswitchId: vsw-b, zoneId: cn-beijing-g}]}}",
+        "two vswitches are in one zone",
+    ),
+    (
+        "two rules of one name",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b, headers: [{name: c, value: d}]}, {name: a, tag: b, cookies: [{name: c, value: d}]}]}}",
+        "two revisionRules have the same name",
+    ),
+    (
+        "a rule for nothing",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, headers: [{name: c, value: d}]}]}}",
+        "revision or tag, and not both",
+    ),
+    (
+        "a rule for two things",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b, tag: b, headers: [{name: c, value: d}]}]}}",
+        "revision or tag, and not both",
+    ),
+    (
+        "a rule for every request",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b}]}}",
+        "needs headers or cookies",
+    ),
+    (
+        "a rule with more than ALB takes",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b, headers: [{name: a, value: d}, {name: b, value: d}, {name: c, value: d}, {name: d, value: d}], cookies: [{name: a, value: d}, {name: b, value: d}, {name: c, value: d}, {name: d, value: d}]}]}}",
+        "at most 7 headers and cookies",
+    ),
+    (
+        "a rule on Host",
+        "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b, headers: [{name: Host, value: d}]}]}}",
+        "Host cannot be matched",
+    ),
+    (
         "an empty slb block",
         "spec: {slb: {zones: null}}",
         "less than 1 property",
@@ -362,6 +412,10 @@ fn what_is_legal_is_accepted() {
         KIND,
         &[
             ("the first scenario", "{}"),
+            (
+                "revision rules",
+                "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: by-header, revision: helloworld-go-00002, headers: [{name: demo, value: test}]}, {name: by-cookie, tag: rev1, cookies: [{name: demo, value: always}, {name: cookie2, value: v2}]}]}}",
+            ),
             (
                 "the least",
                 "spec: {className: null, gateway: null, slb: null, apiGateway: null, mode: null, driftPolicy: null, deletionPolicy: null}",

@@ -103,6 +103,36 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "a gateway must say what it is",
     ),
     (
+        "a gateway that is two things",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, alb: {}}]}",
+        "give slb or alb, and not both",
+    ),
+    (
+        "an ALB without a cloud",
+        "spec: {cloud: null, apiGateways: null, defaults: {gateway: null, apiGateway: null}, gateways: [{name: alb, alb: {}}]}",
+        "cloud is required",
+    ),
+    (
+        "one AlbConfig for both kinds of address",
+        "spec: {gateways: [{name: intranet, alb: {internet: {albConfig: knative-intranet}}}]}",
+        "two different AlbConfigs",
+    ),
+    (
+        "settings of an ALB that set nothing",
+        "spec: {gateways: [{name: intranet, alb: {settings: {}}}]}",
+        "no setting of alb is given",
+    ),
+    (
+        "two vswitches in one zone",
+        "spec: {gateways: [{name: intranet, alb: {settings: {zoneMappings: [{vswitchId: vsw-a, zoneId: cn-beijing-g}, {vswitchId: vsw-b, zoneId: cn-beijing-g}]}}}]}",
+        "two vswitches are in one zone",
+    ),
+    (
+        "all settings of an ALB and one of them",
+        "spec: {gateways: [{name: intranet, alb: {bindingsMaySet: [zoneMappings, \"*\"]}}]}",
+        "settings of alb and must stand alone",
+    ),
+    (
         "a Service made after itself",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: b}}}}]}",
         "another Service",
@@ -184,6 +214,26 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "an unknown setting for bindings",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, bindingsMaySet: [zone]}}]}",
         "/bindingsMaySet/0",
+    ),
+    (
+        "a copy of no ports",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: []}}}}]}",
+        "/createFrom/ports",
+    ),
+    (
+        "a copy of a port that cannot be",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: [0]}}}}]}",
+        "/createFrom/ports/0",
+    ),
+    (
+        "an unknown traffic policy",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, externalTrafficPolicy: Any}}}}]}",
+        "/externalTrafficPolicy",
+    ),
+    (
+        "an unknown session affinity",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, sessionAffinity: Cookie}}}}]}",
+        "/sessionAffinity",
     ),
     (
         "an unknown way with foreign fields",
@@ -458,6 +508,10 @@ fn what_is_legal_is_accepted() {
             (
                 "a Service made after another",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c}}}}]}",
+            ),
+            (
+                "one made after some of another",
+                "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: [443], externalTrafficPolicy: Local, sessionAffinity: None}}}}]}",
             ),
         ],
     );

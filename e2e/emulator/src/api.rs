@@ -18,6 +18,9 @@ pub enum Product {
     /// API Gateway (classic), version 2016-07-14.
     #[serde(rename = "CloudAPI")]
     CloudApi,
+    /// Application load balancer, version 2020-06-16.
+    #[serde(rename = "ALB")]
+    Alb,
     /// Classic load balancer, version 2014-05-15.
     #[serde(rename = "SLB")]
     Slb,
@@ -31,12 +34,13 @@ pub enum Product {
 
 impl Product {
     /// All products.
-    pub const ALL: [Self; 4] = [Self::CloudApi, Self::Slb, Self::Vpc, Self::Sts];
+    pub const ALL: [Self; 5] = [Self::CloudApi, Self::Alb, Self::Slb, Self::Vpc, Self::Sts];
 
     /// The API version that names this product on the wire.
     pub fn version(self) -> &'static str {
         match self {
             Self::CloudApi => "2016-07-14",
+            Self::Alb => "2020-06-16",
             Self::Slb => "2014-05-15",
             Self::Vpc => "2016-04-28",
             Self::Sts => "2015-04-01",
@@ -54,6 +58,7 @@ impl Product {
     pub fn name(self) -> &'static str {
         match self {
             Self::CloudApi => "CloudAPI",
+            Self::Alb => "ALB",
             Self::Slb => "SLB",
             Self::Vpc => "VPC",
             Self::Sts => "STS",

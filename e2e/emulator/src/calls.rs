@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::alb::RuleWrite;
 use crate::api::{Params, Product};
 
 /// Entries kept; older ones go first.
@@ -36,6 +37,10 @@ pub struct Call {
     /// Parameters that were sent although the action has no such parameter; the cloud ignores them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_parameters: Vec<String>,
+    /// What it did to forwarding rules of application load balancers: which are new or gone, which
+    /// changed, and which were written as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleWrite>,
 }
 
 /// All calls since the start or the last clearing.

@@ -62,6 +62,7 @@ fn restore(state: &AppState, body: &Bytes) -> Response {
         Ok(mut world) => {
             let mut current = state.world();
             world.slb.sells_pay_by_spec = current.slb.sells_pay_by_spec;
+            world.alb.settling = current.alb.settling;
             *current = world;
             drop(current);
             state.mark_changed();

@@ -15,7 +15,7 @@ use crate::protocol::{
 };
 use crate::state::AppState;
 use crate::world::World;
-use crate::{cloudapi, ram, slb, sts, vpc};
+use crate::{alb, cloudapi, ram, slb, sts, vpc};
 
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,7 @@ impl Record {
                 access_key_id: String::new(),
                 ids: std::collections::BTreeMap::new(),
                 unknown_parameters: Vec::new(),
+                rules: Vec::new(),
             },
             host: wire.header("host").unwrap_or_default().to_owned(),
         }
@@ -213,7 +214,8 @@ async fn carry_out(
         "hang".clone_into(&mut record.call.outcome);
         return Err(Loss::Hang);
     }
-    let mut answer = handle(state, request);
+    let (mut answer, rules) = handle(state, request);
+    record.call.rules = rules;
     if let Ok(value) = &answer {
         record.call.ids.extend(main_ids(None, Some(value)));
     }
@@ -230,18 +232,24 @@ async fn carry_out(
     Ok(answer)
 }
 
-fn handle(state: &AppState, request: &Request) -> Answer {
+/// Carries a call out; beside the answer, what it did to forwarding rules.
+fn handle(state: &AppState, request: &Request) -> (Answer, Vec<alb::RuleWrite>) {
     let product: fn(&mut World, &Request) -> Answer = match request.product {
         Product::CloudApi => cloudapi::handle,
+        Product::Alb => alb::handle,
         Product::Slb => slb::handle,
         Product::Vpc => vpc::handle,
         Product::Sts => sts::handle,
     };
-    let answer = product(&mut state.world(), request);
+    let mut world = state.world();
+    world.alb.rule_writes.clear();
+    let answer = product(&mut world, request);
+    let rules = std::mem::take(&mut world.alb.rule_writes);
+    drop(world);
     if answer.is_ok() && (is_mutating(&request.action) || request.product == Product::Sts) {
         state.mark_changed();
     }
-    answer
+    (answer, rules)
 }
 
 fn note_outcome(record: &mut Record, answer: &Answer) {

@@ -1,9 +1,11 @@
 //! A strict emulator of the Alibaba Cloud APIs behind a Knative gateway: STS, VPC, classic load
-//! balancer (SLB/CLB) and API Gateway (CloudAPI), all products on one port, the traffic path
+//! balancer (SLB/CLB), application load balancer (ALB) and API Gateway (CloudAPI), all products on one port, the traffic path
 //! included, so that tests and the playground need no account.
 //!
 //! Start it in-process with [`Emulator::builder`], or run the `alicloud-emulator` binary.
 
+pub mod alb;
+pub mod alb_ingress;
 pub mod api;
 pub mod calls;
 pub mod ccm;

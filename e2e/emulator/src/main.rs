@@ -16,8 +16,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tracing_subscriber::EnvFilter;
 
-/// A strict emulator of the Alibaba Cloud APIs: API Gateway, classic load balancer, VPC and STS on
-/// one port, the traffic path included.
+/// A strict emulator of the Alibaba Cloud APIs: API Gateway, classic and application load balancer,
+/// VPC and STS on one port, the traffic path included.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -49,7 +49,8 @@ struct Arguments {
     /// Its private key, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Play the cloud controller manager of the cluster in this kubeconfig.
+    /// Play the cloud controller manager of the cluster in this kubeconfig, and the ALB Ingress
+    /// controller.
     #[arg(long, value_name = "FILE")]
     ccm_kubeconfig: Option<PathBuf>,
     /// The cluster id that goes into tags and descriptions.
@@ -65,6 +66,14 @@ struct Arguments {
     /// as much.
     #[arg(long, default_value_t = 5000, value_name = "MS")]
     ccm_retry: u64,
+    /// What is a second, in milliseconds, to the ALB Ingress controller that is played too where the
+    /// cluster has the kind AlbConfig; a whole pass of the real one takes from 1.7 to 6.9.
+    #[arg(long, default_value_t = 1000, value_name = "MS")]
+    alb_second: u64,
+    /// How long objects of the product ALB take until they are as they were asked to be, in
+    /// milliseconds.
+    #[arg(long, default_value_t = 50, value_name = "MS")]
+    alb_settling: u64,
 }
 
 #[derive(Clone)]
@@ -133,7 +142,8 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
         .listen(arguments.listen)
         .region(arguments.region)
         .account_id(arguments.account_id)
-        .sell_pay_by_spec(arguments.sell_pay_by_spec);
+        .sell_pay_by_spec(arguments.sell_pay_by_spec)
+        .alb_settling(Duration::from_millis(arguments.alb_settling));
     for key in arguments.access_keys {
         builder = builder.access_key(key.id, key.secret);
     }
@@ -160,6 +170,7 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
             backends,
             retry_min,
             retry_max: retry_min.saturating_mul(60),
+            alb_second: Duration::from_millis(arguments.alb_second),
             ..Options::new(client(&path).await?)
         });
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Ids;
-use crate::{cloudapi, slb, sts, vpc};
+use crate::{alb, cloudapi, slb, sts, vpc};
 
 /// All emulated objects of one account in one region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct World {
     pub vpc: vpc::State,
     /// Classic load balancers.
     pub slb: slb::State,
+    /// Application load balancers.
+    #[serde(default)]
+    pub alb: alb::State,
     /// API Gateway.
     pub cloudapi: cloudapi::State,
     /// Temporary keys.
@@ -37,6 +40,7 @@ impl World {
             ids,
             vpc,
             slb: slb::State::default(),
+            alb: alb::State::default(),
             cloudapi: cloudapi::State::default(),
             sts: sts::State::default(),
         }

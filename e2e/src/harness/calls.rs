@@ -101,6 +101,7 @@ mod tests {
             access_key_id: "k".to_owned(),
             ids: BTreeMap::new(),
             unknown_parameters: Vec::new(),
+            rules: Vec::new(),
         }
     }
 

@@ -7,6 +7,8 @@ pub const SYSTEM_NAMESPACE: &str = "knative-serving";
 pub const ISTIO_INGRESS_CLASS: &str = "istio.ingress.networking.knative.dev";
 /// Annotation of a KIngress: which networking layer serves it.
 pub const INGRESS_CLASS: &str = "networking.knative.dev/ingress.class";
+/// The same of a Knative Service or Route, as users write it.
+pub const INGRESS_CLASS_OF_USERS: &str = "networking.knative.dev/ingress-class";
 /// Annotation of a KIngress: the Route's memory of a gradual rollout.
 pub const ROLLOUT: &str = "networking.internal.knative.dev/rollout";
 /// Annotation of a KIngress: `{"tag":["host"]}`.

@@ -229,10 +229,10 @@ pub fn ingress(route: &Route, targets: &[TrafficTarget], domain: &str) -> KIngre
         (names::ROUTE_NAMESPACE, namespace),
     ];
     let mut annotations = handed_down(route);
-    annotations.insert(
-        names::INGRESS_CLASS.to_owned(),
-        names::ISTIO_INGRESS_CLASS.to_owned(),
-    );
+    let class = annotations.remove(names::INGRESS_CLASS_OF_USERS);
+    annotations
+        .entry(names::INGRESS_CLASS.to_owned())
+        .or_insert_with(|| class.unwrap_or_else(|| names::ISTIO_INGRESS_CLASS.to_owned()));
     annotations.insert(
         names::ROLLOUT.to_owned(),
         rollout(route, targets).to_string(),

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
 
-use alicloud_emulator::{Emulator, Running, calls::Call, ccm, state::AppState};
+use alicloud_emulator::{
+    Emulator, Running, calls::Call, ccm, state::AppState, traffic::alb::PLACE_HEADER,
+};
 use axum::http::Method;
 use kube::Client;
 use serde_json::Value;
@@ -13,6 +15,8 @@ use crate::process::{Process, ProcessSpec};
 
 /// First wait of the cloud controller manager after a failure; the real one waits 5 s.
 const CCM_RETRY: Duration = Duration::from_millis(500);
+/// What is a second to the ALB Ingress controller's stand-in.
+const ALB_SECOND: Duration = Duration::from_millis(100);
 /// How long the emulator's process may take to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
@@ -97,6 +101,7 @@ impl Cloud {
                 access_key_id: Some(access_key_id.clone()),
                 retry_min: CCM_RETRY,
                 retry_max: CCM_RETRY * 8,
+                alb_second: ALB_SECOND,
                 ..ccm::Options::new(client)
             });
         }
@@ -133,6 +138,10 @@ impl Cloud {
             args.extend([
                 "--ccm-retry".into(),
                 CCM_RETRY.as_millis().to_string().into(),
+            ]);
+            args.extend([
+                "--alb-second".into(),
+                ALB_SECOND.as_millis().to_string().into(),
             ]);
         }
         let spec = ProcessSpec {
@@ -283,6 +292,23 @@ impl Cloud {
             request = request.header(*name, *value);
         }
         answer(request).await
+    }
+
+    /// `GET` from a load balancer of the product ALB: `place` is its DNS name or an address of it,
+    /// with a port if that is not 80.
+    ///
+    /// # Errors
+    /// If no answer came at all; an answer of any status is none.
+    pub async fn curl_alb(
+        &self,
+        place: &str,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, WorldError> {
+        let place = (PLACE_HEADER, place);
+        let headers: Vec<_> = headers.iter().copied().chain([place]).collect();
+        self.curl(host, path, &headers).await
     }
 }
 

@@ -52,6 +52,9 @@ pub struct WorldOptions {
     pub istio_service_type: String,
     /// Program of the emulator, to run it as a process; it runs in this one if absent.
     pub emulator_program: Option<PathBuf>,
+    /// Whether there is the kind AlbConfig, so that the ALB Ingress controller is played beside the
+    /// cloud controller manager.
+    pub albconfigs: bool,
     /// Whether the operator's CustomResourceDefinitions are installed before anything else.
     pub definitions: bool,
     /// Whether the API server notes what ServiceAccounts in the operator's namespace ask for; see
@@ -81,6 +84,7 @@ impl Default for WorldOptions {
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
+            albconfigs: false,
             definitions: true,
             audited: false,
             operator: Some(OperatorOptions::default()),

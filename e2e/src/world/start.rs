@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use alicloud_emulator::alb_ingress;
 use control_plane::ControlPlane;
 use local_node::serving::{API_SERVER_FLAG, Serving};
 
@@ -82,6 +83,9 @@ impl World {
         let namespace = operator::NAMESPACE;
         let mut yaml =
             format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}}}}}\n");
+        if self.options.albconfigs {
+            yaml = format!("{}\n---\n{yaml}", alb_ingress::DEFINITION);
+        }
         if self.options.definitions {
             yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
         }

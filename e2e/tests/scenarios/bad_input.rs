@@ -50,6 +50,11 @@ async fn check(world: &World, case: &Case) {
     let (status, ..) = condition(&told, "Ready").unwrap();
     assert_eq!(status, "False", "case {}", case.name);
     all_of_the_closed_set(&told);
+    if case.reason == "AccountMismatch" {
+        // All that is made is claimed before.
+        let ledger = told.data["status"]["ledger"].as_array();
+        assert!(ledger.is_none_or(Vec::is_empty), "{ledger:?}");
+    }
     world.delete(&target).await.unwrap();
     gone(world, &target).await;
 }

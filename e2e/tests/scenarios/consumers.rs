@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::PATIENCE;
+use super::{PATIENCE, exposed::condition};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -564,6 +564,13 @@ async fn listed(world: &World, times: usize) {
     waited.await.unwrap();
 }
 
+/// Asks for a pass over the consumer.
+async fn look_now(world: &World, number: usize) {
+    let annotation = json!({"gatewaybinding.dev/reconcile-at": number.to_string()});
+    let patch = json!({"metadata": {"annotations": annotation}});
+    world.patch(&acme(), &patch).await.unwrap();
+}
+
 /// That a list has not a credential whose Secret was lost does not prove that there is none: callers
 /// have it, and a new one would lock them out.
 #[tokio::test]
@@ -579,11 +586,10 @@ async fn a_list_without_a_credential_does_not_make_a_new_one() {
     let second = entry(&world, "acme-second", consumer_secret::API_KEY).await;
     let key = &world.options().operator_keys.id;
     let rule = |effect: Value| json!({"accessKeyId": key, "action": "DescribeAppSecurities", "effect": effect});
-    let mut once = rule(json!({"type": "truncateList", "keep": 1}));
-    once["times"] = json!(1);
+    let cut = rule(json!({"type": "truncateList", "keep": 1}));
     let empty = rule(json!({"type": "emptyList"}));
 
-    // Empty, as often as it is asked for; then without the one in question, once.
+    // Empty, as often as it is asked for; then without the one in question, in one pass after the other.
     world.cloud.reset_calls().await.unwrap();
     world
         .cloud
@@ -592,7 +598,14 @@ async fn a_list_without_a_credential_does_not_make_a_new_one() {
         .unwrap();
     world.delete(&secret("acme-second")).await.unwrap();
     listed(&world, 2).await;
-    world.cloud.faults(&json!({"rules": [once]})).await.unwrap();
+    world.cloud.faults(&json!({"rules": [cut]})).await.unwrap();
+    for look in 1..=3 {
+        world.cloud.reset_calls().await.unwrap();
+        look_now(&world, look).await;
+        listed(&world, 1).await;
+    }
+    world.cloud.faults(&json!({"rules": []})).await.unwrap();
+    look_now(&world, 4).await;
     made(&world).await;
     let found = entry(&world, "acme-second", consumer_secret::API_KEY).await;
     assert_eq!(found, second, "it is the one that callers have");
@@ -601,18 +614,29 @@ async fn a_list_without_a_credential_does_not_make_a_new_one() {
     changes.retain(|action| action.contains("App"));
     assert_eq!(changes, Vec::<String>::new());
 
-    // One that somebody removed is made anew.
+    // That one was removed only a person knows: it gets another name, and with that a new value.
     let id = apps(&world).await[0]["AppId"].to_string();
     let params = [("AppId", id.as_str()), ("AppCode", second.as_str())];
     console(&world, "DeleteAppCode", &params).await;
     world.delete(&secret("acme-second")).await.unwrap();
-    let anew = Expect::that("there", |secret| match secret.metadata.deletion_timestamp {
-        None => Ok(()),
-        Some(_) => Err("it is being deleted".to_owned()),
+    let missing = Expect::that("lacking one", |consumer| {
+        match condition(consumer, "Ready") {
+            Some((_, reason, message))
+                if reason == "SecretNotFound" && message.contains("another name") =>
+            {
+                Ok(())
+            }
+            other => Err(format!("it says {other:?}")),
+        }
     });
-    wait(&world, &secret("acme-second"), &anew).await;
+    wait(&world, &acme(), &missing).await;
+    let both = [
+        generated("first", "APIKey, KeyPair"),
+        generated("third", "APIKey"),
+    ];
+    apply(&world, "Active", &both.join(", ")).await;
+    wait(&world, &secret("acme-third"), &Expect::exists()).await;
     let first = entry(&world, "acme-first", consumer_secret::API_KEY).await;
-    let anew = entry(&world, "acme-second", consumer_secret::API_KEY).await;
-    assert_ne!(anew, second);
-    codes_become(&world, &[&first, &anew]).await;
+    let third = entry(&world, "acme-third", consumer_secret::API_KEY).await;
+    codes_become(&world, &[&first, &third]).await;
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exposed::{Caller, binding, consumer, exposed_with, helloworld, ready};
 
 /// Everything is compared with the cloud so often. An edit goes by lists that are up to twice as old.
-const INTERVAL: Duration = Duration::from_secs(20);
+const INTERVAL: Duration = Duration::from_secs(25);
 /// For the next comparison to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bindings, so that those which are compared fill all places that there are for them.
@@ -76,10 +76,35 @@ async fn a_new_binding_is_carried_out_while_a_sweep_hangs() {
         .filter(|call| LISTS.contains(&call.action.as_str()));
     let answered = lists.filter(|call| call.answered).count();
     assert_eq!(answered, 0, "it waited for the sweep");
+
+    // All that are compared just now are among them.
+    let moved = |number| at(number, &format!("/moved-{number}"));
+    let edits: Vec<String> = (0..BINDINGS).map(moved).collect();
+    world.apply(&edits.join("\n---\n")).await.unwrap();
+    for number in 0..BINDINGS {
+        ready(&world, &binding("default", &format!("b-{number}"))).await;
+    }
+    let apis = world.cloud.state().await.unwrap()["cloudapi"]["apis"].to_string();
+    for number in 0..BINDINGS {
+        assert!(
+            apis.contains(&format!("/moved-{number}/")),
+            "{number}: {apis}"
+        );
+    }
+    let calls = world.cloud.calls().await.unwrap();
+    let lists = calls
+        .iter()
+        .filter(|call| LISTS.contains(&call.action.as_str()));
+    let answered = lists.filter(|call| call.answered).count();
+    assert_eq!(answered, 0, "they waited for their own checks");
 }
 
 fn manifest(number: usize) -> String {
-    let path = json!({"prefix": format!("/b-{number}"), "replaceWith": "/"});
+    at(number, &format!("/b-{number}"))
+}
+
+fn at(number: usize, prefix: &str) -> String {
+    let path = json!({"prefix": prefix, "replaceWith": "/"});
     json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
         "metadata": {"name": format!("b-{number}"), "namespace": "default"},

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::exposed::{
     binding, class, condition, exposed_without_limits, gone, helloworld, mutations,
 };
+use super::plan_command::plan_of;
 
 /// Several passes over several bindings, on a loaded machine.
-const LONG: Duration = Duration::from_secs(120);
+pub(super) const LONG: Duration = Duration::from_secs(120);
 const TEAMS: [&str; 3] = ["one", "two", "three"];
 
 /// A binding with four APIs, in the group of the example.
@@ -111,6 +112,9 @@ async fn a_mass_change_is_held_until_it_is_confirmed_or_undone() {
     let after = world.cloud_objects().await.unwrap();
     assert_eq!(after.keys().collect::<Vec<_>>(), names);
 
+    plans_say_what_would_be_held(&world).await;
+    assert_eq!(removals(&world).await, Vec::<String>::new());
+
     for name in TEAMS {
         world.delete(&team(name)).await.unwrap();
     }
@@ -171,4 +175,48 @@ async fn an_edit_of_the_class_that_is_undone(world: &World) {
         is(world, &target, "True", "Ready").await;
     }
     is(world, &class("production"), "True", "Ready").await;
+}
+
+/// Four APIs would go for four others.
+async fn plans_say_what_would_be_held(world: &World) {
+    let mut other = four_apis("one");
+    for route in ["a", "b", "c", "d"] {
+        let (old, new) = (format!("name: {route},"), format!("name: new-{route},"));
+        other = other
+            .replace(&old, &new)
+            .replace(&format!("/one/{route}"), &format!("/else/{route}"));
+    }
+    let file = world.folder().join("other-routes.yaml");
+    std::fs::write(&file, &other).unwrap();
+    let printed = plan_of(world, &file, &["--output", "json"]).await;
+    let plan: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let steps = plan["items"][0]["steps"].as_array().unwrap();
+    let deletes = |step: &&Value| step["kind"] == "API" && step["action"] == "Delete";
+    let deleted: Vec<&Value> = steps.iter().filter(deletes).collect();
+    assert_eq!(deleted.len(), 4, "{plan:#}");
+    assert!(deleted.iter().all(|step| step["held"] == true), "{plan:#}");
+    let problems = plan["items"][0]["problems"].to_string();
+    assert!(problems.contains("MassChangeHeld"), "{problems}");
+    let printed = plan_of(world, &file, &[]).await;
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert!(printed.contains("massChangeGuard holds it"), "{printed}");
+
+    let only_planned = other.replace("spec:\n", "spec:\n  mode: Plan\n");
+    world.apply(&only_planned).await.unwrap();
+    let told = Expect::that("a plan that is held without an approval", |binding| {
+        let steps = binding.data.pointer("/status/plan/steps");
+        let steps = steps.and_then(Value::as_array).ok_or("no plan")?;
+        let held = steps.iter().filter(|step| {
+            let risk = step["risk"].as_str().unwrap_or_default();
+            risk.contains("massChangeGuard")
+        });
+        match held.count() {
+            0 => Err(format!("{steps:?}")),
+            _ => Ok(()),
+        }
+    });
+    world.wait_for(&team("one"), &told, LONG).await.unwrap();
+    let undone = four_apis("one").replace("spec:\n", "spec:\n  mode: Apply\n");
+    world.apply(&undone).await.unwrap();
+    is(world, &team("one"), "True", "Ready").await;
 }

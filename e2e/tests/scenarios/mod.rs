@@ -1,6 +1,10 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_ingress;
+mod alb_knative;
+mod alb_layer;
+mod alb_stage;
 mod api_gateway_intranet_slb;
 mod approvals;
 mod argocd;
@@ -11,6 +15,7 @@ mod bad_input_classes;
 mod by_hand;
 mod changes;
 mod charts;
+mod charts_alb;
 mod charts_install;
 mod charts_installed;
 mod charts_lacks;

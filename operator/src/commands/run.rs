@@ -11,7 +11,7 @@ use crate::backoff::{Backoff, BackoffConfig};
 use crate::controller;
 use crate::events::Events;
 use crate::health::{HealthServer, Readiness};
-use crate::leader::{LeaseConfig, elector};
+use crate::leader::{self, LeaseConfig};
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor, termination_signal};
@@ -28,7 +28,8 @@ const LEASE: &str = "gatewaybinding-operator";
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     telemetry::init(args.log_format)?;
     let stop = termination_signal().context("cannot install signal handlers")?;
-    let client = client(&args).await?;
+    let cluster = cluster(&args).await?;
+    let client = connect(cluster.clone())?;
     let lease = lease_config(&args);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -38,7 +39,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     );
 
     let identity = lease.identity.clone();
-    let (elector, leadership) = elector(client.clone(), lease)?;
+    let mut supervisor = Supervisor::new(args.shutdown_grace);
+    let serve = supervisor.token(Stage::Serve);
+    let own_client = move || kube::Client::try_from(cluster);
+    let (leadership, lease) = leader::spawn(own_client, lease, serve.clone()).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     Metrics::register_leader(&mut registry, leadership.clone());
@@ -46,10 +50,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let health = HealthServer::bind(args.metrics_listen, readiness.clone(), registry).await?;
     let (events, writer) = Events::new(client.clone(), &identity, leadership.clone());
 
-    let mut supervisor = Supervisor::new(args.shutdown_grace);
-    let serve = supervisor.token(Stage::Serve);
-    supervisor.spawn(Stage::Serve, "health", health.serve(serve.clone()));
-    supervisor.spawn(Stage::Serve, "lease", elector.run(serve));
+    supervisor.spawn(Stage::Serve, "health", health.serve(serve));
+    supervisor.spawn(Stage::Serve, "lease", lease);
     let report = supervisor.token(Stage::Report);
     supervisor.spawn(Stage::Report, "events", writer.run(report));
     let runtime = Runtime {
@@ -73,20 +75,28 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 
 /// A client of the cluster that the arguments name.
 pub(super) async fn client(args: &RunArgs) -> anyhow::Result<kube::Client> {
-    let config = match &args.kubeconfig {
+    connect(cluster(args).await?)
+}
+
+fn connect(cluster: kube::Config) -> anyhow::Result<kube::Client> {
+    kube::Client::try_from(cluster).context("cannot build a client from the kubeconfig")
+}
+
+/// The cluster that the arguments name.
+async fn cluster(args: &RunArgs) -> anyhow::Result<kube::Config> {
+    match &args.kubeconfig {
         Some(path) => {
             let file = || format!("kubeconfig {}", path.display());
             let kubeconfig = kube::config::Kubeconfig::read_from(path).with_context(file)?;
             let options = kube::config::KubeConfigOptions::default();
             kube::Config::from_custom_kubeconfig(kubeconfig, &options)
                 .await
-                .with_context(file)?
+                .with_context(file)
         }
         None => kube::Config::infer()
             .await
-            .context("no cluster found; name one with --kubeconfig or KUBECONFIG")?,
-    };
-    kube::Client::try_from(config).context("cannot build a client from the kubeconfig")
+            .context("no cluster found; name one with --kubeconfig or KUBECONFIG"),
+    }
 }
 
 fn lease_config(args: &RunArgs) -> LeaseConfig {

@@ -16,7 +16,7 @@ use super::cloud::Trouble;
 use super::context::Context;
 use super::orphans::Orphans;
 use super::queue::Ended;
-use super::triggers::class_of;
+use super::relations::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::core::class;
@@ -50,13 +50,12 @@ async fn reconcile(
     if !context.serves(&class) {
         return Ended::Done;
     }
-    let users = users(&class, &context);
     let held = writes::is_held(&*class);
     let deleting = class.metadata.deletion_timestamp.is_some();
     if let Some(problem) = unreadable::problem(&*class).filter(|_| !deleting) {
         return publish(&class, None, Some(Trouble::from(problem)), &context).await;
     }
-    if users.is_empty() && held {
+    if held && !is_used(&class, &context) {
         return let_go(&class, &context).await;
     }
     if deleting {
@@ -67,7 +66,7 @@ async fn reconcile(
             Reason::DeletionBlocked,
             format!(
                 "still in use by {}. Delete them first; one with deletionPolicy: Retain leaves what it has in place.",
-                named(&users)
+                named(&users(&class, &context))
             ),
         );
         return publish(&class, None, Some(Trouble::from(problem)), &context).await;
@@ -99,66 +98,69 @@ pub async fn tell_panic(stored: Arc<GatewayBindingClass>, context: Arc<Context>)
     publish(&class, None, Some(trouble), &context).await;
 }
 
-/// Whatever still needs the class to be cleaned up.
+/// Whether anything still needs the class to be cleaned up.
+fn is_used(class: &GatewayBindingClass, context: &Context) -> bool {
+    let bindings = context.stores.bindings.state();
+    let mut bindings = bindings.iter();
+    bindings.any(|binding| needs(class, &context.bindings.newest(binding.clone()), context))
+        || !consumers(class, context).is_empty()
+}
+
+/// Whatever does.
 fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
+    let bindings = context.stores.bindings.state().into_iter();
+    let mut users: Vec<String> = bindings
+        .map(|binding| context.bindings.newest(binding))
+        .filter(|binding| needs(class, binding, context))
+        .map(|binding| told("GatewayBinding", &*binding))
+        .collect();
+    users.extend(consumers(class, context));
+    users.sort();
+    users
+}
+
+fn told(kind: &str, object: &impl ResourceExt) -> String {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    format!("{kind} {namespace}/{name}")
+}
+
+/// Whether a binding claims something that takes the class's credentials to be removed.
+fn needs(class: &GatewayBindingClass, binding: &GatewayBinding, context: &Context) -> bool {
     let name = class.name_any();
-    let classes = context.stores.classes.state();
-    let claims = |binding: &GatewayBinding| match &binding.status {
+    match &binding.status {
         Some(status) if !status.is_blank() => {
             class_of(binding) == Some(&name) && !status.ledger.is_empty()
         }
         // What it claimed is not known any more, only which class it has.
         _ => {
+            let classes = context.stores.classes.state();
             let classes: Vec<_> = classes.iter().map(AsRef::as_ref).collect();
             context.has_lost_status(binding)
                 && class::of_lost(binding, &classes).is_some_and(|class| class.name_any() == name)
         }
-    };
-    let bindings = context.stores.bindings.state();
-    let mut users: Vec<String> = bindings
-        .iter()
-        .map(|binding| context.bindings.newest(binding.clone()))
-        .filter(|binding| claims(binding))
-        .map(|binding| {
-            format!(
-                "GatewayBinding {}/{}",
-                binding.namespace().unwrap_or_default(),
-                binding.name_any()
-            )
-        })
-        .collect();
-    let account = class
-        .status
-        .as_ref()
-        .and_then(|status| status.account.as_deref());
-    let region = class
-        .spec
-        .cloud
-        .as_ref()
-        .map(|cloud| cloud.region_id.as_str());
-    for consumer in context.stores.consumers.state() {
-        let consumer = context.consumers.newest(consumer);
-        let here = consumer
-            .status
-            .iter()
-            .flat_map(|status| &status.ledger)
-            .any(|entry| {
+    }
+}
+
+/// The consumers that have something in the class's account.
+fn consumers(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
+    let status = class.status.as_ref();
+    let account = status.and_then(|status| status.account.as_deref());
+    let cloud = class.spec.cloud.as_ref();
+    let region = cloud.map(|cloud| cloud.region_id.as_str());
+    let consumers = context.stores.consumers.state().into_iter();
+    let here = consumers
+        .map(|consumer| context.consumers.newest(consumer))
+        .filter(|consumer| {
+            let mut ledger = consumer.status.iter().flat_map(|status| &status.ledger);
+            ledger.any(|entry| {
                 entry.account.is_some()
                     && entry.account.as_deref() == account
                     // The region of a class that cannot be read is not known.
                     && (region.is_none() || entry.region.as_deref() == region)
-            })
-            || context.has_lost_status(&*consumer);
-        if here {
-            users.push(format!(
-                "GatewayConsumer {}/{}",
-                consumer.namespace().unwrap_or_default(),
-                consumer.name_any()
-            ));
-        }
-    }
-    users.sort();
-    users
+            }) || context.has_lost_status(&**consumer)
+        });
+    here.map(|consumer| told("GatewayConsumer", &*consumer))
+        .collect()
 }
 
 fn named(users: &[String]) -> String {

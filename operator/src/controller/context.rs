@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Resource, ResourceExt};
 
+use super::alb;
 use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
@@ -21,6 +22,7 @@ use super::peers::Peers;
 use super::queue;
 use super::stores::Stores;
 use super::tries::Tries;
+use super::triggers::Written;
 use super::writes;
 use crate::args::SecretNamespaces;
 use crate::runtime::Runtime;
@@ -51,18 +53,21 @@ pub struct Context {
     pub audits: Audits,
     /// Changes that do not last.
     pub tries: Tries,
+    /// What the layer on ALB knows.
+    pub alb: alb::state::State,
     checked: Mutex<HashMap<String, String>>,
     begun: Mutex<HashSet<String>>,
 }
 
 impl Context {
     /// For a process with these stores.
-    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, services: Latest<Service>) -> Self {
+    pub fn new(runtime: Runtime, stores: Stores, peers: Peers, written: Written) -> Self {
+        let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
             runtime,
             stores,
-            bindings: Latest::default(),
+            bindings,
             consumers: Latest::default(),
             classes: Latest::default(),
             services,
@@ -71,6 +76,7 @@ impl Context {
             peers,
             audits: Audits::default(),
             tries: Tries::default(),
+            alb: alb::state::State::default(),
             checked: Mutex::default(),
             begun: Mutex::default(),
         }
@@ -126,6 +132,19 @@ impl Context {
         } else {
             interval
         }
+    }
+
+    /// Reads with [`Context::max_age`]. A check that waits, perhaps long, for a list is overtaken by an
+    /// edit of the same object: it goes by what is known from then on, as the edit does after it.
+    pub async fn read<T, F: Future<Output = T>>(&self, read: impl Fn(Duration) -> F) -> T {
+        if !queue::is_edit() {
+            tokio::select! {
+                biased;
+                got = read(self.max_age()) => return got,
+                () = queue::edited() => {}
+            }
+        }
+        read(self.max_age()).await
     }
 
     /// This process put the finalizer on an object: it is a new one.

@@ -120,6 +120,13 @@ impl Guard {
         answer
     }
 
+    /// What of these things a pass could not remove unasked.
+    pub fn foresee(&self, class: &str, things: &Things) -> BTreeSet<Thing> {
+        let state = self.lock();
+        let fleet = state.fleets.get(class);
+        fleet.map_or_else(BTreeSet::new, |fleet| fleet.foresee(things, Instant::now()))
+    }
+
     /// Whether a consumer's pass may remove these things from an account: all classes that lead there
     /// are asked. With the class that says no.
     pub fn ask_at(&self, place: &Location, uid: &str, things: &Things) -> (Answer, String) {

@@ -49,6 +49,16 @@ impl<K: ResourceExt> Latest<K> {
         }
     }
 
+    /// A store has this version: what we wrote is not needed any more, unless it is newer.
+    pub fn caught_up(&self, stored: &K) {
+        let Some(uid) = stored.uid() else { return };
+        let mut written = self.lock();
+        let known = written.get(&uid).map(|object| version(object.as_ref()));
+        if known.is_some_and(|known| known <= version(stored)) {
+            written.remove(&uid);
+        }
+    }
+
     /// An object that we wrote and that a store may not have yet.
     pub fn written(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let written = self.lock();
@@ -113,5 +123,10 @@ mod tests {
             Some("9"),
             "forgotten once the store caught up"
         );
+        latest.wrote(object("12"));
+        latest.caught_up(&object("11"));
+        assert_eq!(newest("11").as_deref(), Some("12"));
+        latest.caught_up(&object("12"));
+        assert_eq!(newest("11").as_deref(), Some("11"));
     }
 }

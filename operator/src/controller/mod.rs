@@ -1,5 +1,6 @@
 //! The controllers: watches fill stores, changes fill queues, and each queue has a reconciler.
 
+pub mod alb;
 pub mod audit;
 pub mod binding;
 pub mod class;
@@ -13,6 +14,7 @@ pub mod line;
 pub mod orphans;
 pub mod peers;
 pub mod queue;
+pub mod relations;
 pub mod service;
 pub mod stores;
 pub mod tries;
@@ -29,14 +31,14 @@ use kube::{Api, Resource};
 use crate::core::unreadable::Readable;
 use crate::runtime::Runtime;
 use crate::supervise::{Stage, Supervisor};
+use alb::signals::Signals;
 use context::Context;
 use guard::Guard;
-use latest::Latest;
 use orphans::{Fates, Orphans};
 use peers::Peers;
 use queue::{Ended, Requests, Work, queue};
 use stores::{Seen, Writers, all, keep, keep_with, knative_route, lighten, lighten_route};
-use triggers::{Queues, Triggers};
+use triggers::{Queues, Triggers, Written};
 
 /// Starts all watches and controllers as supervised tasks.
 pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
@@ -46,24 +48,26 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (classes, class_requests) = queue();
     let guard = Guard::new(classes.clone());
     let peers = Peers::new(stores.clone(), guard.clone());
-    let services = Latest::default();
+    let written = Written::default();
+    let signals = Signals::default();
     let queues = Queues {
-        bindings,
+        bindings: bindings.clone(),
         consumers: consumers.clone(),
         classes,
+        alb: signals.clone(),
     };
     let fates = Fates::default();
     let triggers = Triggers::new(
         stores.clone(),
         peers.clone(),
         guard,
-        services.clone(),
+        written.clone(),
         fates.clone(),
         queues,
     );
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime, stores.clone(), peers, services));
+    let context = Arc::new(Context::new(runtime, stores.clone(), peers, written));
     let work = Work {
         kind: binding::KIND,
         reconcile: binding::reconcile,
@@ -76,6 +80,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         binding_requests,
         supervisor,
     );
+    alb::spawn(&context, &signals, bindings, supervisor);
     consumer::watch_secrets(&context, consumers, supervisor);
     let work = Work {
         kind: consumer::KIND,

@@ -2,19 +2,23 @@
 //! date as bindings, classes and namespaces change, so that a pass looks only at those it shares
 //! something with.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_adapter::gateway::model::{Method, Path};
 use crds::v1alpha1::{GatewayBinding, NamespacedName, SlbExisting};
+use jiff::Timestamp;
 use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 
 use super::guard::Guard;
 use super::latest::version;
+use super::relations::{Relations, Ties, Uids, leave};
 use super::stores::Stores;
 use crate::core::adoption::Adopted;
+use crate::core::guard::Stake;
 use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
@@ -34,18 +38,26 @@ pub struct Peers {
 
 /// What a binding in this version contributes.
 struct Contribution {
-    uid: String,
+    uid: Arc<str>,
     version: u64,
     peer: Arc<Peer>,
+    stake: Stake,
+    ties: Ties,
 }
 
-type Uids = BTreeSet<String>;
+/// Bindings that share a gateway, by what they say of it: of those that say the same the oldest count.
+type Sharers = BTreeMap<String, BTreeSet<Sharer>>;
+
+/// Of so many that say the same of a gateway a pass looks at the oldest. The first one's word is that
+/// of all; the second is for its own pass, which may leave out the first.
+const SPEAKERS: usize = 2;
 
 #[derive(Default)]
 struct Index {
-    versions: HashMap<String, u64>,
-    peers: HashMap<String, Arc<Peer>>,
-    by_service: HashMap<(String, String), Uids>,
+    versions: HashMap<Arc<str>, u64>,
+    peers: HashMap<Arc<str>, Arc<Peer>>,
+    relations: Relations,
+    by_service: HashMap<(String, String), Sharers>,
     /// By class and gateway.
     by_gateway: HashMap<(String, String), Uids>,
     by_path: HashMap<(String, Method, Path), Uids>,
@@ -72,7 +84,7 @@ impl Peers {
     }
 
     fn contribution(&self, binding: &GatewayBinding) -> Option<Contribution> {
-        let uid = binding.uid()?;
+        let uid = Arc::from(binding.uid()?);
         let classes = self.stores.classes.state();
         let labels = self
             .stores
@@ -85,23 +97,38 @@ impl Peers {
                 .and_then(|class| validate(binding, class, &labels));
             peers::peer(binding, validated.as_ref())
         };
-        let peer = Arc::new(
-            catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
-                let (name, panic) = (owner_of(binding), payload_text(&*panic));
-                tracing::error!(
-                    binding = name,
-                    panic,
-                    "a decision panicked; this is a defect"
-                );
-                peers::peer(binding, Err(&Problem::defect()))
-            }),
-        );
+        let mut peer = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
+            let (name, panic) = (owner_of(binding), payload_text(&*panic));
+            tracing::error!(
+                binding = name,
+                panic,
+                "a decision panicked; this is a defect"
+            );
+            peers::peer(binding, Err(&Problem::defect()))
+        });
+        // The guard keeps it.
+        let stake = std::mem::take(&mut peer.stake);
+        let peer = Arc::new(peer);
         let version = version(binding);
-        Some(Contribution { uid, version, peer })
+        let ties = Ties::of(binding);
+        Some(Contribution {
+            uid,
+            version,
+            peer,
+            stake,
+            ties,
+        })
     }
 
     fn put(&self, index: &mut Index, contributions: impl IntoIterator<Item = Contribution>) {
-        for Contribution { uid, version, peer } in contributions {
+        for contribution in contributions {
+            let Contribution {
+                uid,
+                version,
+                peer,
+                stake,
+                ties,
+            } = contribution;
             // A watch may bring an older version than the one we wrote.
             let known = index.versions.get(&uid);
             if known.is_some_and(|known| *known > version) {
@@ -110,7 +137,8 @@ impl Peers {
             index.remove(&uid);
             index.versions.insert(uid.clone(), version);
             let class = peer.class.as_deref();
-            self.guard.binding(&uid, class, peer.stake.clone());
+            self.guard.binding(&uid, class, stake);
+            index.relations.put(&uid, ties);
             index.insert(uid, peer);
         }
     }
@@ -130,7 +158,7 @@ impl Peers {
         let all: Vec<Contribution> = all.collect();
         // At once, so that nobody decides on half of it.
         let mut index = self.lock();
-        let gone: Vec<String> = index.peers.keys().cloned().collect();
+        let gone: Vec<Arc<str>> = index.peers.keys().cloned().collect();
         *index = Index::default();
         self.put(&mut index, all);
         for uid in gone.iter().filter(|uid| !index.peers.contains_key(*uid)) {
@@ -154,6 +182,31 @@ impl Peers {
         &self.guard
     }
 
+    /// Bindings that name a consumer or claim a permission of it.
+    pub fn of_consumer(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
+        self.lock().relations.of_consumer(consumer)
+    }
+
+    /// One of each that say the same of where a consumer is to be.
+    pub fn speakers(&self, consumer: &NamespacedName) -> Vec<ObjectRef<GatewayBinding>> {
+        self.lock().relations.speakers(consumer)
+    }
+
+    /// Bindings that wait for what one of this class may have had.
+    pub fn losers(&self, class: Option<&str>) -> Vec<ObjectRef<GatewayBinding>> {
+        self.lock().relations.losers(class)
+    }
+
+    /// One binding that goes on to share a gateway.
+    pub fn heir(&self, service: &NamespacedName) -> Option<ObjectRef<GatewayBinding>> {
+        let service = (service.namespace.clone(), service.name.clone());
+        let index = self.lock();
+        let oldest = index.by_service.get(&service)?.values();
+        let mut oldest = oldest.filter_map(BTreeSet::first);
+        let heir = oldest.find(|sharer| sharer.peer.live)?;
+        index.relations.reference(&heir.uid)
+    }
+
     /// What a binding gets of what it shares, given what it refers to.
     pub fn shares(&self, validated: &Validated, references: &References) -> Outcome {
         let peers = self.of(validated);
@@ -172,10 +225,13 @@ impl Peers {
             let service = &gateway.service;
             (service.namespace.clone(), service.name.clone())
         });
-        let mut uids: BTreeSet<&String> = service
-            .filter_map(|service| index.by_service.get(&service))
-            .flatten()
-            .collect();
+        let sharers = service.filter_map(|service| index.by_service.get(&service));
+        let speakers = sharers
+            .flat_map(BTreeMap::values)
+            .flat_map(|alike| alike.iter().take(SPEAKERS));
+        let mut uids: BTreeSet<&Arc<str>> = speakers.map(|sharer| &sharer.uid).collect();
+        let own = index.live.get(&owner(&validated.binding));
+        uids.extend(own.into_iter().flatten());
         if let Some(gateway) = &validated.gateway
             && gateway.per_binding.is_some()
         {
@@ -221,10 +277,11 @@ impl Peers {
 }
 
 impl Index {
-    fn insert(&mut self, uid: String, peer: Arc<Peer>) {
+    fn insert(&mut self, uid: Arc<str>, peer: Arc<Peer>) {
         if let Some(service) = &peer.service {
-            let users = self.by_service.entry(service.clone()).or_default();
-            users.insert(uid.clone());
+            let sharers = self.by_service.entry(service.clone()).or_default();
+            let alike = sharers.entry(peer.says_of_gateway()).or_default();
+            alike.insert(Sharer::new(&uid, &peer));
         }
         if let Some(place) = gateway_of(&peer) {
             self.by_gateway
@@ -255,12 +312,12 @@ impl Index {
 
     fn remove(&mut self, uid: &str) {
         self.versions.remove(uid);
-        let Some(peer) = self.peers.remove(uid) else {
+        self.relations.remove(uid);
+        let Some((uid, peer)) = self.peers.remove_entry(uid) else {
             return;
         };
-        if let Some(service) = &peer.service {
-            leave(&mut self.by_service, service, uid);
-        }
+        self.leave_gateway(&uid, &peer);
+        let uid = &*uid;
         if let Some(place) = gateway_of(&peer) {
             leave(&mut self.by_gateway, &place, uid);
         }
@@ -279,7 +336,62 @@ impl Index {
         }
         leave(&mut self.live, &owner(&peer.binding), uid);
     }
+
+    fn leave_gateway(&mut self, uid: &Arc<str>, peer: &Arc<Peer>) {
+        let Some(service) = &peer.service else { return };
+        let Some(sharers) = self.by_service.get_mut(service) else {
+            return;
+        };
+        let says = peer.says_of_gateway();
+        if let Some(alike) = sharers.get_mut(&says) {
+            alike.remove(&Sharer::new(uid, peer));
+            if alike.is_empty() {
+                sharers.remove(&says);
+            }
+        }
+        if sharers.is_empty() {
+            self.by_service.remove(service);
+        }
+    }
 }
+
+/// One of those that share a gateway, in the order in which what they say counts.
+struct Sharer {
+    uid: Arc<str>,
+    peer: Arc<Peer>,
+}
+
+impl Sharer {
+    fn new(uid: &Arc<str>, peer: &Arc<Peer>) -> Self {
+        Self {
+            uid: uid.clone(),
+            peer: peer.clone(),
+        }
+    }
+}
+
+impl Ord for Sharer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn rank(sharer: &Sharer) -> (Timestamp, &NamespacedName, &str) {
+            (sharer.peer.created, &sharer.peer.binding, &sharer.uid)
+        }
+        rank(self).cmp(&rank(other))
+    }
+}
+
+impl PartialOrd for Sharer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sharer {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Sharer {}
 
 fn owner_of(binding: &GatewayBinding) -> String {
     owner(&NamespacedName {
@@ -291,13 +403,4 @@ fn owner_of(binding: &GatewayBinding) -> String {
 /// Class and name of a binding's gateway.
 fn gateway_of(peer: &Peer) -> Option<(String, String)> {
     Some((peer.class.clone()?, peer.gateway.clone()?))
-}
-
-fn leave<K: Eq + Hash>(index: &mut HashMap<K, Uids>, key: &K, uid: &str) {
-    if let Some(users) = index.get_mut(key) {
-        users.remove(uid);
-        if users.is_empty() {
-            index.remove(key);
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Runs a reconciler over a queue of object references: one pass per object at a time, bounded,
 //! debounced, edits before checks, and measured. A pass that panics is the end of that pass only.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use rand::Rng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::line::{Lane, Line};
@@ -105,13 +107,31 @@ pub struct Work<Reconcile, Tell> {
     pub tell: Tell,
 }
 
-tokio::task_local! {
-    static LANE: Lane;
+/// Who waits for a pass.
+#[derive(Clone)]
+struct Turn {
+    lane: Lane,
+    /// The object, or something that it depends on, has changed since.
+    edited: CancellationToken,
 }
 
-/// Whether the pass in hand was asked for by a change, so that somebody may wait for it.
+tokio::task_local! {
+    static TURN: Turn;
+}
+
+/// Whether the pass in hand was asked for by a change, or is waited for by one, so that somebody may
+/// wait for it.
 pub fn is_edit() -> bool {
-    LANE.try_with(|lane| *lane == Lane::Edit).unwrap_or(true)
+    TURN.try_with(|turn| turn.lane == Lane::Edit || turn.edited.is_cancelled())
+        .unwrap_or(true)
+}
+
+/// Resolves once a change waits for the pass in hand; never outside of one.
+pub async fn edited() {
+    match TURN.try_with(|turn| turn.edited.clone()) {
+        Ok(edited) => edited.cancelled().await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// Runs until the queue's senders are gone or the process shuts down, and then until the passes in
@@ -130,14 +150,18 @@ pub async fn run<K, F, T>(
     let shutdown = runtime.shutdown.clone();
     let mut line = Line::new(usize::from(runtime.args.concurrency.get()));
     let mut passes = FuturesUnordered::new();
+    let mut running: HashMap<ObjectRef<K>, CancellationToken> = HashMap::new();
     let mut open = true;
     while open || !passes.is_empty() {
         while open && let Some((key, lane)) = line.next(Instant::now()) {
             let stored = store.get(&key);
             let (work, context) = (&work, &context);
+            let edited = CancellationToken::new();
+            running.insert(key.clone(), edited.clone());
+            let turn = Turn { lane, edited };
             passes.push(async move {
                 let again = match stored {
-                    Some(object) => one(work, object, context, lane).await,
+                    Some(object) => one(work, object, context, turn).await,
                     None => None,
                 };
                 (key, again)
@@ -154,10 +178,20 @@ pub async fn run<K, F, T>(
         tokio::select! {
             () = shutdown.cancelled(), if open => open = false,
             request = requests.recv(), if open => match request {
-                Some((key, lane)) => line.ask(key, lane, Instant::now()),
+                Some((key, lane)) => {
+                    if let (Lane::Edit, Some(edited)) = (lane, running.get(&key)) {
+                        edited.cancel();
+                    }
+                    line.ask(key, lane, Instant::now());
+                }
                 None => open = false,
             },
-            Some((key, again)) = passes.next() => line.ended(&key, again, Instant::now()),
+            Some((key, again)) = passes.next() => {
+                running.remove(&key);
+                line.ended(&key, again, Instant::now());
+                // Passes that wait for nothing follow each other: others of this process come between.
+                tokio::task::yield_now().await;
+            }
             () = wake, if open => {}
         }
     }
@@ -168,7 +202,7 @@ async fn one<K, F, T>(
     work: &Work<impl Fn(Arc<K>, Arc<Context>) -> F, impl Fn(Arc<K>, Arc<Context>) -> T>,
     object: Arc<K>,
     context: &Arc<Context>,
-    lane: Lane,
+    turn: Turn,
 ) -> Option<(Instant, Lane)>
 where
     K: Resource<DynamicType = ()>,
@@ -180,7 +214,8 @@ where
     let started = Instant::now();
     let runtime = &context.runtime;
     let pass = async { (work.reconcile)(object.clone(), context.clone()).await };
-    let pass = LANE.scope(lane, AssertUnwindSafe(pass).catch_unwind());
+    let lane = turn.lane;
+    let pass = TURN.scope(turn, AssertUnwindSafe(pass).catch_unwind());
     let ended = match tokio::time::timeout(PASS, pass).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(panic)) => {

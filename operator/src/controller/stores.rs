@@ -19,6 +19,9 @@ use tokio::sync::watch;
 use crate::health::Gate;
 use crate::supervise::payload_text;
 
+/// Objects in a page of a list.
+const PAGE: u32 = 100;
+
 /// The stores. Clones share them.
 #[derive(Clone)]
 pub struct Stores {
@@ -187,7 +190,7 @@ pub async fn keep<W, K>(
     K: Resource + Clone + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone + Default,
 {
-    let stream = watcher(api, watcher::Config::default()).map_ok(move |event| match event {
+    let stream = watcher(api, in_pages()).map_ok(move |event| match event {
         Event::Apply(object) => Event::Apply(read(object)),
         Event::Delete(object) => Event::Delete(read(object)),
         Event::InitApply(object) => Event::InitApply(read(object)),
@@ -195,6 +198,20 @@ pub async fn keep<W, K>(
         Event::InitDone => Event::InitDone,
     });
     keep_stream(stream, writer, gate, lighten, &mut tell).await;
+}
+
+/// [`keep`] for one object, or for the few that a selector chooses.
+pub async fn keep_some<K>(
+    api: Api<K>,
+    which: watcher::Config,
+    writer: Writer<K>,
+    lighten: fn(&mut K),
+    tell: &mut impl FnMut(Seen<'_, K>),
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + Hash + Clone,
+{
+    keep_stream(watcher(api, which), writer, None, lighten, tell).await;
 }
 
 /// [`keep`] for kinds whose type is only known when the process runs.
@@ -208,8 +225,14 @@ pub async fn keep_with<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    let stream = watcher(api, watcher::Config::default());
+    let stream = watcher(api, in_pages());
     keep_stream(stream, writer, gate, lighten, tell).await;
+}
+
+/// Lists come in pages, since a page is in memory as it was sent and whole before it is lightened. After
+/// a start that is the most memory that is ever needed.
+fn in_pages() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
 }
 
 async fn keep_stream<K>(

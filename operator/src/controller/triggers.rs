@@ -10,13 +10,16 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 
+use super::alb::signals::{Signal, Signals};
 use super::guard::Guard;
 use super::latest::Latest;
 use super::line::Lane;
 use super::orphans::Fates;
 use super::peers::Peers;
 use super::queue::Asker;
+use super::relations::{class_of, consumers, leftovers, named};
 use super::stores::{Seen, Stores, fingerprint};
+use crate::core::consumer::name_of;
 
 /// What keeps those who use a class from its account, and is first seen to pass by the class.
 const WAITING_FOR_CLASS: [Reason; 5] = [
@@ -27,9 +30,6 @@ const WAITING_FOR_CLASS: [Reason; 5] = [
     Reason::SecretInvalid,
 ];
 
-/// What a binding of the same class may keep another one from.
-const AWAITS_OTHERS: [Reason; 3] = [Reason::Conflict, Reason::PathConflict, Reason::LimitReached];
-
 /// The queues of the controllers.
 #[derive(Clone)]
 pub struct Queues {
@@ -39,6 +39,17 @@ pub struct Queues {
     pub consumers: Asker<GatewayConsumer>,
     /// Of classes.
     pub classes: Asker<GatewayBindingClass>,
+    /// Of the layer on ALB.
+    pub alb: Signals,
+}
+
+/// What this process wrote and stores may not have yet. Clones share it.
+#[derive(Clone, Default)]
+pub struct Written {
+    /// Bindings.
+    pub bindings: Latest<GatewayBinding>,
+    /// Services.
+    pub services: Latest<Service>,
 }
 
 /// Fills the queues with what a change concerns. Clones share what was seen.
@@ -47,7 +58,7 @@ pub struct Triggers {
     stores: Stores,
     peers: Peers,
     guard: Guard,
-    services: Latest<Service>,
+    written: Written,
     fates: Fates,
     queues: Queues,
     seen: Arc<Mutex<HashMap<String, u64>>>,
@@ -60,7 +71,7 @@ impl Triggers {
         stores: Stores,
         peers: Peers,
         guard: Guard,
-        services: Latest<Service>,
+        written: Written,
         fates: Fates,
         queues: Queues,
     ) -> Self {
@@ -68,7 +79,7 @@ impl Triggers {
             stores,
             peers,
             guard,
-            services,
+            written,
             fates,
             queues,
             seen: Arc::default(),
@@ -88,10 +99,12 @@ impl Triggers {
                 self.check_classes();
             }
             Seen::Changed(binding) => {
+                self.written.bindings.caught_up(binding);
                 self.peers.update(binding);
                 if self.is_news(binding) {
                     self.request_binding(binding);
                     self.losers_of(binding);
+                    self.tell_alb(binding);
                 }
                 if self.is_used_otherwise(binding) {
                     self.related_to(binding);
@@ -107,6 +120,7 @@ impl Triggers {
                 self.losers_of(binding);
                 self.heirs_of(binding);
                 self.related_to(binding);
+                self.tell_alb(binding);
             }
         }
     }
@@ -123,10 +137,12 @@ impl Triggers {
                 self.peers.rebuild();
                 self.check_classes();
                 self.check_bindings();
+                self.queues.alb.tell(Signal::Classes);
                 return;
             }
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
+                self.queues.alb.tell(Signal::Classes);
                 self.forget(class);
                 self.guard.class_gone(&class.name_any());
                 self.peers.rebuild();
@@ -140,6 +156,7 @@ impl Triggers {
         }
         self.queues.classes.edited(ObjectRef::from_obj(class));
         if self.is_news(class) {
+            self.queues.alb.tell(Signal::Classes);
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
             let concerned =
@@ -188,14 +205,14 @@ impl Triggers {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
                     self.losing_consumers();
                 }
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
             }
             Seen::Gone(consumer) => {
                 self.fates.consumer_gone(consumer);
                 self.guard.gone(&consumer.uid().unwrap_or_default());
                 self.forget(consumer);
                 self.losing_consumers();
-                self.bindings_where(|binding| names(binding, consumer));
+                self.users_of(consumer);
                 self.check_classes();
             }
         }
@@ -207,16 +224,21 @@ impl Triggers {
         let service = match seen {
             Seen::NoSuchKind => return,
             Seen::Listed => {
-                self.services.clear();
+                self.written.services.clear();
                 return self.check_bindings();
             }
             Seen::Changed(service) => service,
             Seen::Gone(service) => {
-                self.services.forget(&service.uid().unwrap_or_default());
+                self.written
+                    .services
+                    .forget(&service.uid().unwrap_or_default());
                 service
             }
         };
         let (namespace, name) = (service.namespace().unwrap_or_default(), service.name_any());
+        self.queues.alb.tell(Signal::Service {
+            namespace: namespace.clone(),
+        });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
                 let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
@@ -270,6 +292,13 @@ impl Triggers {
                     && binding.spec.service_ref.name == route.name_any()
             }),
         }
+    }
+
+    fn tell_alb(&self, binding: &GatewayBinding) {
+        self.queues.alb.tell(Signal::Binding {
+            namespace: binding.namespace().unwrap_or_default(),
+            service: binding.spec.service_ref.name.clone(),
+        });
     }
 
     fn request_binding(&self, binding: &GatewayBinding) {
@@ -336,66 +365,55 @@ impl Triggers {
 
     /// Consumers that a binding names or named, and its class.
     fn related_to(&self, binding: &GatewayBinding) {
-        for consumer in self.stores.consumers.state() {
-            let used = names(binding, &consumer) || claims(binding, &consumer);
-            if used {
-                self.queues
-                    .consumers
-                    .edited(ObjectRef::from_obj(&*consumer));
-            }
+        for consumer in consumers(binding) {
+            let consumer = ObjectRef::new(&consumer.name).within(&consumer.namespace);
+            self.queues.consumers.edited(consumer);
         }
         if let Some(class) = class_of(binding) {
             self.queues.classes.edited(ObjectRef::new(class));
         }
     }
 
+    /// Bindings that name or serve a consumer.
+    fn users_of(&self, consumer: &GatewayConsumer) {
+        self.edited(self.peers.of_consumer(&name_of(consumer)));
+    }
+
     /// Bindings that another one keeps from what they want: they may get it now.
     fn losers_of(&self, binding: &GatewayBinding) {
-        let class = class_of(binding).map(str::to_owned);
-        self.bindings_where(|other| {
-            // What is adopted is the account's, whatever the class.
-            waits_for(other, Reason::NotAdoptable)
-                || class_of(other).map(str::to_owned) == class
-                    && AWAITS_OTHERS.iter().any(|reason| waits_for(other, *reason))
-        });
+        self.edited(self.peers.losers(class_of(binding)));
     }
 
     /// One binding that shares the gateway of one that is gone: it brings the Service to what is
     /// left.
     fn heirs_of(&self, binding: &GatewayBinding) {
-        let service = gateway_service(binding);
-        let heir = self
-            .stores
-            .bindings
-            .state()
-            .into_iter()
-            .filter(|other| service.is_some() && gateway_service(other) == service)
-            .min_by_key(|other| (other.namespace(), other.name_any()));
-        if let Some(heir) = heir {
-            self.request_binding(&heir);
+        let balancer = binding.status.as_ref();
+        let balancer = balancer.and_then(|status| status.load_balancer.as_ref());
+        let service = balancer.and_then(|balancer| balancer.service.as_ref());
+        self.edited(service.and_then(|service| self.peers.heir(service)));
+    }
+
+    fn edited(&self, bindings: impl IntoIterator<Item = ObjectRef<GatewayBinding>>) {
+        for binding in bindings {
+            self.queues.bindings.edited(binding);
         }
     }
 
-    /// Whether what a binding uses of consumers and class has changed: what it names, what it
-    /// claims, and whether it is on its way out. The rest of its status concerns neither.
+    /// Whether what a binding uses of consumers and class has changed: what it names, what it claims
+    /// without naming it, whether it claims anything, and whether it is on its way out. The rest of its
+    /// status concerns neither.
     fn is_used_otherwise(&self, binding: &GatewayBinding) -> bool {
         let Some(uid) = binding.uid() else {
             return true;
         };
         let mut hasher = DefaultHasher::new();
-        binding.metadata.generation.hash(&mut hasher);
-        binding
-            .metadata
-            .deletion_timestamp
-            .is_some()
-            .hash(&mut hasher);
-        binding.is_carried_out().hash(&mut hasher);
+        let going = binding.metadata.deletion_timestamp.is_some();
+        let status = binding.status.as_ref();
+        let claims = status.is_some_and(|status| !status.ledger.is_empty());
+        (going, claims, binding.is_carried_out()).hash(&mut hasher);
         class_of(binding).hash(&mut hasher);
-        let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-        for entry in ledger {
-            let used = entry.kind == "Grant";
-            (used.then_some(&entry.key), entry.id.is_some()).hash(&mut hasher);
-        }
+        named(binding).for_each(|consumer| consumer.hash(&mut hasher));
+        leftovers(binding).hash(&mut hasher);
         let use_of = hasher.finish();
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         uses.insert(uid, use_of) != Some(use_of)
@@ -428,60 +446,9 @@ fn lane(object: &impl ResourceExt, observed: Option<i64>) -> Lane {
     }
 }
 
-/// The class a binding names or was given.
-pub fn class_of(binding: &GatewayBinding) -> Option<&str> {
-    let settled = binding
-        .status
-        .as_ref()
-        .and_then(|status| status.class_name.as_deref());
-    binding.spec.class_name.as_deref().or(settled)
-}
-
-fn gateway_service(binding: &GatewayBinding) -> Option<&crds::v1alpha1::NamespacedName> {
-    binding
-        .status
-        .as_ref()?
-        .load_balancer
-        .as_ref()?
-        .service
-        .as_ref()
-}
-
 fn waits_for(binding: &GatewayBinding, reason: Reason) -> bool {
     let conditions = binding.status.iter().flat_map(|status| &status.conditions);
     conditions
         .into_iter()
         .any(|condition| condition.reason == reason.as_str())
-        || (reason == Reason::Conflict
-            && binding
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.conflicts.is_empty()))
-}
-
-/// Whether a binding's spec allows a consumer.
-pub fn names(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let namespace = binding.namespace().unwrap_or_default();
-    let consumer_namespace = consumer.namespace().unwrap_or_default();
-    binding
-        .spec
-        .api_gateway
-        .iter()
-        .filter_map(|api_gateway| api_gateway.auth.consumer.as_ref())
-        .flat_map(|auth| &auth.allow)
-        .map(|allowed| allowed.consumer(&namespace))
-        .any(|named| named.name == consumer.name_any() && named.namespace == consumer_namespace)
-}
-
-/// Whether a binding's ledger holds a permission of a consumer.
-pub fn claims(binding: &GatewayBinding, consumer: &GatewayConsumer) -> bool {
-    let suffix = format!(
-        "/{}/{}",
-        consumer.namespace().unwrap_or_default(),
-        consumer.name_any()
-    );
-    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
-    ledger
-        .into_iter()
-        .any(|entry| entry.kind == "Grant" && entry.key.ends_with(&suffix))
 }

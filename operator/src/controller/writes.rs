@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::cloud::{Trouble, kube_message};
 use super::context::Context;
+use super::stores::lighten;
 use crate::core::problem::Problem;
 use crate::core::unreadable::{self, Readable, StandIn};
 
@@ -45,8 +46,15 @@ where
     let params = PatchParams::apply(keys::FIELD_MANAGER).force();
     let written = api.patch_status(&name, &params, &Patch::Apply(body)).await;
     written
-        .map(Readable::into_inner)
+        .map(light)
         .map_err(|error| failed("status", object, &kube_message(&error)))
+}
+
+/// What a write returned, as a store would keep it.
+fn light<K: ResourceExt>(written: Readable<K>) -> K {
+    let mut written = written.into_inner();
+    lighten(&mut written);
+    written
 }
 
 /// Whether our finalizer is on an object.
@@ -114,7 +122,7 @@ where
         tries += 1;
         let trouble = |error: kube::Error| failed("finalizer", object, &kube_message(&error));
         match api.patch(&name, &PatchParams::default(), &patch).await {
-            Ok(written) => return Ok(Some(written.into_inner())),
+            Ok(written) => return Ok(Some(light(written))),
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => {
                 let found = api.get_opt(&name).await.map_err(trouble)?;

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod adoption;
+pub mod alb;
 pub mod approval;
 pub mod class;
 pub mod conditions;

@@ -61,6 +61,21 @@ pub struct Peer {
     pub adopts: Vec<Claim>,
 }
 
+impl Peer {
+    /// What decides, beside its age, what others get of the gateway they share with it.
+    pub fn says_of_gateway(&self) -> String {
+        let Self {
+            live,
+            applies,
+            settings,
+            recorded,
+            holds,
+            ..
+        } = self;
+        format!("{live} {applies} {settings:?} {recorded:?} {holds:?}")
+    }
+}
+
 /// What a binding contributes. That of an invalid one is its last good one, as its ledger has it:
 /// it stays until the binding is mended or deleted, and its neighbours never wait for it.
 pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -> Peer {

@@ -1,10 +1,13 @@
 //! A plan as status publishes it (`mode: Plan`).
 
+use std::collections::BTreeSet;
+
 use crds::v1alpha1::{PlanAction, PlanField, PlanStatus, PlanStep};
 use serde_json::Value;
 
 use super::approval::Approval;
 use super::diff::FieldChange;
+use super::key::ObjectKey;
 use super::plan::{Action, Step, fields};
 use super::problem::{Problem, Severity};
 
@@ -20,6 +23,8 @@ pub struct Published {
     pub hash: Option<String>,
     /// What is planned.
     pub steps: Vec<Step>,
+    /// What of it the guard against mass changes would hold, were it not approved.
+    pub held: BTreeSet<ObjectKey>,
     /// What stands in its way.
     pub problems: Vec<Problem>,
     /// The approved plan that is being carried out.
@@ -46,7 +51,7 @@ impl Published {
             *count = count.saturating_add(1);
         }
         let steps = self.steps.iter().take(PlanStatus::MAX_STEPS);
-        plan.steps = steps.map(step).collect();
+        plan.steps = steps.map(|one| step(one, &self.held)).collect();
         plan.steps_omitted = omitted(self.steps.len(), plan.steps.len());
         plan.blockers = self
             .problems
@@ -65,7 +70,13 @@ pub fn omitted(all: usize, shown: usize) -> Option<i32> {
     (omitted > 0).then(|| i32::try_from(omitted).unwrap_or(i32::MAX))
 }
 
-fn step(step: &Step) -> PlanStep {
+/// What there is to know of a step that the guard against mass changes would hold.
+const HELD: &str =
+    "much goes at once: massChangeGuard of the class holds this if it is not approved here";
+
+fn step(step: &Step, held: &BTreeSet<ObjectKey>) -> PlanStep {
+    let held = held.contains(&step.key).then_some(HELD);
+    let risks: Vec<&str> = step.risk().into_iter().chain(held).collect();
     let all = fields(step, true);
     let shown = all.iter().take(PlanStep::MAX_FIELDS);
     PlanStep {
@@ -77,7 +88,7 @@ fn step(step: &Step) -> PlanStep {
         object: step.key.to_string(),
         fields: shown.map(field).collect(),
         fields_omitted: omitted(all.len(), PlanStep::MAX_FIELDS),
-        risk: step.risk().map(str::to_owned),
+        risk: (!risks.is_empty()).then(|| risks.join("; ")),
     }
 }
 

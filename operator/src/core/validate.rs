@@ -232,10 +232,18 @@ fn slb_gateway(
         return Err(Problem::rejected(
             Reason::Unsupported,
             format!(
-                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is of a kind that this version does not know."
+                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" has no slb. What is done for another kind of gateway is not planned ahead."
             ),
         ));
     };
+    if binding.spec.alb.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!(
+                "spec.alb: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is a classic load balancer. Remove spec.alb, or name a gateway with alb."
+            ),
+        ));
+    }
     let settings = binding.spec.slb.clone().unwrap_or_default();
     if let Some(path) = merge::not_open(&settings, |field| offer.binding_may_set(field)) {
         let field = path.trim_start_matches("slb.");

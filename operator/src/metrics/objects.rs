@@ -1,6 +1,6 @@
 //! The gauge of objects by condition and reason, kept exact as objects change and go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -36,8 +36,26 @@ pub(super) struct Series {
 #[derive(Clone, Debug)]
 pub(super) struct Objects {
     family: Family<Series, Gauge>,
-    counted: Arc<Mutex<HashMap<ObjectKey, Vec<Series>>>>,
+    counted: Arc<Mutex<Counted>>,
     reasons: Arc<Bounded>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    objects: HashMap<ObjectKey, Vec<Arc<Series>>>,
+    /// Thousands of objects are in the same few series.
+    series: HashSet<Arc<Series>>,
+}
+
+impl Counted {
+    fn share(&mut self, series: Series) -> Arc<Series> {
+        if let Some(known) = self.series.get(&series) {
+            return known.clone();
+        }
+        let new = Arc::new(series);
+        self.series.insert(new.clone());
+        new
+    }
 }
 
 impl Default for Objects {
@@ -66,23 +84,23 @@ impl Objects {
             status: state.status,
             reason: self.reasons.admit(&state.reason).to_owned(),
         });
-        let now: Vec<_> = now.collect();
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: Vec<_> = now.map(|series| counted.share(series)).collect();
         for series in &now {
             self.family.get_or_create(series).inc();
         }
-        let before = counted.insert(key.clone(), now);
+        let before = counted.objects.insert(key.clone(), now);
         self.uncount(before.unwrap_or_default());
     }
 
     pub(super) fn remove(&self, key: &ObjectKey) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = counted.remove(key);
+        let before = counted.objects.remove(key);
         self.uncount(before.unwrap_or_default());
     }
 
     /// Series that nobody is in any more stay, at zero, so that a fall is seen as one.
-    fn uncount(&self, before: Vec<Series>) {
+    fn uncount(&self, before: Vec<Arc<Series>>) {
         for series in &before {
             self.family.get_or_create(series).dec();
         }

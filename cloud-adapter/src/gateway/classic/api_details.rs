@@ -6,27 +6,30 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::api_answer::ApiAnswer;
 use crate::Clock;
-use crate::gateway::model::{ApiId, Environment};
+use crate::gateway::model::{ApiId, ApiSpec, Environment};
 
 /// The cloud writes times in seconds: an edit in the second of our own read would not show, so a
 /// definition counts as settled only this long after its last change.
 const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 
-/// A definition, and which one it is.
+/// A definition, and which one it is. Not the whole answer of the cloud, which is several times as
+/// large.
 #[derive(Clone, Debug)]
 struct Known {
     /// `ModifiedTime` of the draft, `EffectiveVersion` of what runs.
     stamp: String,
     read: Timestamp,
-    answer: Arc<ApiAnswer>,
+    spec: Arc<ApiSpec>,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     draft: Option<Known>,
+    /// What runs, as it was read together with the draft: what that says is part of it.
     deployed: BTreeMap<Environment, Known>,
+    /// Whether the API had a mark of ours: what runs is told differently then.
+    ours: bool,
     /// Moves with each [`Details::forget`].
     generation: u64,
 }
@@ -46,9 +49,6 @@ impl std::fmt::Debug for Details {
     }
 }
 
-/// A draft (none) or what runs in an environment.
-pub(super) type Place = Option<Environment>;
-
 impl Details {
     pub(super) fn new(clock: Clock, audit: Duration) -> Self {
         Self {
@@ -58,39 +58,39 @@ impl Details {
         }
     }
 
-    /// What is known of `stamp`, unless it has to be read again; and the generation to hand to
-    /// [`Details::keep`] after that.
-    pub(super) fn get(&self, id: &ApiId, place: Place, stamp: &str) -> Result<Arc<ApiAnswer>, u64> {
+    /// The draft of this `ModifiedTime`, unless it has to be read again.
+    pub(super) fn draft(&self, id: &ApiId, modified: &str) -> Option<Arc<ApiSpec>> {
         let entries = self.lock();
-        let Some(entry) = entries.get(id) else {
-            return Err(0);
-        };
-        let known = match place {
-            None => entry.draft.as_ref(),
-            Some(environment) => entry.deployed.get(&environment),
-        };
-        match known.filter(|known| known.stamp == stamp && self.fresh(id, place, known)) {
-            Some(known) => Ok(known.answer.clone()),
-            None => Err(entry.generation),
-        }
+        let known = entries.get(id)?.draft.as_ref()?;
+        // A time is written in seconds.
+        let settled = |modified: Timestamp| known.read.duration_since(modified) >= SETTLE;
+        let settled = known.stamp.parse().is_ok_and(settled);
+        (settled && known.stamp == modified && self.is_recent(id, known))
+            .then(|| known.spec.clone())
     }
 
-    /// What to hand to [`Details::keep`] after reading an API.
+    /// What runs in this version, unless it has to be read again.
+    pub(super) fn deployed(
+        &self,
+        id: &ApiId,
+        environment: Environment,
+        version: &str,
+        ours: bool,
+    ) -> Option<Arc<ApiSpec>> {
+        let entries = self.lock();
+        let entry = entries.get(id).filter(|entry| entry.ours == ours)?;
+        // A version is a new one for each deployment.
+        let known = entry.deployed.get(&environment)?;
+        (known.stamp == version && self.is_recent(id, known)).then(|| known.spec.clone())
+    }
+
+    /// What to hand to `keep_draft` and `keep_deployed` after reading an API.
     pub(super) fn generation(&self, id: &ApiId) -> u64 {
         self.lock().get(id).map_or(0, |entry| entry.generation)
     }
 
-    fn fresh(&self, id: &ApiId, place: Place, known: &Known) -> bool {
-        let settled = match place {
-            // A version is a new one for each deployment.
-            Some(_) => true,
-            None => known
-                .stamp
-                .parse::<Timestamp>()
-                .is_ok_and(|modified| known.read.duration_since(modified) >= SETTLE),
-        };
-        let age = (self.clock)().duration_since(known.read);
-        settled && age < self.audit_of(id)
+    fn is_recent(&self, id: &ApiId, known: &Known) -> bool {
+        (self.clock)().duration_since(known.read) < self.audit_of(id)
     }
 
     /// Between half and all of the audit period, by id: a fleet is not read again all at once.
@@ -103,31 +103,53 @@ impl Details {
         self.audit / 2 + self.audit / 256 * i32::try_from(spread).unwrap_or_default()
     }
 
-    /// Remembers what was read, unless the API was changed meanwhile.
-    pub(super) fn keep(
+    /// Remembers a draft that was read, unless the API was changed meanwhile.
+    pub(super) fn keep_draft(
         &self,
         id: &ApiId,
-        place: Place,
-        stamp: &str,
+        modified: &str,
+        ours: bool,
         generation: u64,
-        answer: &Arc<ApiAnswer>,
+        spec: &Arc<ApiSpec>,
     ) {
-        let read = (self.clock)();
-        let mut entries = self.lock();
-        let entry = entries.entry(id.clone()).or_default();
-        if entry.generation != generation {
-            return;
-        }
+        self.keep(id, generation, modified, spec, |entry, known| {
+            entry.deployed.clear();
+            entry.ours = ours;
+            entry.draft = Some(known);
+        });
+    }
+
+    /// Remembers what runs, read after the draft.
+    pub(super) fn keep_deployed(
+        &self,
+        id: &ApiId,
+        environment: Environment,
+        version: &str,
+        generation: u64,
+        spec: &Arc<ApiSpec>,
+    ) {
+        self.keep(id, generation, version, spec, |entry, known| {
+            entry.deployed.insert(environment, known);
+        });
+    }
+
+    fn keep(
+        &self,
+        id: &ApiId,
+        generation: u64,
+        stamp: &str,
+        spec: &Arc<ApiSpec>,
+        put: impl FnOnce(&mut Entry, Known),
+    ) {
         let known = Known {
             stamp: stamp.to_owned(),
-            read,
-            answer: answer.clone(),
+            read: (self.clock)(),
+            spec: spec.clone(),
         };
-        match place {
-            None => entry.draft = Some(known),
-            Some(environment) => {
-                entry.deployed.insert(environment, known);
-            }
+        let mut entries = self.lock();
+        let entry = entries.entry(id.clone()).or_default();
+        if entry.generation == generation {
+            put(entry, known);
         }
     }
 
@@ -154,6 +176,8 @@ impl Details {
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
+    use super::super::api_answer::ApiAnswer;
+    use super::super::api_parse;
     use super::*;
 
     #[test]
@@ -164,35 +188,36 @@ mod tests {
             Arc::new(move || Timestamp::from_second(time.load(Ordering::SeqCst)).unwrap());
         let details = Details::new(clock, Duration::from_secs(1000));
         let id = ApiId::from("a1");
-        let answer = Arc::new(ApiAnswer::default());
+        let spec = Arc::new(api_parse::draft(&ApiAnswer::default()));
         let stamp = Timestamp::from_second(99).unwrap().to_string();
+        let keep = |generation| details.keep_draft(&id, &stamp, true, generation, &spec);
+        let known = || details.draft(&id, &stamp).is_some();
 
-        let generation = details.get(&id, None, &stamp).unwrap_err();
-        details.keep(&id, None, &stamp, generation, &answer);
-        assert!(
-            details.get(&id, None, &stamp).is_err(),
-            "read within the second of the change"
-        );
+        keep(details.generation(&id));
+        assert!(!known(), "read within the second of the change");
         seconds.store(102, Ordering::SeqCst);
-        details.keep(&id, None, &stamp, generation, &answer);
-        assert!(details.get(&id, None, &stamp).is_ok());
-        assert!(details.get(&id, None, "another").is_err());
-        assert!(details.get(&id, Some(Environment::Test), "v1").is_err());
-        details.keep(&id, Some(Environment::Test), "v1", generation, &answer);
-        assert!(details.get(&id, Some(Environment::Test), "v1").is_ok());
+        keep(details.generation(&id));
+        assert!(known());
+        assert!(details.draft(&id, "another").is_none());
 
+        let test = Environment::Test;
+        let runs = |version, ours| details.deployed(&id, test, version, ours).is_some();
+        assert!(!runs("v1", true));
+        details.keep_deployed(&id, test, "v1", details.generation(&id), &spec);
+        assert!(runs("v1", true));
+        assert!(!runs("v1", false), "its mark is gone");
+        assert!(!runs("v2", true));
+        keep(details.generation(&id));
+        assert!(!runs("v1", true), "read with another draft");
+
+        let before = details.generation(&id);
         details.forget(&id);
-        assert!(details.get(&id, None, &stamp).is_err());
-        details.keep(&id, None, &stamp, generation, &answer);
-        assert!(
-            details.get(&id, None, &stamp).is_err(),
-            "read before the write"
-        );
-
-        let generation = details.get(&id, None, &stamp).unwrap_err();
-        details.keep(&id, None, &stamp, generation, &answer);
-        assert!(details.get(&id, None, &stamp).is_ok());
+        assert!(!known());
+        keep(before);
+        assert!(!known(), "read before the write");
+        keep(details.generation(&id));
+        assert!(known());
         seconds.store(1200, Ordering::SeqCst);
-        assert!(details.get(&id, None, &stamp).is_err(), "due for an audit");
+        assert!(!known(), "due for an audit");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::api_answer::{ApiAnswer, DeployedInfo, DeployedInfos};
-use super::api_details::{Details, Place};
+use super::api_details::Details;
 use super::tags::{Tags, mark};
 use super::{Listed, api_parse, api_render, check, environment, gone_is_fine, pages, stage};
 use crate::call::RpcCall;
@@ -54,16 +54,14 @@ pub(super) async fn list(
 
 /// Adds the definitions that were read before and did not move since.
 fn recall(details: &Details, api: &mut Api) {
-    let Ok(draft) = details.get(&api.id, None, &api.modified) else {
+    api.spec = details.draft(&api.id, &api.modified);
+    if api.spec.is_none() {
         return;
-    };
-    api.spec = Some(Arc::new(api_parse::draft(&draft)));
+    }
     let ours = api.marker.is_some();
     for (environment, deployment) in &mut api.deployments {
-        let place = Some(*environment);
-        if let Ok(answer) = details.get(&api.id, place, &deployment.version) {
-            deployment.spec = Some(Arc::new(api_parse::deployed(&answer, &draft, ours)));
-        }
+        let version = &deployment.version;
+        deployment.spec = details.deployed(&api.id, *environment, version, ours);
     }
 }
 
@@ -86,17 +84,17 @@ pub(super) async fn read(
         }));
     }
     let modified = draft.modified_time.clone();
-    details.keep(id, None, &modified, generation, &draft);
     let spec = Arc::new(api_parse::draft(&draft));
     let marker = draft.tag_list.marker();
+    let ours = marker.is_some();
+    details.keep_draft(id, &modified, ours, generation, &spec);
     let mut deployments = BTreeMap::new();
     for (environment, version) in running(&draft.deployed_infos) {
-        let place = Some(environment);
         // Gone meanwhile: nothing runs there.
-        if let Some(answer) = definition(client, group, id, place).await? {
-            details.keep(id, place, &version, generation, &answer);
-            let ours = marker.is_some();
-            let spec = Some(Arc::new(api_parse::deployed(&answer, &draft, ours)));
+        if let Some(answer) = definition(client, group, id, Some(environment)).await? {
+            let spec = Arc::new(api_parse::deployed(&answer, &draft, ours));
+            details.keep_deployed(id, environment, &version, generation, &spec);
+            let spec = Some(spec);
             deployments.insert(environment, Deployment { version, spec });
         }
     }
@@ -152,12 +150,13 @@ fn entry(summary: Summary) -> Api {
     }
 }
 
+/// The draft, or what runs in `place`.
 async fn definition(
     client: &Client,
     group: &GroupId,
     id: &ApiId,
-    place: Place,
-) -> Result<Option<Arc<ApiAnswer>>, CloudError> {
+    place: Option<Environment>,
+) -> Result<Option<ApiAnswer>, CloudError> {
     let operation = if place.is_none() {
         DESCRIBE_API
     } else {
@@ -165,16 +164,16 @@ async fn definition(
     };
     let call = on(RpcCall::new(operation), group, id).query_opt("StageName", place.map(stage));
     match client.call_as::<ApiAnswer>(call).await {
-        Ok(answer) => Ok(Some(Arc::new(answer))),
+        Ok(answer) => Ok(Some(answer)),
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),
         // One odd definition must not hide all others: it shows as drift, and is read again.
         Err(error) if error.code == UNEXPECTED_SHAPE => {
             tracing::warn!(api = %id, %error, "a definition cannot be read");
             let unreadable = Some(error.message);
-            Ok(Some(Arc::new(ApiAnswer {
+            Ok(Some(ApiAnswer {
                 unreadable,
                 ..ApiAnswer::default()
-            })))
+            }))
         }
         Err(error) => Err(error),
     }

@@ -60,7 +60,7 @@ impl Params {
     /// The product's error for a missing parameter.
     pub fn missing(&self, name: &str) -> ApiError {
         match self.product {
-            Product::CloudApi | Product::Sts => ApiError::bad_request(
+            Product::CloudApi | Product::Alb | Product::Sts => ApiError::bad_request(
                 format!("Missing{name}"),
                 format!("{name} is mandatory for this action."),
             ),
@@ -79,6 +79,10 @@ impl Params {
             Product::CloudApi => ApiError::bad_request(
                 format!("Invalid{name}"),
                 format!("The parameter {name} does not comply with specifications."),
+            ),
+            Product::Alb => ApiError::bad_request(
+                format!("IllegalParam.{name}"),
+                format!("The param of {name} is illegal."),
             ),
             Product::Slb | Product::Vpc | Product::Sts => ApiError::bad_request(
                 "InvalidParameter",

@@ -98,7 +98,7 @@ fn ready_endpoints(
 
 /// CCM asks ECS for the network interface of a pod address. There is no ECS here, so the id is
 /// derived from the address.
-fn eni_id(ip: &str) -> String {
+pub(crate) fn eni_id(ip: &str) -> String {
     let digest: String = hex::encode(Sha256::digest(ip)).chars().take(17).collect();
     format!("eni-{digest}")
 }

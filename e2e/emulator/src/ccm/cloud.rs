@@ -17,17 +17,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of the cloud.
 #[derive(Clone)]
-pub(super) struct Cloud {
-    pub(super) config: CloudConfig,
+pub(crate) struct Cloud {
+    pub(crate) config: CloudConfig,
     http: reqwest::Client,
 }
 
 /// Parameters of a call, in the order they were added.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Args(Vec<(String, String)>);
+pub(crate) struct Args(Vec<(String, String)>);
 
 impl Args {
-    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn and(mut self, more: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.0.extend(more);
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
     }
@@ -46,7 +51,7 @@ pub(super) fn of_balancer(id: &str) -> Args {
 }
 
 impl Cloud {
-    pub(super) fn new(config: CloudConfig, http: reqwest::Client) -> Self {
+    pub(crate) fn new(config: CloudConfig, http: reqwest::Client) -> Self {
         Self { config, http }
     }
 
@@ -55,8 +60,13 @@ impl Cloud {
         self.call(Product::Slb, action, args).await
     }
 
+    /// Calls the application load balancer product.
+    pub(crate) async fn alb(&self, action: &str, args: Args) -> Result<Value, SyncError> {
+        self.call(Product::Alb, action, args).await
+    }
+
     /// Calls the network product.
-    pub(super) async fn vpc(&self, action: &str, args: Args) -> Result<Value, SyncError> {
+    pub(crate) async fn vpc(&self, action: &str, args: Args) -> Result<Value, SyncError> {
         self.call(Product::Vpc, action, args).await
     }
 
@@ -120,7 +130,7 @@ impl Cloud {
 }
 
 /// The items of a list that is wrapped twice.
-pub(super) fn items<'a>(answer: &'a Value, outer: &str, inner: &str) -> &'a [Value] {
+pub(crate) fn items<'a>(answer: &'a Value, outer: &str, inner: &str) -> &'a [Value] {
     answer
         .get(outer)
         .and_then(|list| list.get(inner))
@@ -129,6 +139,6 @@ pub(super) fn items<'a>(answer: &'a Value, outer: &str, inner: &str) -> &'a [Val
 }
 
 /// A text member, empty when it is absent.
-pub(super) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or_default()
 }

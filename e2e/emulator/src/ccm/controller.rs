@@ -64,7 +64,7 @@ pub async fn run(
     let seen = futures::stream::select_all([services, slice_events, node_events]);
     let mut controller = Controller {
         cloud: Cloud::new(config, http),
-        events: Events::new(client),
+        events: Events::new(client, "service-controller"),
         queue: Queue::new(options.retry_min, options.retry_max),
         options,
         slices,

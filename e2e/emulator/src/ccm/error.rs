@@ -2,7 +2,7 @@
 
 /// An error as CCM words it in events.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SyncError {
+pub(crate) enum SyncError {
     /// A value that cannot be read; nothing is called.
     #[error("build lb local model error: {0}")]
     Model(String),

@@ -1,20 +1,21 @@
-//! Events on Services, best effort as CCM's are: core/v1, equal ones counted in one object.
+//! Events on Services and on what else a stand-in cares for, best effort as CCM's are: core/v1, equal ones counted in one object.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, EventSource, Service};
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// Publishes events as `service-controller`.
+/// Publishes events in the name of a controller.
 #[derive(Clone)]
-pub(super) struct Events {
+pub(crate) struct Events {
     client: Client,
+    component: &'static str,
     counts: Arc<Mutex<HashMap<String, i32>>>,
 }
 
@@ -22,29 +23,37 @@ pub(super) struct Events {
 const REMEMBERED: usize = 10_000;
 
 impl Events {
-    pub(super) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, component: &'static str) -> Self {
         Self {
             client,
+            component,
             counts: Arc::default(),
         }
     }
 
     pub(super) async fn normal(&self, service: &Service, reason: &str, message: String) {
-        self.publish(service, "Normal", reason, message).await;
+        self.publish(&service.object_ref(&()), "Normal", reason, message)
+            .await;
     }
 
     pub(super) async fn warning(&self, service: &Service, reason: &str, message: String) {
-        self.publish(service, "Warning", reason, message).await;
+        self.publish(&service.object_ref(&()), "Warning", reason, message)
+            .await;
     }
 
-    async fn publish(&self, service: &Service, kind: &str, reason: &str, message: String) {
+    /// An event on any object; that of one without a namespace is in `default`.
+    pub(crate) async fn publish(
+        &self,
+        object: &ObjectReference,
+        kind: &str,
+        reason: &str,
+        message: String,
+    ) {
         // The API server takes messages up to 1 kB.
         let message: String = message.chars().take(1000).collect();
-        let event = described(service, kind, reason, message);
-        let api: Api<Event> = Api::namespaced(
-            self.client.clone(),
-            &service.namespace().unwrap_or_default(),
-        );
+        let event = self.described(object, kind, reason, message);
+        let namespace = event.namespace().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let name = event.name_any();
         let count = self.count(&name);
         let outcome = if count == 1 {
@@ -68,31 +77,39 @@ impl Events {
         *count += 1;
         *count
     }
-}
 
-/// The name follows the content, so that equal events share an object.
-fn described(service: &Service, kind: &str, reason: &str, message: String) -> Event {
-    let uid = service.uid().unwrap_or_default();
-    let digest = hex::encode(Sha256::digest(format!("{uid}/{kind}/{reason}/{message}")));
-    let suffix: String = digest.chars().take(16).collect();
-    let now = Some(Time(Timestamp::now()));
-    Event {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{suffix}", service.name_any())),
-            namespace: service.namespace(),
-            ..ObjectMeta::default()
-        },
-        involved_object: service.object_ref(&()),
-        type_: Some(kind.to_owned()),
-        reason: Some(reason.to_owned()),
-        message: Some(message),
-        count: Some(1),
-        first_timestamp: now.clone(),
-        last_timestamp: now,
-        source: Some(EventSource {
-            component: Some("service-controller".to_owned()),
-            host: None,
-        }),
-        ..Event::default()
+    /// The name follows the content, so that equal events share an object.
+    fn described(
+        &self,
+        object: &ObjectReference,
+        kind: &str,
+        reason: &str,
+        message: String,
+    ) -> Event {
+        let uid = object.uid.clone().unwrap_or_default();
+        let digest = hex::encode(Sha256::digest(format!("{uid}/{kind}/{reason}/{message}")));
+        let suffix: String = digest.chars().take(16).collect();
+        let now = Some(Time(Timestamp::now()));
+        let name = object.name.clone().unwrap_or_default();
+        let namespace = object.namespace.clone();
+        Event {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}.{suffix}")),
+                namespace: Some(namespace.unwrap_or_else(|| "default".to_owned())),
+                ..ObjectMeta::default()
+            },
+            involved_object: object.clone(),
+            type_: Some(kind.to_owned()),
+            reason: Some(reason.to_owned()),
+            message: Some(message),
+            count: Some(1),
+            first_timestamp: now.clone(),
+            last_timestamp: now,
+            source: Some(EventSource {
+                component: Some(self.component.to_owned()),
+                host: None,
+            }),
+            ..Event::default()
+        }
     }
 }

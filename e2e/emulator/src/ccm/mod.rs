@@ -31,7 +31,12 @@ mod service;
 
 use std::time::Duration;
 
+pub(crate) use backends::eni_id;
+pub(crate) use cloud::{Args, Cloud, items, text};
 pub use controller::run;
+pub(crate) use error::SyncError;
+pub(crate) use events::Events;
+pub(crate) use queue::{Key, Queue};
 
 /// What kind of backend servers Services get that do not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +65,9 @@ pub struct Options {
     pub retry_min: Duration,
     /// The longest wait.
     pub retry_max: Duration,
+    /// What is a second to the stand-in of the ALB Ingress controller, which is played too where the
+    /// cluster has the kind AlbConfig.
+    pub alb_second: Duration,
 }
 
 impl Options {
@@ -72,6 +80,7 @@ impl Options {
             backends: BackendMode::default(),
             retry_min: Duration::from_secs(5),
             retry_max: Duration::from_secs(300),
+            alb_second: Duration::from_secs(1),
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Namespace and name.
-pub(super) type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 /// The keys due and how often each failed in a row.
-pub(super) struct Queue {
+pub(crate) struct Queue {
     due: HashMap<Key, Instant>,
     failures: HashMap<Key, u32>,
     running: HashSet<Key>,
@@ -18,7 +18,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(retry_min: Duration, retry_max: Duration) -> Self {
+    pub(crate) fn new(retry_min: Duration, retry_max: Duration) -> Self {
         Self {
             due: HashMap::new(),
             failures: HashMap::new(),
@@ -29,12 +29,12 @@ impl Queue {
     }
 
     /// Something changed: due now, whatever wait was on.
-    pub(super) fn add(&mut self, key: Key, now: Instant) {
+    pub(crate) fn add(&mut self, key: Key, now: Instant) {
         self.due.insert(key, now);
     }
 
     /// When the next key that is not under way is due.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.due
             .iter()
             .filter(|(key, _)| !self.running.contains(*key))
@@ -43,7 +43,7 @@ impl Queue {
     }
 
     /// Takes a key that is due; it counts as under way until [`Queue::done`].
-    pub(super) fn take(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Key> {
         let ready = self
             .due
             .iter()
@@ -57,7 +57,7 @@ impl Queue {
     }
 
     /// Ends a pass. After a failure the key comes again, later each time.
-    pub(super) fn done(&mut self, key: Key, succeeded: bool, now: Instant) {
+    pub(crate) fn done(&mut self, key: Key, succeeded: bool, now: Instant) {
         self.running.remove(&key);
         if succeeded {
             self.failures.remove(&key);

@@ -86,6 +86,7 @@ fn load() -> Result<Tables, String> {
             Product::CloudApi,
             include_str!("../../openapi/cloudapi.json"),
         ),
+        (Product::Alb, include_str!("../../openapi/alb.json")),
         (Product::Slb, include_str!("../../openapi/slb.json")),
         (Product::Vpc, include_str!("../../openapi/vpc.json")),
         (Product::Sts, include_str!("../../openapi/sts.json")),
@@ -126,7 +127,7 @@ impl Param {
             "Integer" | "Long" | "int" => Kind::Integer,
             "Boolean" => Kind::Boolean,
             "Json" => Kind::Json,
-            "RepeatList" | "Array" => Kind::List,
+            "RepeatList" | "Array" | "Struct" => Kind::List,
             _ => Kind::Text,
         };
         Some(Self { kind, required })

@@ -51,6 +51,7 @@ pub fn authorize(policies: &Policies, request: &Request) -> Result<(), ApiError>
 fn prefix(product: Product) -> &'static str {
     match product {
         Product::CloudApi => "apigateway",
+        Product::Alb => "alb",
         Product::Slb => "slb",
         Product::Vpc => "vpc",
         Product::Sts => "sts",

@@ -17,6 +17,9 @@ const PLUGINS: Of = Of("plugin", None);
 const ACCESS: Of = Of("vpcaccess", Some("VpcAccessId"));
 const ACCESSES: Of = Of("vpcaccess", None);
 const BALANCER: Of = Of("loadbalancer", Some("LoadBalancerId"));
+const PROTECTED: Of = Of("loadbalancer", Some("ResourceId"));
+const SERVER_GROUP: Of = Of("servergroup", Some("ServerGroupId"));
+const SERVER_GROUPS: Of = Of("servergroup", None);
 const BALANCERS: Of = Of("loadbalancer", None);
 const VPCS: Of = Of("vpc", None);
 const VSWITCHES: Of = Of("vswitch", None);
@@ -58,6 +61,7 @@ fn named(request: &Request, name: &str) -> Option<String> {
 fn kinds(product: Product, action: &str) -> &'static [Of] {
     match product {
         Product::CloudApi => of_api_gateway(action),
+        Product::Alb => of_alb(action),
         Product::Slb => match action {
             "DescribeLoadBalancers" | "CreateLoadBalancer" => &[BALANCERS],
             action if action.contains("LoadBalancer") => &[BALANCER],
@@ -69,6 +73,20 @@ fn kinds(product: Product, action: &str) -> &'static [Of] {
             _ => &[],
         },
         Product::Sts => &[],
+    }
+}
+
+fn of_alb(action: &str) -> &'static [Of] {
+    match action {
+        "CreateLoadBalancer" | "ListLoadBalancers" => &[BALANCERS],
+        "CreateServerGroup" | "ListServerGroups" => &[SERVER_GROUPS],
+        "EnableDeletionProtection" | "DisableDeletionProtection" => &[PROTECTED],
+        action if action.contains("ServerGroup") => &[SERVER_GROUP],
+        action if action.contains("LoadBalancer") => &[BALANCER],
+        "CreateListener" => &[BALANCER],
+        // Listeners and rules belong to a load balancer that the call does not name.
+        action if action.contains("Listener") || action.contains("Rule") => &[BALANCERS],
+        _ => &[],
     }
 }
 

@@ -94,6 +94,11 @@ async fn route(
     request: http::Request<Incoming>,
     secure: bool,
 ) -> Result<Response, Dropped> {
+    let place = traffic::alb::place(&state.world(), &request, secure);
+    if let Some(place) = place {
+        let request = request.map(Body::new);
+        return Ok(traffic::alb::serve(state, place, request, secure).await);
+    }
     let host = host_name(&request);
     if traffic::is_front_door(&state.world(), &host) {
         return Ok(traffic::serve(state, request.map(Body::new), secure).await);

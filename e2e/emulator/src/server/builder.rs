@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::{Running, accept};
-use crate::ccm;
 use crate::persist::{self, PersistError};
 use crate::ram::{Policies, Policy};
 use crate::state::{AppState, Config};
 use crate::traffic::tls;
 use crate::world::World;
+use crate::{alb_ingress, ccm};
 
 /// Names of API groups' public test domains.
 const FRONT_DOOR: &str = "*.alicloudapi.com";
@@ -29,6 +31,7 @@ pub struct Builder {
     policies: Policies,
     state_file: Option<PathBuf>,
     sells_pay_by_spec: bool,
+    alb_settling: Duration,
     ccm: Option<ccm::Options>,
 }
 
@@ -70,6 +73,7 @@ impl Default for Builder {
             policies: Policies::new(),
             state_file: None,
             sells_pay_by_spec: false,
+            alb_settling: Duration::from_millis(50),
             ccm: None,
         }
     }
@@ -135,6 +139,14 @@ impl Builder {
         self
     }
 
+    /// How long objects of the application load balancer product take from a write until they are as
+    /// they were asked to be; writes to them are refused meanwhile.
+    #[must_use]
+    pub fn alb_settling(mut self, time: Duration) -> Self {
+        self.alb_settling = time;
+        self
+    }
+
     /// Plays the cloud controller manager of a cluster too. It signs with one of the keys, so there
     /// must be one.
     #[must_use]
@@ -166,6 +178,14 @@ impl Builder {
         if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {
             let config = self.cloud_config(address, &state, key);
             let stopping = state.stopping().clone();
+            let alb = alb_ingress::Options {
+                client: options.client.clone(),
+                cluster_id: options.cluster_id.clone(),
+                second: options.alb_second,
+            };
+            let http = state.http().clone();
+            let played = alb_ingress::run(alb, config.clone(), http, stopping.clone());
+            tasks.push(tokio::spawn(played));
             tasks.push(tokio::spawn(ccm::run(
                 options,
                 config,
@@ -224,6 +244,8 @@ impl Builder {
         };
         let mut world = saved.unwrap_or_else(|| World::new(&self.region, &self.account_id));
         world.slb.sells_pay_by_spec = self.sells_pay_by_spec;
+        world.alb.settling =
+            SignedDuration::try_from(self.alb_settling).unwrap_or(SignedDuration::ZERO);
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

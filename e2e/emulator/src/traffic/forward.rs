@@ -54,7 +54,7 @@ async fn to_any(
     }
 }
 
-async fn passed_on(answer: reqwest::Response) -> Result<Response, Failure> {
+pub(super) async fn passed_on(answer: reqwest::Response) -> Result<Response, Failure> {
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let body = answer
         .bytes()

@@ -6,6 +6,7 @@
 
 mod address;
 mod admit;
+pub mod alb;
 mod backend;
 mod consumer;
 mod failure;

@@ -21,6 +21,16 @@ struct Memory {
     days: HashMap<String, DailyCount>,
     /// Whose turn it is, by server group.
     turns: HashMap<String, usize>,
+    /// How far each of several is ahead of its share, by what chooses among them.
+    shares: HashMap<String, Vec<Share>>,
+}
+
+/// One of several that take turns by weight.
+#[derive(Debug, Clone)]
+struct Share {
+    name: String,
+    weight: u32,
+    credit: i64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,6 +111,42 @@ impl Runtime {
         current
     }
 
+    /// Whose turn it is among several of different weight, by their place; `None` if none has any.
+    /// Each gets its exact share of as many turns in a row as the weights add up to.
+    pub(super) fn weighted_turn(&self, key: &str, shares: &[(&str, u32)]) -> Option<usize> {
+        let total: i64 = shares.iter().map(|(_, weight)| i64::from(*weight)).sum();
+        if total == 0 {
+            return None;
+        }
+        let mut memory = self.memory();
+        let known = memory.shares.entry(key.to_owned()).or_default();
+        let same = known.len() == shares.len()
+            && known
+                .iter()
+                .zip(shares)
+                .all(|(share, (name, weight))| share.name == *name && share.weight == *weight);
+        if !same {
+            *known = shares
+                .iter()
+                .map(|(name, weight)| Share {
+                    name: (*name).to_owned(),
+                    weight: *weight,
+                    credit: 0,
+                })
+                .collect();
+        }
+        for share in known.iter_mut() {
+            share.credit += i64::from(share.weight);
+        }
+        // Of equal credits the first one wins.
+        let (place, chosen) = known
+            .iter_mut()
+            .enumerate()
+            .max_by_key(|(place, share)| (share.credit, std::cmp::Reverse(*place)))?;
+        chosen.credit -= total;
+        Some(place)
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +173,22 @@ mod tests {
         assert_eq!(runtime.take(&both[..1], now).unwrap_err().key, "api");
         let next: Timestamp = "2026-11-20T00:01:00Z".parse().unwrap();
         assert!(runtime.take(&both, next).is_ok());
+    }
+
+    #[test]
+    fn turns_follow_the_weights_exactly_and_start_anew_when_those_change() {
+        let runtime = Runtime::default();
+        let count = |shares: &[(&str, u32)], turns: usize| {
+            let mut counts = vec![0; shares.len()];
+            for _ in 0..turns {
+                counts[runtime.weighted_turn("rule", shares).unwrap()] += 1;
+            }
+            counts
+        };
+        assert_eq!(count(&[("a", 90), ("b", 10), ("c", 0)], 200), [180, 20, 0]);
+        assert_eq!(count(&[("a", 50), ("b", 50)], 11), [6, 5]);
+        assert_eq!(count(&[("a", 0), ("b", 1)], 3), [0, 3]);
+        assert_eq!(runtime.weighted_turn("rule", &[("a", 0)]), None);
     }
 
     #[test]

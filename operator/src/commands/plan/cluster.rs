@@ -24,10 +24,10 @@ use crate::backoff::Backoff;
 use crate::controller::binding::{Preview, preview};
 use crate::controller::context::Context;
 use crate::controller::guard::Guard;
-use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::queue::queue;
 use crate::controller::stores::{self, Writers, knative_route};
+use crate::controller::triggers::Written;
 use crate::core::ledger::Place;
 use crate::core::plan::Step;
 use crate::core::quota;
@@ -52,9 +52,16 @@ pub(in crate::commands) async fn plan(
         .map_err(|error| PlanError::Cluster(error.into()))?;
     // Nothing is carried out, so nobody is asked.
     let (nobody, _) = queue();
-    let peers = Peers::new(stores.clone(), Guard::new(nobody));
+    let guard = Guard::new(nobody);
+    for class in stores.classes.state() {
+        guard.class(&class);
+    }
+    for consumer in stores.consumers.state() {
+        guard.consumer(&consumer);
+    }
+    let peers = Peers::new(stores.clone(), guard);
     peers.rebuild();
-    let context = Context::new(runtime(client, args), stores, peers, Latest::default());
+    let context = Context::new(runtime(client, args), stores, peers, Written::default());
     let mut plans = Plans::default();
     let mut accounts: BTreeMap<Place, (Arc<Inventory>, Vec<Step>)> = BTreeMap::new();
     for manifest in &manifests.bindings {
@@ -93,6 +100,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;
     planned.verdict = Some(preview.verdict);
+    planned.held = preview.held;
     planned.conflicts = preview.conflicts;
     planned.problems = preview.problems;
     planned

@@ -63,6 +63,8 @@ struct Step {
     fields: Vec<FieldChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
     risk: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
     detail: String,
 }
 
@@ -140,6 +142,7 @@ fn plan(planned: &Planned) -> Plan<'_> {
                 object: step.key.to_string(),
                 fields: fields(step, planned.shape_is_known),
                 risk: step.risk(),
+                held: planned.held.contains(&step.key),
                 detail: explain(step, planned).detail,
             })
             .collect(),

@@ -74,6 +74,8 @@ pub(in crate::commands) struct Planned {
     pub(super) shape_is_known: bool,
     /// What was taken for granted.
     pub(super) assumptions: Vec<String>,
+    /// What of the steps the guard against mass changes would hold.
+    pub(super) held: BTreeSet<ObjectKey>,
     /// Fields that other bindings hold.
     pub(super) conflicts: Vec<FieldConflict>,
     /// What stands in the way.
@@ -116,6 +118,7 @@ impl Planned {
             copied_from: None,
             shape_is_known: true,
             assumptions: Vec::new(),
+            held: BTreeSet::new(),
             conflicts: Vec::new(),
             problems: Vec::new(),
         }

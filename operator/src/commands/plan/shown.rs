@@ -69,6 +69,8 @@ impl Shown {
 fn binding(planned: &Planned) -> ShownBinding {
     let steps = planned.steps.iter().map(|step| {
         let explained = explain(step, planned);
+        let held = planned.held.contains(&step.key);
+        let held = held.then(|| ("held".to_owned(), held_until(planned.mode).to_owned()));
         let rows = explained.rows.into_iter();
         ShownStep {
             action: step.operation.action(),
@@ -76,6 +78,7 @@ fn binding(planned: &Planned) -> ShownBinding {
             detail: explained.detail,
             rows: rows
                 .map(|(label, value)| (label.to_owned(), value))
+                .chain(held)
                 .collect(),
             risk: step.risk().map(str::to_owned),
         }
@@ -106,6 +109,16 @@ fn binding(planned: &Planned) -> ShownBinding {
             ("Problems", problems.collect()),
         ],
         stopped: planned.is_stopped(),
+    }
+}
+
+/// Of a step that the guard against mass changes would hold: for how long.
+fn held_until(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Plan => "much goes at once: without an approval the class's massChangeGuard holds it",
+        Mode::Apply | Mode::Suspend => {
+            "much goes at once: the class's massChangeGuard holds it until somebody confirms it there"
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, PlanStatus, Reason};
 
 use super::dereference::dereference;
+use super::hold;
 use super::report::{Report, version};
 use super::work::{Work, conflict_problem};
 use crate::controller::cloud::Account;
@@ -39,7 +40,7 @@ impl Work<'_> {
         let (references, trouble) = dereference(
             self.validated,
             existing.as_ref(),
-            (self.account, self.context.max_age()),
+            (self.account, false),
             self.context,
         )
         .await;
@@ -106,7 +107,10 @@ impl Work<'_> {
             Verdict::Unapproved => Some(approval::unapproved(steps.len(), hash)),
             Verdict::Stale => Some(approval::stale(&wanted.unwrap_or_default())),
         };
+        let guard = &self.context.guard;
+        let held = hold::foresee(&foreseen.plan, &report.ledger, &self.validated.class, guard);
         report.plan = Some(Published {
+            held: held.objects,
             approval: report.approval_under_way(),
             completed: completed(&report.binding).map(str::to_owned),
             hash: foreseen.hash,

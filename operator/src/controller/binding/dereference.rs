@@ -23,12 +23,12 @@ use crate::core::slb::existing;
 use crate::core::unreadable;
 use crate::core::validate::{Gateway, Validated};
 
-/// Reads what a valid binding refers to. `account` is none if the class's account is not known;
-/// the trouble is that of reading the load balancer.
+/// Reads what a valid binding refers to. `account` is none if the class's account is not known,
+/// and is asked anew if `refresh`; the trouble is that of reading the load balancer.
 pub(super) async fn dereference(
     binding: &Validated,
     existing: Option<&SlbExisting>,
-    (account, max_age): (Option<&Account>, Duration),
+    (account, refresh): (Option<&Account>, bool),
     context: &Context,
 ) -> (References, Option<Trouble>) {
     let mut references = References {
@@ -44,12 +44,10 @@ pub(super) async fn dereference(
         return (references, None);
     };
     let namespace = &gateway.service.namespace;
-    references.source = gateway
-        .service
-        .create_from
-        .as_ref()
-        .and_then(|source| find_service(context, namespace, &source.name))
-        .map(|source| service::shape(&source));
+    references.source = gateway.service.create_from.as_ref().and_then(|wish| {
+        let source = find_service(context, namespace, &wish.name)?;
+        Some(service::shape(&source).copied(wish))
+    });
     let mut trouble = None;
     let found = find_service(context, namespace, &gateway.service.name);
     if let Some(found) = &found {
@@ -57,7 +55,12 @@ pub(super) async fn dereference(
         state.settled |= context.handled.has_moved(found);
         if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
             let version = service::handled(found).cloned().unwrap_or_default();
-            match account.load_balancer(id, &version, max_age).await {
+            let reader = Reader {
+                account,
+                refresh,
+                context,
+            };
+            match reader.load_balancer(id, &version).await {
                 Ok(load_balancer) => references.load_balancer = load_balancer,
                 Err(error) => trouble = Some(Trouble::from(error)),
             }
@@ -68,7 +71,17 @@ pub(super) async fn dereference(
         references.service = Some(state);
     }
     if let (Some(existing), Some(account)) = (existing, account) {
-        match named(&existing.id, &references, (account, max_age)).await {
+        match named(
+            &existing.id,
+            &references,
+            &Reader {
+                account,
+                refresh,
+                context,
+            },
+        )
+        .await
+        {
             Ok(state) => {
                 let services = users(&existing.id, gateway, context);
                 references.existing = Some(ExistingLoadBalancer {
@@ -84,16 +97,38 @@ pub(super) async fn dereference(
     (references, trouble)
 }
 
+/// Reads load balancers.
+struct Reader<'a> {
+    account: &'a Account,
+    refresh: bool,
+    context: &'a Context,
+}
+
+impl Reader<'_> {
+    async fn load_balancer(
+        &self,
+        id: &str,
+        version: &str,
+    ) -> Result<Option<LoadBalancerState>, CloudError> {
+        let read = |max_age| self.account.load_balancer(id, version, max_age);
+        if self.refresh {
+            read(Duration::ZERO).await
+        } else {
+            self.context.read(read).await
+        }
+    }
+}
+
 /// The load balancer of an id, which the Service may have already.
 async fn named(
     id: &str,
     references: &References,
-    (account, max_age): (&Account, Duration),
+    reader: &Reader<'_>,
 ) -> Result<Option<LoadBalancerState>, CloudError> {
     let of_service = references.load_balancer.as_ref();
     match of_service.filter(|balancer| balancer.id == id) {
         Some(balancer) => Ok(Some(balancer.clone())),
-        None => account.load_balancer(id, "", max_age).await,
+        None => reader.load_balancer(id, "").await,
     }
 }
 

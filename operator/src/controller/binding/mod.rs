@@ -1,18 +1,20 @@
 //! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
 
+mod alb;
 mod approve;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
 mod hold;
 mod kubernetes;
+mod preview;
+mod removal;
 mod report;
 mod work;
 
 use std::sync::Arc;
 
-use cloud_adapter::gateway::model::Inventory;
-use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, Reason};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, Mode, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -20,16 +22,16 @@ use super::cloud::{Account, Trouble};
 use super::context::Context;
 use super::queue::Ended;
 use super::writes;
-use crate::core::approval::{self, Verdict};
+use crate::core::alb::binding::concerns;
 use crate::core::class;
 use crate::core::key::ObjectKey;
-use crate::core::ledger::Place;
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
 use crate::core::writers;
 pub use dereference::route_host;
+pub use preview::{Preview, preview};
 use report::Report;
 use work::Work;
 
@@ -46,7 +48,15 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if class.as_ref().is_ok_and(|class| !context.serves(class)) {
         return Ended::Done;
     }
-    if binding.metadata.deletion_timestamp.is_some() {
+    // One that cannot be read, or has no class, is told so below.
+    let known = class.as_ref().ok();
+    let deleting = binding.metadata.deletion_timestamp.is_some();
+    let readable = unreadable::why(&*binding).is_none();
+    if readable && (known.is_some() || deleting) && concerns(&binding, known) {
+        let class = known.cloned();
+        return alb::reconcile(binding, class, &context).await;
+    }
+    if deleting {
         let class = class.ok().or_else(|| lost_class(&binding, &context));
         return finalize::finalize(binding, class, &context).await;
     }
@@ -108,7 +118,11 @@ async fn pass(
     let account = match context.clouds.of(&class).await {
         Ok(account) => Some(account),
         Err(trouble) => {
+            let stranger = is_stranger(&trouble);
             report.trouble(trouble);
+            if stranger {
+                return report.publish(context).await;
+            }
             None
         }
     };
@@ -122,84 +136,10 @@ async fn pass(
     report.publish(context).await
 }
 
-/// What a pass would come to.
-pub struct Preview {
-    /// The class, once known.
-    pub class: Option<String>,
-    /// The binding as it is meant, if it is valid.
-    pub validated: Option<Validated>,
-    /// What would be done: all of it, with what waits for something that earlier steps bring about.
-    pub plan: Plan,
-    /// The plan's hash, if there is something to approve.
-    pub hash: Option<String>,
-    /// What `spec.approvedPlan` comes to.
-    pub verdict: Verdict,
-    /// The account it was compared with, and what that has.
-    pub compared: Option<(Place, Arc<Inventory>)>,
-    /// Fields that other bindings hold.
-    pub conflicts: Vec<FieldConflict>,
-    /// What stands in the way.
-    pub problems: Vec<Problem>,
-}
-
-/// A pass over one binding up to its plan, without a write.
-pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview {
-    let mut report = Report::new(binding.clone());
-    let (mut plan, mut hash, mut compared) = (Plan::default(), None, None);
-    let classes = context.stores.classes.state();
-    let labels = context
-        .stores
-        .namespace_labels(&binding.namespace().unwrap_or_default());
-    let class = class::resolve(&binding, classes.iter().map(AsRef::as_ref));
-    report.class = class.as_ref().ok().map(|class| class.name_any());
-    let validated = class.and_then(|class| Ok((class, validate(&binding, class, &labels)?)));
-    match validated {
-        Err(problem) => report.problems.push(problem),
-        Ok((class, validated)) => {
-            let account = match context.clouds.of(class).await {
-                Ok(account) => Some(account),
-                Err(trouble) => {
-                    report.trouble(trouble);
-                    None
-                }
-            };
-            let mut work = Work {
-                validated: &validated,
-                account: account.as_deref(),
-                context,
-                refresh: false,
-                approval: None,
-            };
-            work.look(&mut report).await;
-            work.informed_plan(&mut report).await;
-            let foreseen = work.foresee(&report).await;
-            report.problems = foreseen.problems;
-            (plan, hash) = (foreseen.plan, foreseen.hash);
-            let place = approve::place(account.as_deref());
-            compared = foreseen.inventory.map(|inventory| (place, inventory));
-            report.validated = Some(validated);
-        }
-    }
-    let obstacles = report.obstacles();
-    Preview {
-        class: report.class,
-        validated: report.validated,
-        verdict: approval::judge(
-            binding.spec.approved_plan.as_deref(),
-            approve::published(&binding),
-            &plan.steps,
-            hash.as_deref(),
-        ),
-        plan,
-        hash,
-        compared,
-        // They are told as conflicts, so not as problems once more.
-        problems: obstacles
-            .into_iter()
-            .filter(|problem| problem.reason != Reason::Conflict)
-            .collect(),
-        conflicts: report.conflicts,
-    }
+/// Whether a class means another account than its credentials lead into: then nothing is done, in the
+/// cluster neither, since a Service brings about a load balancer in whatever account that belongs to.
+fn is_stranger(trouble: &Trouble) -> bool {
+    trouble.problem.reason == Reason::AccountMismatch
 }
 
 /// Plans against what is there and does it, until nothing is left to do or something stands in

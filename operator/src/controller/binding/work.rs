@@ -55,12 +55,7 @@ impl Work<'_> {
     /// Reads what the binding refers to and what is there, and decides what is wanted.
     pub(super) async fn look(&mut self, report: &mut Report) {
         let existing = self.context.peers.existing(self.validated);
-        let max_age = if self.refresh {
-            Duration::ZERO
-        } else {
-            self.context.max_age()
-        };
-        let account = (self.account, max_age);
+        let account = (self.account, self.refresh);
         let (references, trouble) =
             dereference(self.validated, existing.as_ref(), account, self.context).await;
         let outcome = self.context.peers.shares(self.validated, &references);
@@ -101,12 +96,13 @@ impl Work<'_> {
             return Some(Arc::default());
         }
         let account = self.account?;
-        let max_age = if std::mem::take(&mut self.refresh) {
-            Duration::ZERO
+        let snapshots = &account.gateway.snapshots;
+        let listed = if std::mem::take(&mut self.refresh) {
+            snapshots.get(Duration::ZERO).await
         } else {
-            self.context.max_age()
+            self.context.read(|age| snapshots.get(age)).await
         };
-        match account.gateway.snapshots.get(max_age).await {
+        match listed {
             Ok(inventory) => {
                 self.context
                     .runtime

@@ -97,7 +97,7 @@ async fn remove(
     let leaving = apps.clone();
     for app in apps {
         let claim = Claim::App(app.clone());
-        if let Err(trouble) = hold::may_leave(consumer, &app, &leaving, context) {
+        if let Err(trouble) = hold::may_leave(consumer, &app, &leaving, &context.guard) {
             first = first.or(Some(trouble));
             continue;
         }
@@ -120,7 +120,7 @@ async fn remove(
         };
         match gone {
             Ok(was_there) => {
-                hold::has_left(&app, context);
+                hold::has_left(&app, &context.guard);
                 release(claims, &claim, was_there, removed, context);
             }
             Err(trouble) => first = first.or(Some(trouble)),

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, GatewayConsumer, Reason};
+use crds::v1alpha1::{
+    GatewayBinding, GatewayBindingClass, GatewayConsumer, NamespacedName, Reason,
+};
 use kube::ResourceExt;
 
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
-use crate::controller::triggers;
+use crate::controller::relations;
 use crate::core::class;
 use crate::core::consumer::claims::{AppKey, Claim, Claims, Location};
 use crate::core::consumer::places::Use;
 use crate::core::consumer::{adoption, lets_in, name_of};
-use crate::core::key::{ConsumerKey, ObjectKey};
-use crate::core::ledger::Ledger;
 use crate::core::names;
 use crate::core::problem::Problem;
 
@@ -40,14 +40,18 @@ pub(super) struct Survey {
     pub troubles: Vec<Trouble>,
 }
 
-/// Asks all bindings.
+/// Asks the bindings that have to do with it: of those that say the same, one.
 pub(super) async fn survey(consumer: &GatewayConsumer, context: &Context) -> Survey {
     let mut survey = Survey::default();
     let mut wanted: BTreeMap<String, (GatewayBindingClass, bool)> = BTreeMap::new();
     let classes = context.stores.classes.state();
-    for stored in context.stores.bindings.state() {
+    let name = name_of(consumer);
+    for reference in context.peers.speakers(&name) {
+        let Some(stored) = context.stores.bindings.get(&reference) else {
+            continue;
+        };
         let binding = context.bindings.newest(stored);
-        survey.granted.extend(granted(&binding, consumer));
+        survey.granted.extend(granted(&binding, &name));
         if !may_use(&binding, consumer, context) {
             continue;
         }
@@ -88,7 +92,7 @@ pub(super) async fn survey(consumer: &GatewayConsumer, context: &Context) -> Sur
 fn may_use(binding: &GatewayBinding, consumer: &GatewayConsumer, context: &Context) -> bool {
     let namespace = binding.namespace().unwrap_or_default();
     binding.metadata.deletion_timestamp.is_none()
-        && triggers::names(binding, consumer)
+        && relations::named(binding).any(|named| named == name_of(consumer))
         && lets_in(
             consumer,
             &namespace,
@@ -97,23 +101,11 @@ fn may_use(binding: &GatewayBinding, consumer: &GatewayConsumer, context: &Conte
 }
 
 /// The places where a binding's ledger holds a permission of the consumer.
-fn granted(binding: &GatewayBinding, consumer: &GatewayConsumer) -> BTreeSet<Location> {
-    // Every binding is asked whenever one changes: most are done with after a look at their text.
-    if !triggers::claims(binding, consumer) {
-        return BTreeSet::new();
-    }
-    let name = name_of(consumer);
-    let wanted = ConsumerKey {
-        namespace: name.namespace,
-        name: name.name,
-    };
-    let ledger = Ledger::of(binding);
-    let grants = ledger
-        .entries
-        .iter()
-        .filter(|(key, _)| matches!(key, ObjectKey::Grant { consumer, .. } if *consumer == wanted));
+fn granted(binding: &GatewayBinding, consumer: &NamespacedName) -> BTreeSet<Location> {
+    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
+    let grants = ledger.filter(|entry| relations::grantee(entry).as_ref() == Some(consumer));
     grants
-        .filter_map(|(_, entry)| {
+        .filter_map(|entry| {
             Some(Location {
                 account: entry.account.clone()?,
                 region: entry.region.clone()?,

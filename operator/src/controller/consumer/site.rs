@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::reach::Access;
 use crate::controller::cloud::Trouble;
+use crate::controller::context::Context;
 use crate::controller::tries::Tries;
 use crate::core::consumer::claims::{AppKey, Claim, Claims};
 use crate::core::consumer::credentials::{Slot, same};
@@ -94,9 +95,18 @@ impl Site {
         listed.map_err(|error| self.trouble(error, &[]))
     }
 
-    /// Looks the app up, in lists no older than `max_age`.
-    pub(super) async fn look(&mut self, claims: &Claims, max_age: Duration) -> Result<(), Trouble> {
-        let inventory = self.inventory(max_age).await?;
+    /// Looks the app up, in a new list if `refresh`.
+    pub(super) async fn look(
+        &mut self,
+        claims: &Claims,
+        refresh: bool,
+        context: &Context,
+    ) -> Result<(), Trouble> {
+        let inventory = if refresh {
+            self.inventory(Duration::ZERO).await?
+        } else {
+            context.read(|age| self.inventory(age)).await?
+        };
         let found = match self.key.adopted() {
             Some(_) => Some(adoption::find(&inventory, &self.key, &self.marker)?),
             None => find(&inventory, &self.key, &self.marker, claims)?,

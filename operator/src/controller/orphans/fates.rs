@@ -10,7 +10,7 @@ use crds::v1alpha1::{
 };
 use kube::ResourceExt;
 
-use crate::controller::triggers::class_of;
+use crate::controller::relations::class_of;
 use crate::core::consumer;
 use crate::core::orphans::{Kind, Orphan, fate};
 use crate::core::validate::owner;

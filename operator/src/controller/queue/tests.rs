@@ -18,9 +18,9 @@ use crate::args::RunArgs;
 use crate::backoff::{Backoff, BackoffConfig};
 use crate::controller::binding::{KIND, tell_panic};
 use crate::controller::guard::Guard;
-use crate::controller::latest::Latest;
 use crate::controller::peers::Peers;
 use crate::controller::stores::{Writers, stores};
+use crate::controller::triggers::Written;
 use crate::events::Events;
 use crate::health::Readiness;
 use crate::leader::Leadership;
@@ -102,7 +102,7 @@ fn world(bindings: usize) -> World {
     writers.bindings.apply_watcher_event(&Event::InitDone);
     let peers = Peers::new(stores.clone(), Guard::new(queue().0));
     World {
-        context: Arc::new(Context::new(runtime, stores, peers, Latest::default())),
+        context: Arc::new(Context::new(runtime, stores, peers, Written::default())),
         writers,
         statuses,
     }

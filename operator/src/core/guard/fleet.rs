@@ -32,6 +32,8 @@ pub struct Fleet {
     limits: Limits,
     confirmed: HashSet<String>,
     members: HashMap<String, Stake>,
+    /// What members keep as far as the cluster tells, and asked to remove all the same.
+    yields: HashMap<String, BTreeSet<Thing>>,
     things: BTreeMap<Thing, Users>,
     /// How many of them are claimed.
     claimed: usize,
@@ -51,6 +53,8 @@ pub struct Fleet {
 struct Users {
     claims: usize,
     keeps: usize,
+    /// How many of those who keep it asked to remove it.
+    yields: usize,
     id: String,
 }
 
@@ -76,6 +80,7 @@ impl Fleet {
             return false;
         }
         // What its last pass asked for may no longer be so.
+        self.give_up(member, BTreeSet::new());
         let asked = self.set(&unforeseen(member), Stake::default(), now);
         self.set(member, stake, now) || asked
     }
@@ -86,6 +91,7 @@ impl Fleet {
         }
         let (spoke, revision) = (self.speaks(now), self.revision);
         let old = self.members.remove(member).unwrap_or_default();
+        let stake = self.share(stake);
         self.count(&stake);
         self.discount(&old);
         let parts = [&old, &stake].into_iter();
@@ -99,6 +105,26 @@ impl Fleet {
             self.members.insert(member.to_owned(), stake);
         }
         self.revision != revision && (spoke || self.speaks(now))
+    }
+
+    /// The same, but with names that others have as well in memory once.
+    fn share(&self, stake: Stake) -> Stake {
+        let known = |thing: Thing| match self.things.get_key_value(&thing) {
+            Some((known, _)) => known.clone(),
+            None => thing,
+        };
+        let claimed: Things = stake
+            .claimed
+            .into_iter()
+            .map(|(thing, id)| (known(thing), id))
+            .collect();
+        // What is kept is claimed as a rule.
+        let own = |thing: Thing| match claimed.get_key_value(&thing) {
+            Some((own, _)) => own.clone(),
+            None => known(thing),
+        };
+        let kept = stake.kept.into_iter().map(own).collect();
+        Stake { claimed, kept }
     }
 
     fn count(&mut self, stake: &Stake) {
@@ -147,9 +173,51 @@ impl Fleet {
         let claimed: Things = asked
             .map(|(thing, id)| (thing.clone(), id.clone()))
             .collect();
+        let own = self.members.get(member).map(|stake| &stake.kept);
+        let yields = own
+            .into_iter()
+            .flatten()
+            .filter(|t| claimed.contains_key(*t));
+        self.give_up(member, yields.cloned().collect());
         let kept = BTreeSet::new();
         let news = self.set(&name, Stake { claimed, kept }, now);
         (self.answer(things, now), news)
+    }
+
+    /// What a member keeps and would remove all the same. To be followed by a change of what it asks for.
+    fn give_up(&mut self, member: &str, yields: BTreeSet<Thing>) {
+        for thing in self.yields.remove(member).iter().flatten() {
+            if let Some(users) = self.things.get_mut(thing) {
+                users.yields = users.yields.saturating_sub(1);
+            }
+        }
+        for thing in &yields {
+            if let Some(users) = self.things.get_mut(thing) {
+                users.yields += 1;
+            }
+        }
+        if !yields.is_empty() {
+            self.yields.insert(member.to_owned(), yields);
+        }
+    }
+
+    /// What of these things a pass could not remove unasked, whether it is doomed yet or not. Nothing is
+    /// noted.
+    pub fn foresee(&self, things: &Things, now: Instant) -> BTreeSet<Thing> {
+        let digest = |thing: &Thing, id: &str| match self.doomed.get(thing) {
+            Some(doomed) => doomed.digest.clone(),
+            None => thing.digest(id),
+        };
+        let unasked = things
+            .iter()
+            .filter(|(thing, id)| !self.confirmed.contains(&digest(thing, id)));
+        let unasked: BTreeSet<Thing> = unasked.map(|(thing, _)| thing.clone()).collect();
+        let going = self.pending.union(&unasked).count() + self.recent(now).count();
+        if self.limits.exceeded(going, self.total(now)) {
+            unasked
+        } else {
+            BTreeSet::new()
+        }
     }
 
     fn answer(&mut self, things: &Things, now: Instant) -> Answer {
@@ -271,7 +339,7 @@ impl Fleet {
         let Some(users) = self.things.get(thing) else {
             return;
         };
-        if users.claims == 0 || users.keeps > 0 {
+        if users.claims == 0 || users.keeps > users.yields {
             if users.claims == 0 && users.keeps == 0 {
                 self.things.remove(thing);
             }

@@ -12,6 +12,7 @@ mod stake;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::core::key::ObjectKey;
 use crate::core::names;
@@ -25,7 +26,7 @@ pub use stake::Stake;
 /// Something that counts, as ledgers spell its key. Deployments count as their API, since it is out
 /// of reach without them; attachments and permissions do not count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Thing(String);
+pub struct Thing(Arc<str>);
 
 impl Thing {
     /// What counts when an object of a binding goes.
@@ -39,17 +40,15 @@ impl Thing {
             | ObjectKey::Group { .. }
             | ObjectKey::Backend { .. }
             | ObjectKey::Policy { .. }
-            | ObjectKey::Api(_) => Some(Self(key.to_string())),
-            ObjectKey::Deployment { api, .. } => {
-                Some(Self(ObjectKey::Api(api.clone()).to_string()))
-            }
+            | ObjectKey::Api(_) => Some(Self::named(key)),
+            ObjectKey::Deployment { api, .. } => Some(Self::named(ObjectKey::Api(api.clone()))),
             ObjectKey::Attachment { .. } | ObjectKey::Grant { .. } => None,
         }
     }
 
     /// Something that a ledger spells like this.
     pub fn named(key: impl fmt::Display) -> Self {
-        Self(key.to_string())
+        Self(key.to_string().into())
     }
 
     /// Stands for exactly this object: one of the same name that is made later has another id.

@@ -257,6 +257,49 @@ fn what_only_a_pass_knows_of_counts_while_it_asks() {
     assert_eq!(shown(&fleet, now), None);
 }
 
+#[test]
+fn what_a_member_wants_and_its_pass_would_remove_all_the_same_counts_while_it_asks() {
+    let now = Instant::now();
+    let mut fleet = fleet(4, now);
+    fleet.rule(limits(json!({"maxObjects": 1})), []);
+    let (one, other) = (things([1]), things([2]));
+    assert!(matches!(fleet.ask("1", &one, now).0, Answer::Later(_)));
+    assert_eq!(
+        fleet.ask("2", &other, now).0,
+        Answer::Held(other.keys().cloned().collect())
+    );
+    assert_eq!(shown(&fleet, now).unwrap().objects, 2);
+    // One that others want as well stays.
+    fleet.put("3", wanted(2), now);
+    assert_eq!(shown(&fleet, now), None);
+    fleet.put("3", wanted(3), now);
+    assert_eq!(shown(&fleet, now).unwrap().objects, 2);
+    assert_eq!(fleet.ask("2", &Things::new(), now).0, Answer::Go);
+    fleet.put("1", doomed(1), now);
+    fleet.put("1", wanted(1), now);
+    assert_eq!(shown(&fleet, now), None);
+    assert!(fleet.ask("1", &Things::new(), now).0 == Answer::Go);
+}
+
+#[test]
+fn what_would_be_held_is_told_before_anything_is_doomed() {
+    let now = Instant::now();
+    let mut fleet = fleet(10, now);
+    fleet.rule(limits(json!({"maxObjects": 2})), []);
+    assert_eq!(fleet.foresee(&things(0..2), now), BTreeSet::new());
+    let three = things(0..3);
+    let all: BTreeSet<Thing> = three.keys().cloned().collect();
+    assert_eq!(fleet.foresee(&three, now), all);
+    assert_eq!(shown(&fleet, now), None, "to foresee is not to ask");
+    // What others are to lose counts.
+    fleet.put("7", doomed(7), now);
+    assert_eq!(fleet.foresee(&things(0..2), now).len(), 2);
+    // What is confirmed is not held.
+    let digests = three.iter().map(|(thing, id)| thing.digest(id));
+    fleet.rule(limits(json!({"maxObjects": 2})), digests);
+    assert_eq!(fleet.foresee(&three, now), BTreeSet::new());
+}
+
 /// A binding with a ledger of all that it wants.
 fn binding(more: Value) -> (crds::v1alpha1::GatewayBinding, Ledger) {
     let mut binding = scenario::binding("default", "helloworld", scenario::spec());

@@ -30,7 +30,10 @@ pub enum Recovery {
     /// The cloud may have it and cannot be asked now: callers may be using it, so it is not
     /// replaced.
     Later,
-    /// It was put into the cloud, and a list does not have it: one list proves nothing.
+    /// It was put into the cloud, and the list does not have it. That list tells no total, so it proves
+    /// nothing, however often it is taken: only a person knows.
+    Missing,
+    /// Others may have put it into the app, and the list does not have it: one list proves nothing.
     LookAgain,
 }
 
@@ -45,10 +48,11 @@ impl Found {
 
 /// Where the value for a gap comes from. One that was put into an app before is the only one there
 /// that nothing else accounts for; where several are left, none can be told to be the one. Of an
-/// adopted app the first that is left will do: its callers have all of them. One that is in no list
-/// is believed to be gone if an earlier pass has `missed` it too.
+/// adopted app the first that is left will do: its callers have all of them. What was put there and is in
+/// no list is never believed to be gone. That an app which is about to be adopted has no more of them is
+/// believed if an earlier pass has `missed` it too: then one is added, and nothing is replaced.
 pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Recovery {
-    let (mut later, mut is_missing) = (false, false);
+    let (mut later, mut is_missing, mut is_unlisted) = (false, false, false);
     for app in apps.iter().filter(|app| app.may_have(gap)) {
         let Some(credentials) = &app.credentials else {
             later = true;
@@ -60,7 +64,9 @@ pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Re
             .filter(|credential| outlook.known().all(|known| !same(known, credential)))
             .filter(|credential| fits(credential, gap))
             .collect();
-        is_missing |= left.is_empty();
+        let never_ours = app.adopted && app.placed.is_none();
+        is_missing |= left.is_empty() && !never_ours;
+        is_unlisted |= left.is_empty() && never_ours;
         if app.adopted
             && let Some(first) = left.first()
         {
@@ -81,7 +87,9 @@ pub fn recover(gap: &Gap, outlook: &Outlook, apps: &[Found], missed: bool) -> Re
     }
     if later {
         Recovery::Later
-    } else if is_missing && !missed {
+    } else if is_missing {
+        Recovery::Missing
+    } else if is_unlisted && !missed {
         Recovery::LookAgain
     } else {
         Recovery::Make

@@ -1,0 +1,54 @@
+//! The request to a server, and its answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::act::Outgoing;
+use super::own;
+use crate::traffic::forward::passed_on;
+
+/// Sends a request to the first server that takes the connection.
+pub(super) async fn send(
+    client: &reqwest::Client,
+    outgoing: Outgoing,
+    timeout: Duration,
+) -> Response {
+    let answer = tokio::time::timeout(timeout, to_any(client, &outgoing)).await;
+    answer.unwrap_or_else(|_| {
+        own(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the server did not answer in time",
+        )
+    })
+}
+
+async fn to_any(client: &reqwest::Client, outgoing: &Outgoing) -> Response {
+    for (address, port) in &outgoing.servers {
+        let place = SocketAddr::new(*address, *port);
+        let url = format!("http://{place}{}", outgoing.path_and_query);
+        let request = client
+            .request(outgoing.method.clone(), url)
+            .headers(outgoing.headers.clone())
+            .body(outgoing.body.clone());
+        match request.send().await {
+            Ok(answer) => {
+                let broken = |_| own(StatusCode::BAD_GATEWAY, "the server's answer broke off");
+                return passed_on(answer).await.unwrap_or_else(broken);
+            }
+            // Nothing was sent yet, so the next server may be tried.
+            Err(error) if error.is_connect() => {
+                tracing::debug!(%place, %error, "a server did not take the connection");
+            }
+            Err(_) => {
+                return own(
+                    StatusCode::BAD_GATEWAY,
+                    "the server broke the connection off",
+                );
+            }
+        }
+    }
+    own(StatusCode::BAD_GATEWAY, "no server takes connections")
+}

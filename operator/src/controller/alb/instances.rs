@@ -1,0 +1,121 @@
+//! The AlbConfigs and IngressClasses that Ingresses need.
+
+use std::time::Instant;
+
+use crds::keys;
+use crds::v1alpha1::AlbGateway;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+
+use super::children::{failed, lead};
+use super::serving::bindings;
+use crate::controller::cloud::Trouble;
+use crate::controller::context::Context;
+use crate::core::alb::instance::{alb_config, class, has_all, zones};
+use crate::core::alb::refusal::Refusal;
+use crate::core::alb::seats::ingress_class;
+use crate::core::alb::translate::Placement;
+use crate::core::names::digest;
+
+/// What keeps a Knative Ingress from being served.
+pub(super) enum Obstacle {
+    /// It cannot be served as it is.
+    Refused(Refusal),
+    /// The cluster did not answer as it should.
+    Failed(Trouble),
+    /// Something has changed meanwhile.
+    Again,
+}
+
+impl From<Refusal> for Obstacle {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Trouble> for Obstacle {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(trouble)
+    }
+}
+
+fn kind(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+/// Sees to it that an AlbConfig and its IngressClass are there, with the fields that are ours. What
+/// somebody else made under those names is used as it is.
+pub(super) async fn ensure(
+    gateway: &AlbGateway,
+    placement: Placement,
+    instance: &str,
+    context: &Context,
+) -> Result<(), Obstacle> {
+    let enter = bindings(gateway.ingress_class(), context);
+    let network = context.alb.network();
+    let zones = zones(gateway, enter.iter().map(AsRef::as_ref), &network);
+    let wanted = alb_config(gateway, placement, instance, &zones);
+    let digest = digest(&wanted.as_ref().map_err(|refusal| &refusal.message));
+    let now = Instant::now();
+    let mut ensured = context.alb.ensured.lock().await;
+    let fresh = ensured.get(instance).is_some_and(|(known, at)| {
+        *known == digest && now.duration_since(*at) < context.runtime.args.drift_interval
+    });
+    if fresh {
+        return Ok(());
+    }
+    let configs = kind("alibabacloud.com", "v1", "AlbConfig", "albconfigs");
+    settle(&configs, instance, wanted, context).await?;
+    let classes = kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses");
+    settle(
+        &classes,
+        &ingress_class(instance),
+        Ok(class(instance)),
+        context,
+    )
+    .await?;
+    ensured.insert(instance.to_owned(), (digest, now));
+    Ok(())
+}
+
+async fn settle(
+    kind: &ApiResource,
+    name: &str,
+    wanted: Result<Value, Refusal>,
+    context: &Context,
+) -> Result<(), Obstacle> {
+    let what = format!("{} {name}", kind.kind);
+    let api: Api<DynamicObject> = Api::all_with(context.runtime.client.clone(), kind);
+    let found = api.get_opt(name).await;
+    let found = found.map_err(|error| failed(&what, &error))?;
+    let wanted = match (&found, wanted) {
+        (Some(found), _) if !is_ours(found) => return Ok(()),
+        // It is there: what nobody says any more stays as it was.
+        (Some(_), Err(_)) => return Ok(()),
+        (None, Err(refusal)) => return Err(Obstacle::Refused(refusal)),
+        (_, Ok(wanted)) => wanted,
+    };
+    let is_met = found
+        .as_ref()
+        .is_some_and(|found| has_all(&found.data["spec"], &wanted["spec"]));
+    if is_met {
+        return Ok(());
+    }
+    lead(context)?;
+    let params = PatchParams::apply(keys::FIELD_MANAGER).force();
+    let written = api.patch(name, &params, &Patch::Apply(&wanted)).await;
+    written.map_err(|error| failed(&what, &error))?;
+    let action = if found.is_some() { "Update" } else { "Create" };
+    let kind = if kind.kind == "AlbConfig" {
+        "AlbConfig"
+    } else {
+        "IngressClass"
+    };
+    context.runtime.metrics.plan_step(action, kind);
+    Ok(())
+}
+
+fn is_ours(found: &DynamicObject) -> bool {
+    found.labels().get(keys::MANAGED_BY).map(String::as_str) == Some(keys::FIELD_MANAGER)
+}

@@ -1,0 +1,17 @@
+//! The networking layer of Knative on ALB. It starts when a class with an ALB is there, and serves the
+//! Knative Ingresses of that class' ingress class.
+
+mod children;
+mod facts;
+mod instances;
+mod pass;
+mod secrets;
+mod serving;
+pub mod signals;
+pub mod state;
+mod watch;
+
+pub use watch::spawn;
+
+/// Kind in metrics, backoff and logs.
+pub const KIND: &str = "KnativeIngress";

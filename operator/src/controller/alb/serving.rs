@@ -1,0 +1,74 @@
+//! Which gateway serves a Knative Ingress, and which binding has a say in it.
+
+use std::sync::Arc;
+
+use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, Mode, ServiceKind};
+use kube::ResourceExt;
+
+use crate::controller::context::Context;
+use crate::core::alb::binding::{alb_of, heard, validate};
+use crate::core::alb::kingress::KIngress;
+use crate::core::class;
+
+/// The ALB gateways of this shard's classes, those of the oldest class first.
+pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
+    let mut classes: Vec<Arc<GatewayBindingClass>> = context
+        .stores
+        .classes
+        .state()
+        .into_iter()
+        .filter(|class| context.serves(class) && class.metadata.deletion_timestamp.is_none())
+        .collect();
+    classes.sort_by_key(|class| {
+        let created = class.creation_timestamp().map(|time| time.0);
+        (created, class.name_any())
+    });
+    let gateways = classes
+        .iter()
+        .flat_map(|class| class.spec.gateways.iter().flatten());
+    gateways.filter_map(|gateway| gateway.alb.clone()).collect()
+}
+
+/// The gateway that serves a Knative Ingress; none: it is none of ours.
+pub(super) fn gateway_of(ingress: &KIngress, context: &Context) -> Option<AlbGateway> {
+    let class = ingress.class()?;
+    gateways(context)
+        .into_iter()
+        .find(|gateway| gateway.ingress_class() == class)
+}
+
+/// Bindings that enter through a gateway of this ingress class, as far as they are valid.
+pub(super) fn bindings(ingress_class: &str, context: &Context) -> Vec<Arc<GatewayBinding>> {
+    let classes = context.stores.classes.state();
+    let enters = |binding: &GatewayBinding| {
+        let class = class::resolve(binding, classes.iter().map(AsRef::as_ref)).ok()?;
+        let gateway = alb_of(binding, class)?;
+        let namespace = binding.namespace().unwrap_or_default();
+        let labels = context.stores.namespace_labels(&namespace);
+        validate(binding, class, &labels).ok()?;
+        Some(gateway.ingress_class() == ingress_class)
+    };
+    let bindings = context.stores.bindings.state().into_iter();
+    bindings
+        .filter(|binding| binding.spec.alb.is_some())
+        .filter(|binding| binding.metadata.deletion_timestamp.is_none())
+        .filter(|binding| binding.spec.mode() == Mode::Apply)
+        .filter(|binding| enters(binding).unwrap_or_default())
+        .collect()
+}
+
+/// The binding whose rules hold for a Knative Service.
+pub(super) fn binding_of(
+    namespace: &str,
+    service: &str,
+    ingress_class: &str,
+    context: &Context,
+) -> Option<GatewayBinding> {
+    let bindings = bindings(ingress_class, context);
+    let for_service = bindings.iter().map(AsRef::as_ref).filter(|binding| {
+        binding.namespace().as_deref() == Some(namespace)
+            && binding.spec.service_ref.kind == ServiceKind::KnativeService
+            && binding.spec.service_ref.name == service
+    });
+    heard(for_service).cloned()
+}

@@ -1,0 +1,167 @@
+//! What this controller knows of the cluster.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::ResourceExt;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+
+use super::children::is_made_by_us;
+use crate::controller::latest::Latest;
+use crate::core::alb::kingress::KIngress;
+use crate::core::alb::network::{NAME, NAMESPACE, Network};
+use crate::core::alb::render::ORDER;
+use crate::core::alb::seats::Seats;
+
+/// A Knative Ingress, by namespace and name.
+pub type Name = (String, String);
+
+/// Stores, and what was written lately. Empty as long as no class has an ALB.
+pub struct State {
+    /// Every Knative Ingress.
+    pub kingresses: Store<KIngress>,
+    /// Every Ingress: which of them are ours, and who else is on our load balancers.
+    pub ingresses: Store<Ingress>,
+    /// What stands before the pods of each revision. Empty where Serving is not installed.
+    pub scaling: Store<DynamicObject>,
+    network: Store<ConfigMap>,
+    /// Ingresses that we wrote.
+    pub written: Latest<Ingress>,
+    /// Knative Ingresses whose status we wrote.
+    pub reported: Latest<KIngress>,
+    /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
+    pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
+    seats: Mutex<Seats>,
+    troubled: Mutex<HashSet<Name>>,
+    writers: Mutex<Option<Writers>>,
+}
+
+/// The writing ends of [`State`].
+pub struct Writers {
+    /// See [`State::kingresses`].
+    pub kingresses: Writer<KIngress>,
+    /// See [`State::ingresses`].
+    pub ingresses: Writer<Ingress>,
+    /// See [`State::scaling`].
+    pub scaling: Writer<DynamicObject>,
+    /// The ConfigMap `config-network`.
+    pub network: Writer<ConfigMap>,
+}
+
+/// The kind that says whether the activator stands before a revision.
+pub fn serverless_service() -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk(
+            "networking.internal.knative.dev",
+            "v1alpha1",
+            "ServerlessService",
+        ),
+        "serverlessservices",
+    )
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let (kingresses, kingresses_writer) = reflector::store();
+        let (ingresses, ingresses_writer) = reflector::store();
+        let (network, network_writer) = reflector::store();
+        let scaling_writer = Writer::new(serverless_service());
+        Self {
+            kingresses,
+            ingresses,
+            scaling: scaling_writer.as_reader(),
+            network,
+            written: Latest::default(),
+            reported: Latest::default(),
+            ensured: tokio::sync::Mutex::default(),
+            seats: Mutex::default(),
+            troubled: Mutex::default(),
+            writers: Mutex::new(Some(Writers {
+                kingresses: kingresses_writer,
+                ingresses: ingresses_writer,
+                scaling: scaling_writer,
+                network: network_writer,
+            })),
+        }
+    }
+}
+
+impl State {
+    /// The writing ends; the first who asks gets them.
+    pub fn writers(&self) -> Option<Writers> {
+        lock(&self.writers).take()
+    }
+
+    /// What `config-network` says.
+    pub fn network(&self) -> Network {
+        let found = self.network.get(&ObjectRef::new(NAME).within(NAMESPACE));
+        let data = found.and_then(|found| found.data.clone());
+        Network::read(&data.unwrap_or_default())
+    }
+
+    /// An Ingress, the newer of what we wrote and what the store has.
+    pub fn ingress(&self, namespace: &str, name: &str) -> Option<std::sync::Arc<Ingress>> {
+        match self.ingresses.get(&ObjectRef::new(name).within(namespace)) {
+            Some(stored) => Some(self.written.newest(stored)),
+            None => self.written.written(namespace, name),
+        }
+    }
+
+    /// The places on the load balancers.
+    pub fn seats(&self) -> MutexGuard<'_, Seats> {
+        lock(&self.seats)
+    }
+
+    /// An Ingress was seen: it has a place.
+    pub fn seat(&self, ingress: &Ingress) {
+        let spec = ingress.spec.as_ref();
+        let Some(class) = spec.and_then(|spec| spec.ingress_class_name.as_deref()) else {
+            return self.seats().gone(&name_of(ingress));
+        };
+        let order = ingress.annotations().get(ORDER);
+        let rules = spec.and_then(|spec| spec.rules.as_ref());
+        let paths = rules.into_iter().flatten().filter_map(|rule| {
+            let http = rule.http.as_ref()?;
+            Some(http.paths.len())
+        });
+        let order = order.and_then(|order| order.parse().ok());
+        let (name, rules) = (name_of(ingress), paths.sum());
+        if is_made_by_us(ingress) {
+            self.seats().found(name, class, order, rules);
+        } else {
+            self.seats().seen(name, class, order, rules);
+        }
+    }
+
+    /// Notes whether something that may come keeps a Knative Ingress from being served.
+    pub fn trouble(&self, ingress: &KIngress, troubled: bool) {
+        let name = name_of(ingress);
+        let mut all = lock(&self.troubled);
+        if troubled {
+            all.insert(name);
+        } else {
+            all.remove(&name);
+        }
+    }
+
+    /// The Knative Ingresses of a namespace for which that is so.
+    pub fn troubled_in(&self, namespace: &str) -> Vec<Name> {
+        let all = lock(&self.troubled);
+        let here = all.iter().filter(|name| name.0 == namespace);
+        here.cloned().collect()
+    }
+}
+
+/// Namespace and name.
+pub fn name_of(object: &impl ResourceExt) -> Name {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,373 @@
+//! The watches of this controller, and whom what they see concerns. Nothing is watched before a class
+//! has an ALB, so that no right is needed for what nobody uses.
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crds::v1alpha1::{GatewayBinding, ServiceKind};
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
+use kube::{Api, ResourceExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use super::KIND;
+use super::children::is_made_by_us;
+use super::pass::{reconcile, tell_panic};
+use super::serving::gateways;
+use super::signals::{Signal, Signals};
+use super::state::{State, Writers, name_of, serverless_service};
+use crate::controller::context::Context;
+use crate::controller::queue::{self, Asker, Work, queue};
+use crate::controller::stores::{self, Seen, fingerprint, keep, keep_some, keep_with};
+use crate::core::alb::kingress::{KIngress, LABEL};
+use crate::core::alb::network::{NAME, NAMESPACE};
+use crate::core::alb::render::label_value;
+use crate::supervise::{Stage, Supervisor};
+
+/// The lists that a pass needs.
+const AWAITED: [&str; 4] = [
+    "KnativeIngresses",
+    "Ingresses",
+    "ServerlessServices",
+    "config-network",
+];
+
+/// What of this controller has begun.
+#[derive(Clone, Debug, Default)]
+struct Begun {
+    active: bool,
+    listed: BTreeSet<&'static str>,
+}
+
+/// Starts the controller, which then waits for a class with an ALB.
+pub fn spawn(
+    context: &Arc<Context>,
+    signals: &Signals,
+    bindings: Asker<GatewayBinding>,
+    supervisor: &mut Supervisor,
+) {
+    let (Some(signals), Some(writers)) = (signals.listen(), context.alb.writers()) else {
+        return;
+    };
+    let (begin, begun) = watch::channel(Begun::default());
+    let (asker, requests) = queue();
+    let concerns = Concerns {
+        context: context.clone(),
+        asker,
+        bindings,
+        begin: Arc::new(begin),
+        seen: Arc::default(),
+    };
+    let shutdown = &context.runtime.shutdown;
+
+    let (stop, dispatch) = (shutdown.clone(), concerns.clone());
+    supervisor.spawn(Stage::Work, "signals to the ALB layer", async move {
+        stop.run_until_cancelled(dispatch.heed(signals)).await;
+        Ok::<_, Infallible>(())
+    });
+    let (stop, mut started) = (shutdown.clone(), begun.clone());
+    let looking = concerns.clone();
+    supervisor.spawn(Stage::Work, "watches of the ALB layer", async move {
+        let watching = async {
+            let _ = started.wait_for(|begun| begun.active).await;
+            looking.watch(writers).await;
+        };
+        stop.run_until_cancelled(watching).await;
+        Ok::<_, Infallible>(())
+    });
+    let (context, mut listed) = (context.clone(), begun);
+    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
+        let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
+        let ready = async {
+            context.runtime.leadership.until_leader().await;
+            context.stores.ready().await;
+            let _ = listed.wait_for(all).await;
+        };
+        tokio::select! {
+            () = context.runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
+            () = ready => {}
+        }
+        let work = Work {
+            kind: KIND,
+            reconcile,
+            tell: tell_panic,
+        };
+        let store = context.alb.kingresses.clone();
+        queue::run(work, context, store, requests).await;
+        Ok(())
+    });
+}
+
+/// Takes off a Knative Ingress what nobody here reads.
+pub(super) fn lighten(ingress: &mut KIngress) {
+    stores::lighten(ingress);
+}
+
+/// Of the Ingresses of others only who they are and where they go is kept.
+fn lighten_ingress(ingress: &mut Ingress) {
+    if is_made_by_us(ingress) {
+        return;
+    }
+    stores::lighten(ingress);
+    ingress.status = None;
+}
+
+#[derive(Clone)]
+struct Concerns {
+    context: Arc<Context>,
+    asker: Asker<KIngress>,
+    bindings: Asker<GatewayBinding>,
+    begin: Arc<watch::Sender<Begun>>,
+    seen: Arc<Mutex<HashMap<String, u64>>>,
+}
+
+impl Concerns {
+    fn state(&self) -> &State {
+        &self.context.alb
+    }
+
+    /// Listens to what the other watches tell.
+    async fn heed(&self, mut signals: UnboundedReceiver<Signal>) {
+        self.context.stores.ready().await;
+        while let Some(signal) = signals.recv().await {
+            match signal {
+                Signal::Classes => {
+                    if !gateways(&self.context).is_empty() {
+                        self.begin
+                            .send_if_modified(|begun| !std::mem::replace(&mut begun.active, true));
+                    }
+                    self.ask_where(|_| true);
+                }
+                Signal::Binding { namespace, service } => self.ask_where(|ingress| {
+                    ingress.namespace().as_deref() == Some(&namespace) && serves(ingress, &service)
+                }),
+                Signal::Service { namespace } => {
+                    for (namespace, name) in self.state().troubled_in(&namespace) {
+                        self.asker.edited(ObjectRef::new(&name).within(&namespace));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the stores for ever.
+    async fn watch(&self, writers: Writers) {
+        let client = &self.context.runtime.client;
+        let kingresses = keep(
+            Api::<KIngress>::all(client.clone()),
+            std::convert::identity,
+            writers.kingresses,
+            None,
+            lighten,
+            |seen| self.kingress(&seen),
+        );
+        let ingresses = keep(
+            Api::<Ingress>::all(client.clone()),
+            std::convert::identity,
+            writers.ingresses,
+            None,
+            lighten_ingress,
+            |seen| self.ingress(&seen),
+        );
+        let mut tell = |seen: Seen<'_, _>| self.scaling(&seen);
+        let scaling = keep_with(
+            Api::all_with(client.clone(), &serverless_service()),
+            writers.scaling,
+            None,
+            stores::lighten,
+            &mut tell,
+        );
+        let mut tell = |seen: Seen<'_, _>| self.network(&seen);
+        let network = keep_some(
+            Api::<ConfigMap>::namespaced(client.clone(), NAMESPACE),
+            watcher::Config::default().fields(&format!("metadata.name={NAME}")),
+            writers.network,
+            stores::lighten,
+            &mut tell,
+        );
+        tokio::join!(kingresses, ingresses, scaling, network);
+    }
+
+    fn listed(&self, kind: &'static str) {
+        self.begin.send_modify(|begun| {
+            begun.listed.insert(kind);
+        });
+    }
+
+    fn kingress(&self, seen: &Seen<'_, KIngress>) {
+        match seen {
+            Seen::NoSuchKind => {}
+            Seen::Listed => {
+                self.state().reported.clear();
+                for ingress in self.state().kingresses.state() {
+                    self.note(&ingress);
+                    // What is as it was before is looked at when nobody waits for anything else.
+                    let reference = ObjectRef::from_obj(&*ingress);
+                    if ingress.is_ready() {
+                        self.asker.check(reference);
+                    } else {
+                        self.asker.edited(reference);
+                    }
+                }
+                self.listed("KnativeIngresses");
+            }
+            Seen::Changed(ingress) => {
+                if self.note(ingress) {
+                    self.asker.edited(ObjectRef::from_obj(*ingress));
+                    self.mapped(ingress);
+                } else if self.is_left_to_others(ingress) {
+                    self.asker.edited(ObjectRef::from_obj(*ingress));
+                }
+                self.ask_bindings(ingress);
+            }
+            Seen::Gone(ingress) => {
+                let uid = ingress.uid().unwrap_or_default();
+                self.seen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&uid);
+                self.state().reported.forget(&uid);
+                self.state().trouble(ingress, false);
+                self.mapped(ingress);
+                self.ask_bindings(ingress);
+            }
+        }
+    }
+
+    /// Whether something of a Knative Ingress is new that is not its status.
+    fn note(&self, ingress: &KIngress) -> bool {
+        let uid = ingress.uid().unwrap_or_default();
+        let fingerprint = fingerprint(ingress);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(uid, fingerprint) != Some(fingerprint)
+    }
+
+    /// Whether another layer is to serve it, whose status tells when ours may go.
+    fn is_left_to_others(&self, ingress: &KIngress) -> bool {
+        let class = ingress.class();
+        let gateways = gateways(&self.context);
+        !gateways
+            .iter()
+            .any(|gateway| Some(gateway.ingress_class()) == class)
+    }
+
+    /// Those that stand for a host of another one.
+    fn mapped(&self, ingress: &KIngress) {
+        let namespace = ingress.namespace();
+        let stands_for_others = |other: &KIngress| {
+            let rules = other.spec["rules"].as_array().into_iter().flatten();
+            let mut paths = rules.flat_map(|rule| rule["http"]["paths"].as_array());
+            paths.any(|paths| paths.iter().any(|path| path["rewriteHost"].is_string()))
+        };
+        let own = ingress.name_any();
+        self.ask_where(|other| {
+            other.namespace() == namespace && other.name_any() != own && stands_for_others(other)
+        });
+    }
+
+    fn ask_bindings(&self, ingress: &KIngress) {
+        let namespace = ingress.namespace();
+        for binding in self.context.stores.bindings.state() {
+            let reference = &binding.spec.service_ref;
+            if binding.namespace() == namespace
+                && reference.kind == ServiceKind::KnativeService
+                && serves(ingress, &reference.name)
+            {
+                self.bindings.edited(ObjectRef::from_obj(&*binding));
+            }
+        }
+    }
+
+    fn ingress(&self, seen: &Seen<'_, Ingress>) {
+        match seen {
+            Seen::NoSuchKind => {}
+            Seen::Listed => {
+                self.state().written.clear();
+                for ingress in self.state().ingresses.state() {
+                    self.state().seat(&ingress);
+                }
+                self.listed("Ingresses");
+            }
+            Seen::Changed(ingress) => {
+                self.state().seat(ingress);
+                self.owner(ingress);
+            }
+            Seen::Gone(ingress) => {
+                self.state().seats().gone(&name_of(*ingress));
+                self.state()
+                    .written
+                    .forget(&ingress.uid().unwrap_or_default());
+                self.owner(ingress);
+            }
+        }
+    }
+
+    fn owner(&self, child: &Ingress) {
+        let label = child.labels().get(LABEL);
+        let owner = child
+            .owner_references()
+            .iter()
+            .find(|owner| label == Some(&label_value(&owner.name)));
+        if let (Some(owner), Some(namespace)) = (owner, child.namespace()) {
+            self.asker
+                .edited(ObjectRef::new(&owner.name).within(&namespace));
+        }
+    }
+
+    fn scaling(&self, seen: &Seen<'_, kube::api::DynamicObject>) {
+        match seen {
+            Seen::NoSuchKind | Seen::Listed => self.listed("ServerlessServices"),
+            Seen::Changed(scaling) | Seen::Gone(scaling) => {
+                let (namespace, name) = name_of(*scaling);
+                if self.note_scaling(scaling) {
+                    self.ask_where(|ingress| {
+                        ingress.namespace().as_deref() == Some(&namespace)
+                            && ingress.spec.to_string().contains(&name)
+                    });
+                }
+                for (namespace, name) in self.state().troubled_in(&namespace) {
+                    self.asker.edited(ObjectRef::new(&name).within(&namespace));
+                }
+            }
+        }
+    }
+
+    /// Whether what counts of it is new: its annotations, not its ups and downs.
+    fn note_scaling(&self, scaling: &kube::api::DynamicObject) -> bool {
+        let uid = scaling.uid().unwrap_or_default();
+        let mut quiet = scaling.clone();
+        quiet.metadata.generation = None;
+        let fingerprint = fingerprint(&quiet);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(uid, fingerprint) != Some(fingerprint)
+    }
+
+    fn network(&self, seen: &Seen<'_, ConfigMap>) {
+        match seen {
+            Seen::NoSuchKind => self.listed("config-network"),
+            Seen::Listed => {
+                self.listed("config-network");
+                self.ask_where(|_| true);
+            }
+            Seen::Changed(_) | Seen::Gone(_) => self.ask_where(|_| true),
+        }
+    }
+
+    fn ask_where(&self, concerned: impl Fn(&KIngress) -> bool) {
+        for ingress in self.state().kingresses.state() {
+            if concerned(&ingress) {
+                self.asker.edited(ObjectRef::from_obj(&*ingress));
+            }
+        }
+    }
+}
+
+/// Whether a Knative Ingress is that of a Knative Service.
+fn serves(ingress: &KIngress, service: &str) -> bool {
+    let label = ingress.labels().get("serving.knative.dev/service");
+    label.map_or_else(|| ingress.name_any() == service, |label| label == service)
+}

@@ -1,0 +1,277 @@
+//! A binding whose gateway is an ALB: it moves its Knative Service to the gateway's ingress class, and
+//! may send chosen requests to a revision.
+
+use std::collections::BTreeMap;
+
+use crds::v1alpha1::{
+    AlbField, AlbGateway, ClassGateway, GatewayBinding, GatewayBindingClass, LedgerEntry, Mode,
+    NamespacedName, Reason, ServiceKind,
+};
+use kube::ResourceExt;
+
+use crate::core::class;
+use crate::core::problem::Problem;
+
+/// Kind of the ledger's entry for a Knative Service that was moved.
+const KIND: &str = "KnativeService";
+
+/// A binding as it is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlbBinding {
+    /// Its gateway's name.
+    pub gateway: String,
+    /// The class that its Knative Service is moved to.
+    pub ingress_class: String,
+    /// Its Knative Service.
+    pub service: NamespacedName,
+    /// How far the operator may go.
+    pub mode: Mode,
+}
+
+/// The gateway that a binding enters through: the one it names, was given before, or gets by default.
+pub fn gateway_of<'a>(
+    binding: &GatewayBinding,
+    class: &'a GatewayBindingClass,
+) -> Option<&'a ClassGateway> {
+    let settled = binding.status.as_ref();
+    let settled = settled.and_then(|status| status.gateway.as_deref());
+    let default = class.spec.defaults.as_ref();
+    let default = default.and_then(|defaults| defaults.gateway.as_deref());
+    let name = binding.spec.gateway.as_deref().or(settled).or(default)?;
+    class.spec.gateway(name)
+}
+
+/// The ALB that a binding enters through, if it does.
+pub fn alb_of<'a>(
+    binding: &GatewayBinding,
+    class: &'a GatewayBindingClass,
+) -> Option<&'a AlbGateway> {
+    gateway_of(binding, class)?.alb.as_ref()
+}
+
+/// The Knative Services that a binding has moved, by its ledger.
+pub fn moved(binding: &GatewayBinding) -> Vec<NamespacedName> {
+    let ledger = binding.status.iter().flat_map(|status| &status.ledger);
+    let entries = ledger.into_iter().filter(|entry| entry.kind == KIND);
+    entries
+        .filter_map(|entry| {
+            Some(NamespacedName {
+                namespace: entry.namespace.clone()?,
+                name: entry.name.clone()?,
+            })
+        })
+        .collect()
+}
+
+/// Whether a binding has to do with an ALB, or had.
+pub fn concerns(binding: &GatewayBinding, class: Option<&GatewayBindingClass>) -> bool {
+    let now = class.is_some_and(|class| alb_of(binding, class).is_some());
+    now || !moved(binding).is_empty()
+}
+
+/// The ledger's entry for a Knative Service that is moved.
+pub fn entry(service: &NamespacedName) -> LedgerEntry {
+    LedgerEntry {
+        key: format!("kubernetes/{KIND}/{}/{}", service.namespace, service.name),
+        kind: KIND.to_owned(),
+        namespace: Some(service.namespace.clone()),
+        name: Some(service.name.clone()),
+        ..LedgerEntry::default()
+    }
+}
+
+/// Whether an entry of a ledger is for something that this does not make.
+pub fn is_of_another_gateway(entry: &LedgerEntry) -> bool {
+    entry.kind != KIND
+}
+
+/// Checks a binding against its class and the ALB gateway in it.
+pub fn validate(
+    binding: &GatewayBinding,
+    class: &GatewayBindingClass,
+    namespace_labels: &BTreeMap<String, String>,
+) -> Result<AlbBinding, Problem> {
+    let class_name = class.name_any();
+    let namespace = binding.namespace().unwrap_or_default();
+    let offered = gateway_of(binding, class);
+    let (Some(gateway), Some(alb)) = (offered, alb_of(binding, class)) else {
+        return Err(Problem::rejected(
+            Reason::GatewayNotFound,
+            format!("GatewayBindingClass \"{class_name}\" has no such gateway with alb any more."),
+        ));
+    };
+    for (allowed, whose) in [
+        (class.spec.allowed_namespaces.as_ref(), "".to_owned()),
+        (
+            gateway.allowed_namespaces.as_ref(),
+            format!("gateway \"{}\" in ", gateway.name),
+        ),
+    ] {
+        if !class::allows(allowed, namespace_labels) {
+            return Err(Problem::rejected(
+                Reason::NamespaceNotAllowed,
+                format!(
+                    "namespace \"{namespace}\" is not let in by allowedNamespaces of {whose}GatewayBindingClass \"{class_name}\". Use another one, or ask the owner of the class."
+                ),
+            ));
+        }
+    }
+    check(binding, gateway, alb, &class_name)?;
+    Ok(AlbBinding {
+        gateway: gateway.name.clone(),
+        ingress_class: alb.ingress_class().to_owned(),
+        service: NamespacedName {
+            namespace,
+            name: binding.spec.service_ref.name.clone(),
+        },
+        mode: binding.spec.mode(),
+    })
+}
+
+fn check(
+    binding: &GatewayBinding,
+    gateway: &ClassGateway,
+    alb: &AlbGateway,
+    class: &str,
+) -> Result<(), Problem> {
+    let spec = &binding.spec;
+    let name = &gateway.name;
+    if spec.service_ref.kind != ServiceKind::KnativeService {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.serviceRef: gateway \"{name}\" is an ALB that serves Knative Services only. Name a KnativeService."
+            ),
+        ));
+    }
+    if spec.api_gateway.is_some() {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.apiGateway: an API gateway reaches classic load balancers only, and gateway \"{name}\" is an ALB. Remove spec.apiGateway, or use a gateway with slb."
+            ),
+        ));
+    }
+    if spec.slb.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!("spec.slb: gateway \"{name}\" is an ALB. Use spec.alb, or a gateway with slb."),
+        ));
+    }
+    let zones = spec.alb.as_ref().and_then(|alb| alb.zone_mappings.as_ref());
+    if zones.is_some() && !alb.binding_may_set(AlbField::ZoneMappings) {
+        return Err(Problem::rejected(
+            Reason::NotAllowedByClass,
+            format!(
+                "spec.alb.zoneMappings: GatewayBindingClass \"{class}\" does not let bindings set zoneMappings on gateway \"{name}\". Remove the field, or ask for zoneMappings in bindingsMaySet."
+            ),
+        ));
+    }
+    if spec.mode() == Mode::Plan {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.mode: Plan is not offered with gateway \"{name}\", an ALB: nothing is written. Set mode: Apply, or Suspend to leave everything as it is."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Of several bindings for one Knative Service, the one that is heard: the oldest.
+pub fn heard<'a>(
+    bindings: impl IntoIterator<Item = &'a GatewayBinding>,
+) -> Option<&'a GatewayBinding> {
+    bindings.into_iter().min_by_key(|binding| {
+        let created = binding.creation_timestamp().map(|time| time.0);
+        (created, binding.namespace(), binding.name_any())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn class(gateway: Value) -> GatewayBindingClass {
+        serde_json::from_value(json!({
+            "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBindingClass",
+            "metadata": {"name": "alb"},
+            "spec": {
+                "defaults": {"gateway": "alb"},
+                "gateways": [{"name": "alb", "alb": gateway}, {"name": "slb", "slb": {"service": {"namespace": "a", "name": "b"}}}],
+            },
+        }))
+        .unwrap()
+    }
+
+    fn binding(spec: Value) -> GatewayBinding {
+        let mut whole = json!({"serviceRef": {"kind": "KnativeService", "name": "hello"}});
+        for (key, value) in spec.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
+            "metadata": {"name": "hello", "namespace": "gray"},
+            "spec": whole,
+        }))
+        .unwrap()
+    }
+
+    fn reason(spec: Value, gateway: Value) -> Reason {
+        let labels = BTreeMap::new();
+        validate(&binding(spec), &class(gateway), &labels)
+            .unwrap_err()
+            .reason
+    }
+
+    #[test]
+    fn the_gateway_s_ingress_class_is_what_the_service_is_moved_to() {
+        let labels = BTreeMap::new();
+        let found = validate(&binding(json!({})), &class(json!({})), &labels).unwrap();
+        assert_eq!(found.ingress_class, "alb.ingress.networking.knative.dev");
+        assert_eq!(found.service.to_string(), "gray/hello");
+        let own = class(json!({"ingressClass": "mine.example.com"}));
+        let found = validate(&binding(json!({"gateway": "alb"})), &own, &labels).unwrap();
+        assert_eq!(found.ingress_class, "mine.example.com");
+    }
+
+    #[test]
+    fn what_an_alb_cannot_do_is_refused() {
+        let service = json!({"serviceRef": {"kind": "Service", "name": "hello"}});
+        assert_eq!(reason(service, json!({})), Reason::Unsupported);
+        let front = json!({"apiGateway": {"auth": {"anonymous": {}}}});
+        assert_eq!(reason(front, json!({})), Reason::Unsupported);
+        assert_eq!(
+            reason(json!({"slb": {"name": "a"}}), json!({})),
+            Reason::InvalidSpec
+        );
+        assert_eq!(
+            reason(json!({"mode": "Plan"}), json!({})),
+            Reason::Unsupported
+        );
+        let zones =
+            || json!({"alb": {"zoneMappings": [{"vswitchId": "vsw-a"}, {"vswitchId": "vsw-b"}]}});
+        assert_eq!(reason(zones(), json!({})), Reason::NotAllowedByClass);
+        let open = class(json!({"bindingsMaySet": ["*"]}));
+        assert!(validate(&binding(zones()), &open, &BTreeMap::new()).is_ok());
+    }
+
+    #[test]
+    fn a_binding_concerns_an_alb_as_long_as_its_ledger_says_so() {
+        let class = class(json!({}));
+        assert!(concerns(&binding(json!({})), Some(&class)));
+        let mut other = binding(json!({"gateway": "slb"}));
+        assert!(!concerns(&other, Some(&class)));
+        let service = NamespacedName {
+            namespace: "gray".to_owned(),
+            name: "hello".to_owned(),
+        };
+        other.status = Some(crds::v1alpha1::GatewayBindingStatus {
+            ledger: vec![entry(&service)],
+            ..Default::default()
+        });
+        assert!(concerns(&other, None));
+        assert_eq!(moved(&other), [service]);
+    }
+}

@@ -1,0 +1,15 @@
+//! Application load balancers as Knative's networking layer: from a Knative Ingress to Ingresses of
+//! the ALB Ingress controller, and from those to the status that Knative waits for.
+
+pub mod binding;
+pub mod gray;
+pub mod instance;
+pub mod kingress;
+pub mod loose;
+pub mod network;
+pub mod refusal;
+pub mod render;
+pub mod rule;
+pub mod seats;
+pub mod status;
+pub mod translate;
