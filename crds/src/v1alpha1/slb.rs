@@ -123,4 +123,51 @@ pub struct CreateFrom {
     /// and other settings are not. Example: istio-ingressgateway.
     #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
     pub name: String,
+
+    /// Numbers of the ports that are copied; each gets a listener. Example: [80, 443]. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "port_numbers")]
+    pub ports: Option<Vec<i32>>,
+
+    /// Which nodes requests come through: Cluster, any; Local, only those with a pod of the gateway,
+    /// which then sees the caller's address. Default: Cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ExternalTrafficPolicy")]
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
+
+    /// Whether a caller is kept at one pod, on the way from node to pod: None or ClientIP. Default:
+    /// None.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SessionAffinity")]
+    pub session_affinity: Option<SessionAffinity>,
+}
+
+fn port_numbers(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 50,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "integer", "format": "int32", "minimum": 1, "maximum": 65535},
+    })
+}
+
+/// Which nodes requests to a Service come through.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ExternalTrafficPolicy {
+    /// Any node.
+    #[default]
+    Cluster,
+    /// Nodes with a pod that serves.
+    Local,
+}
+
+/// What keeps a caller at one pod.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SessionAffinity {
+    /// Nothing.
+    #[default]
+    None,
+    /// The caller's address.
+    ClientIP,
 }

@@ -216,6 +216,26 @@ const MALFORMED: &[(&str, Patch, &str)] = &[
         "/bindingsMaySet/0",
     ),
     (
+        "a copy of no ports",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: []}}}}]}",
+        "/createFrom/ports",
+    ),
+    (
+        "a copy of a port that cannot be",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: [0]}}}}]}",
+        "/createFrom/ports/0",
+    ),
+    (
+        "an unknown traffic policy",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, externalTrafficPolicy: Any}}}}]}",
+        "/externalTrafficPolicy",
+    ),
+    (
+        "an unknown session affinity",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, sessionAffinity: Cookie}}}}]}",
+        "/sessionAffinity",
+    ),
+    (
         "an unknown way with foreign fields",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, foreignFields: Force}}}]}",
         "/foreignFields",
@@ -488,6 +508,10 @@ fn what_is_legal_is_accepted() {
             (
                 "a Service made after another",
                 "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c}}}}]}",
+            ),
+            (
+                "one made after some of another",
+                "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: c, ports: [443], externalTrafficPolicy: Local, sessionAffinity: None}}}}]}",
             ),
         ],
     );

@@ -234,12 +234,16 @@ async fn each_sample_is_applied_where_a_fixed_size_is_still_sold() {
     assert_eq!(actual["Bandwidth"], 2, "{actual}");
     imported(&world).await;
     // A typo in an id is told, and nothing is asked of the cloud controller manager.
-    let nothing = format!(
-        "{{apiVersion: v1, kind: Service, metadata: {{name: reused, namespace: default}}, spec: {{type: LoadBalancer, ports: [{{port: 443}}]}}}}\n---\n\
-        {{apiVersion: gatewaybinding.dev/v1alpha1, kind: GatewayBinding, metadata: {{name: reused, namespace: default}}, \
-        spec: {{className: serverless, gateway: reused, serviceRef: {{kind: Service, name: reused, port: 443}}}}}}"
-    );
-    world.apply(&nothing).await.unwrap();
+    let nothing = "apiVersion: v1
+kind: Service
+metadata: {name: reused, namespace: default}
+spec: {type: LoadBalancer, ports: [{port: 443}]}
+---
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBinding
+metadata: {name: reused, namespace: default}
+spec: {className: serverless, gateway: reused, serviceRef: {kind: Service, name: reused, port: 443}}";
+    world.apply(nothing).await.unwrap();
     let told = Expect::that("told that it cannot be used", |binding| {
         let reasons = ["ResolvedRefs", "Programmed"].map(|type_| condition(binding, type_));
         let mut reasons = reasons.into_iter().flatten().map(|(_, reason, _)| reason);

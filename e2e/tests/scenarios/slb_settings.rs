@@ -24,7 +24,9 @@ kind: Service
 metadata:
   name: front
   namespace: istio-system
-  annotations: {service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type: intranet}
+  annotations:
+    service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type: intranet
+    service.beta.kubernetes.io/alicloud-loadbalancer-established-timeout: "333"
 spec:
   type: LoadBalancer
   selector: {app: istio-ingressgateway, istio: ingressgateway}
@@ -260,7 +262,14 @@ spec:
   gateways:
   - name: made
     slb:
-      service: {namespace: istio-system, name: made, createFrom: {name: istio-ingressgateway}}
+      service:
+        namespace: istio-system
+        name: made
+        createFrom:
+          name: istio-ingressgateway
+          ports: [80, 443]
+          externalTrafficPolicy: Local
+          sessionAffinity: ClientIP
       bindingsMaySet: ["*"]
 "#;
 
@@ -336,6 +345,11 @@ async fn what_a_load_balancer_is_made_with_and_what_is_left_of_it() {
     world.apply(&manifest("made", "one", &first)).await.unwrap();
     let target = binding("default", "one");
     ready(&world, &target).await;
+    let spec = service(&world, "made").await.spec.unwrap();
+    let ports: Vec<i32> = spec.ports.iter().flatten().map(|port| port.port).collect();
+    assert_eq!(ports, [80, 443], "of the four that the other one has");
+    assert_eq!(spec.external_traffic_policy.as_deref(), Some("Local"));
+    assert_eq!(spec.session_affinity.as_deref(), Some("ClientIP"));
     let balancer = Balancer::of(&world, "made").await;
     balancer.shows(&world, "made", &rows, 0).await;
 

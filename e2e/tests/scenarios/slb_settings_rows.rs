@@ -149,7 +149,8 @@ fn of_listeners() -> Vec<Row> {
             json!({"established": "10m", "idle": "20s", "request": "1m30s"}),
             json!({"idle": "30s"}),
             &[
-                ("81 EstablishedTimeout", ["600", "900", "900"]),
+                // An older key of the Service says 333.
+                ("81 EstablishedTimeout", ["600", "900", "333"]),
                 ("443 IdleTimeout", ["20", "30", "15"]),
                 ("443 RequestTimeout", ["90", "60", "60"]),
             ],

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crds::keys;
+use crds::v1alpha1::{ExternalTrafficPolicy, SessionAffinity};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -75,7 +76,7 @@ fn settled(service: &Service) -> bool {
     says.is_some_and(|says| says > written) || long_ago
 }
 
-/// Selector and ports, without what the API server allots.
+/// What can be ours of a Service, without what the API server allots.
 pub fn shape(service: &Service) -> ServiceShape {
     let Some(spec) = &service.spec else {
         return ServiceShape::default();
@@ -93,6 +94,14 @@ pub fn shape(service: &Service) -> ServiceShape {
     ServiceShape {
         selector: spec.selector.clone().unwrap_or_default(),
         ports: ports.collect(),
+        external_traffic_policy: match spec.external_traffic_policy.as_deref() {
+            Some("Local") => ExternalTrafficPolicy::Local,
+            _ => ExternalTrafficPolicy::Cluster,
+        },
+        session_affinity: match spec.session_affinity.as_deref() {
+            Some("ClientIP") => SessionAffinity::ClientIP,
+            _ => SessionAffinity::None,
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{ApiSpec, BackendName, ConsumerId, GroupSpec, PolicySpec};
+use crds::v1alpha1::{CreateFrom, ExternalTrafficPolicy, SessionAffinity};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServicePort;
 use serde::Serialize;
@@ -96,13 +97,32 @@ pub struct ServiceDesired {
     pub drift: Vec<FieldChange>,
 }
 
-/// Selector and ports of a Service that we create, copied from another one.
+/// What is ours of a Service that we create: selector and ports, copied from another one, and how
+/// requests come to pods.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ServiceShape {
     /// Which pods.
     pub selector: BTreeMap<String, String>,
     /// Which ports, without node ports.
     pub ports: Vec<ServicePort>,
+    /// Which nodes requests come through.
+    pub external_traffic_policy: ExternalTrafficPolicy,
+    /// What keeps a caller at one pod.
+    pub session_affinity: SessionAffinity,
+}
+
+impl ServiceShape {
+    /// This Service's selector and ports for one that is made after it.
+    #[must_use]
+    pub fn copied(mut self, wish: &CreateFrom) -> Self {
+        if let Some(wanted) = &wish.ports {
+            self.ports.retain(|port| wanted.contains(&port.port));
+        }
+        self.external_traffic_policy = wish.external_traffic_policy.unwrap_or_default();
+        self.session_affinity = wish.session_affinity.unwrap_or_default();
+        self
+    }
 }
 
 /// A backend that may still wait for its load balancer.

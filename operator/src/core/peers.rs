@@ -1,5 +1,7 @@
 //! What the bindings of one class want of the things they share, and who gets it.
 
+mod instances;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
@@ -338,7 +340,7 @@ pub fn shares(
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
         settings(binding, gateway, peers, scene, &mut outcome);
-        outcome.shares.used_up = used_up(binding, gateway, peers);
+        outcome.shares.used_up = instances::used_up(binding, gateway, peers);
     }
     if let Some(exposure) = &binding.exposure {
         let claims = |method, path: &Path| {
@@ -405,39 +407,6 @@ pub fn existing(
     let contributions = contributions(binding, gateway, peers);
     let merged = merge::merge(&gateway.class_settings, &contributions, "");
     merged.settings.existing
-}
-
-/// The most Services that may have a load balancer of this gateway, if this binding's is beyond that.
-/// Those that have one keep it; then the oldest come first, and by namespace and name.
-fn used_up(
-    binding: &Validated,
-    gateway: &Gateway,
-    peers: &[impl std::borrow::Borrow<Peer>],
-) -> Option<i32> {
-    let most = gateway.per_binding.as_ref()?.max_instances?;
-    let rank = |peer: &&Peer| (!peer.has_service, peer.created, peer.binding.clone());
-    let peers = peers.iter().map(std::borrow::Borrow::borrow);
-    let mut others: Vec<&Peer> = peers
-        .filter(|peer: &&Peer| peer.live && wants(peer, binding))
-        .filter(|peer| peer.class.as_ref() == Some(&binding.class))
-        .filter(|peer| peer.gateway.as_ref() == Some(&gateway.name))
-        .collect();
-    others.sort_by_key(rank);
-    let mut services: Vec<&(String, String)> = Vec::new();
-    for peer in others {
-        let Some(service) = &peer.service else {
-            continue;
-        };
-        if peer.binding == binding.binding {
-            let known = peer.has_service || services.contains(&service);
-            return (!known && i32::try_from(services.len()).is_ok_and(|used| used >= most))
-                .then_some(most);
-        }
-        if !services.contains(&service) {
-            services.push(service);
-        }
-    }
-    None
 }
 
 /// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.

@@ -177,5 +177,6 @@ pub(super) fn unknown_shape(ports: impl IntoIterator<Item = u16>) -> ServiceShap
                 ..ServicePort::default()
             })
             .collect(),
+        ..ServiceShape::default()
     }
 }

@@ -72,12 +72,12 @@ impl World {
                 world.services.insert(place.clone(), state);
                 world.assumed.insert(place.clone());
             }
-            if let Some(source) = &gateway.service.create_from {
-                let name = (place.0.clone(), source.name.clone());
+            if let Some(wish) = &gateway.service.create_from {
+                let name = (place.0.clone(), wish.name.clone());
                 let found = manifests.services.get(&name);
                 let source = Source {
                     name: format!("{}/{}", name.0, name.1),
-                    shape: found.map_or_else(needed, service::shape),
+                    shape: found.map_or_else(needed, service::shape).copied(wish),
                     known: found.is_some(),
                 };
                 world.sources.insert(place, source);

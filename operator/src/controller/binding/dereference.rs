@@ -44,12 +44,10 @@ pub(super) async fn dereference(
         return (references, None);
     };
     let namespace = &gateway.service.namespace;
-    references.source = gateway
-        .service
-        .create_from
-        .as_ref()
-        .and_then(|source| find_service(context, namespace, &source.name))
-        .map(|source| service::shape(&source));
+    references.source = gateway.service.create_from.as_ref().and_then(|wish| {
+        let source = find_service(context, namespace, &wish.name)?;
+        Some(service::shape(&source).copied(wish))
+    });
     let mut trouble = None;
     let found = find_service(context, namespace, &gateway.service.name);
     if let Some(found) = &found {

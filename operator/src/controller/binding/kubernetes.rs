@@ -76,7 +76,13 @@ fn adorn(body: &mut Value, executor: &Executor<'_>) {
 
 fn spec(shape: &ServiceShape) -> Value {
     let ports: Vec<&ServicePort> = shape.ports.iter().collect();
-    json!({"type": "LoadBalancer", "selector": shape.selector, "ports": ports})
+    json!({
+        "type": "LoadBalancer",
+        "selector": shape.selector,
+        "ports": ports,
+        "externalTrafficPolicy": shape.external_traffic_policy,
+        "sessionAffinity": shape.session_affinity,
+    })
 }
 
 /// Creates a Service and nothing else: one that appeared meanwhile is not touched.

@@ -1,10 +1,10 @@
 //! The gateway's Service, and what its load balancer lacks.
 
-use crds::v1alpha1::{ForeignFields, Reason, SlbSettings};
+use crds::v1alpha1::{CreateFrom, ForeignFields, Reason, SlbSettings};
 use k8s_openapi::api::core::v1::ServicePort;
 
 use super::{Shares, Wanted};
-use crate::core::desired::{Desired, ServiceDesired};
+use crate::core::desired::{Desired, ServiceDesired, ServiceShape};
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
 use crate::core::observed::LoadBalancerState;
@@ -113,6 +113,20 @@ fn refusal(
             let problem = Some(missing(&source.name, path, class));
             state.map_or(Err(problem.clone()), |_| Ok(problem))
         }
+        (Some(source), _) => match references
+            .source
+            .as_ref()
+            .and_then(|shape| not_there(source, shape))
+        {
+            Some(port) => Err(Some(Problem::unresolved(
+                Reason::ServiceInvalid,
+                format!(
+                    "gateway \"{}\": Service {}/{} has no port {port} (slb.service.createFrom.ports in the class). Add the port there, or correct the class.",
+                    gateway.name, service.namespace, source.name
+                ),
+            ))),
+            None => Ok(None),
+        },
         (None, None) if gateway.per_binding.is_some() => {
             Err(Some(missing(&service.name, "spec.serviceRef", "the name")))
         }
@@ -123,6 +137,12 @@ fn refusal(
         ))),
         _ => Ok(None),
     }
+}
+
+/// The first port that is to be copied and that the Service to be copied lacks.
+fn not_there(wish: &CreateFrom, copied: &ServiceShape) -> Option<i32> {
+    let has = |port: &&i32| copied.ports.iter().any(|one| one.port == **port);
+    wish.ports.iter().flatten().find(|port| !has(port)).copied()
 }
 
 /// Why the cloud controller manager would not look at the gateway's Service.

@@ -9,7 +9,7 @@ use crds::v1alpha1::{OnDelete, Reason, SlbExisting, SlbField, SlbSettings};
 use super::check::Fault;
 use super::scene::Scene;
 use super::table::{self, Level};
-use super::{PREFIX, observe, said};
+use super::{PREFIX, observe, said, tags};
 use crate::core::desired::ServiceShape;
 use crate::core::foresee::is_later;
 use crate::core::observed::{ExistingLoadBalancer, ListenerState, LoadBalancerState, ServiceState};
@@ -17,8 +17,6 @@ use crate::core::problem::Problem;
 
 /// Tags of load balancers that a cloud controller manager made; any value counts.
 const MADE_BY_CCM: [&str; 2] = ["kubernetes.do.not.delete", "ack.aliyun.com"];
-/// Tag that it gives to one that it reuses, and never takes away.
-const REUSED: &str = "kubernetes.reused.by.user";
 /// Annotation, without its prefix, that names one.
 pub(super) const ID: &str = "id";
 /// Annotation, without its prefix, that takes listeners over.
@@ -179,11 +177,8 @@ fn not_reusable(actual: &LoadBalancerState) -> Option<String> {
 /// Once it has tags to set, the cloud controller manager removes all others.
 fn tags_lost(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<String> {
     let wanted = settings.tags.as_ref()?;
-    let lost: Vec<&str> = actual
-        .tags
-        .keys()
-        .map(String::as_str)
-        .filter(|key| !wanted.contains_key(*key) && !key.starts_with("acs:") && *key != REUSED)
+    let lost: Vec<&str> = tags::of_others(&actual.tags)
+        .filter(|key| !wanted.contains_key(*key))
         .collect();
     (!lost.is_empty()).then(|| {
         format!(

@@ -442,6 +442,24 @@ fn a_service_that_is_left_to_others_is_refused() {
     );
 }
 
+#[test]
+fn a_weight_that_the_service_gives_by_itself_is_refused() {
+    let shape = ServiceShape {
+        external_traffic_policy: crds::v1alpha1::ExternalTrafficPolicy::Local,
+        ..ServiceShape::default()
+    };
+    let scene = Scene {
+        shape: Some(&shape),
+        ..Scene::default()
+    };
+    let weighs = settings(json!({"backends": {"weight": 50}}));
+    assert_eq!(scene.judge(&weighs).unwrap().path, "slb.backends.weight");
+    assert_eq!(
+        scene.judge(&settings(json!({"backends": {"type": "Nodes"}}))),
+        None
+    );
+}
+
 /// The keys that the cloud controller manager reads for a classic load balancer, from the sources
 /// `pkg/controller/service/clbv1`, `.../reconcile/backend` and `pkg/controller/helper` of v2.14.0.
 const READ: &str = "

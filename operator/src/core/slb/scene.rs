@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{Reason, SlbProtocol, SlbScheduler, SlbSettings};
+use crds::v1alpha1::{ExternalTrafficPolicy, Reason, SlbProtocol, SlbScheduler, SlbSettings};
 use k8s_openapi::api::core::v1::ServicePort;
 
 use super::check::{Fault, check, fault, listeners};
@@ -47,6 +47,7 @@ impl<'a> Scene<'a> {
             .or_else(|| existing::judge(settings, self))
             .or_else(|| actual.and_then(|actual| check_immutable(settings, actual)))
             .or_else(|| check_ports(settings, &self.shape?.ports))
+            .or_else(|| weight(settings, self.shape?))
             .or_else(|| hosts(settings, self.service?))
             .or_else(|| foreign_tags(settings, self.service?, actual?))
     }
@@ -176,6 +177,17 @@ fn unknown_to_all(settings: &SlbSettings, protocols: &[SlbProtocol]) -> Option<F
     fault(
         path,
         format!("only {by} listeners know it, and the Service has none. Remove it."),
+    )
+}
+
+fn weight(settings: &SlbSettings, shape: &ServiceShape) -> Option<Fault> {
+    settings.backends.as_ref()?.weight?;
+    if shape.external_traffic_policy != ExternalTrafficPolicy::Local {
+        return None;
+    }
+    fault(
+        "slb.backends.weight",
+        "the Service has externalTrafficPolicy: Local, with which nodes weigh as much as they have pods. Remove the weight, or make it Cluster.",
     )
 }
 

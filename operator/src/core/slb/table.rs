@@ -79,7 +79,7 @@ use Undo::{Forget, Keep, OwnName, Remove, Stay, Write};
 pub const ANNOTATIONS: &[Annotation] = &[
     row("address-type", (F::AddressType, ""), "CreateLoadBalancer AddressType", Refused, Keep),
     row("id", (F::Existing, "id"), "DescribeLoadBalancerAttribute LoadBalancerId", Refused, Keep),
-    row("force-override-listeners", (F::Existing, "listeners"), "", Refused, Keep),
+    row("force-override-listeners", (F::Existing, "listeners"), "CreateLoadBalancer*Listener", Update, Keep),
     row("name", (F::Name, ""), "SetLoadBalancerName LoadBalancerName", Update, OwnName),
     row("master-zoneid", (F::Zones, "primary"), "CreateLoadBalancer MasterZoneId", Refused, Keep),
     row("slave-zoneid", (F::Zones, "backup"), "CreateLoadBalancer SlaveZoneId", Refused, Keep),

@@ -102,6 +102,7 @@ pub(super) fn shape() -> ServiceShape {
     ServiceShape {
         selector: BTreeMap::from([("istio".to_owned(), "ingressgateway".to_owned())]),
         ports: vec![port("http2", 80), port("https", 443)],
+        ..ServiceShape::default()
     }
 }
 

@@ -114,6 +114,9 @@ fn free(settings: &SlbSettings, found: &ExistingLoadBalancer) -> Option<Fault> {
     judged(settings, Some(found), &service(&[], None))
 }
 
+/// Given to whatever was reused once.
+const REUSED: &str = "kubernetes.reused.by.user";
+
 #[test]
 fn what_the_cloud_controller_manager_would_refuse_is_never_asked_of_it() {
     let plain = reusing(json!({}));

@@ -70,10 +70,10 @@ fn without_defaults(mut settings: SlbSettings) -> SlbSettings {
     if settings.published_address == Some(PublishedAddress::Own) {
         settings.published_address = None;
     }
-    if let Some(check) = &mut settings.health_check {
-        if let Some(codes) = &mut check.status_codes {
-            codes.sort_unstable();
-        }
+    if let Some(check) = &mut settings.health_check
+        && let Some(codes) = &mut check.status_codes
+    {
+        codes.sort_unstable();
     }
     if let Some(listeners) = &mut settings.listeners {
         listeners.sort_by_key(|listener| listener.port);
@@ -133,7 +133,8 @@ proptest! {
 
 #[test]
 fn what_is_dead_dangerous_or_wrong_is_told() {
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: &[Case<'_>] = &[
         (&[("spec", "slb.s1.small")], "spec", "dead without"),
         (&[("bandwidth", "2")], "bandwidth", "dead without"),
         (&[("bandwidth", "abc")], "bandwidth", "backends included"),
