@@ -41,15 +41,15 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.approvedPlan) || (has(self.mode) && self.mode == 'Plan')")
     .message("approvedPlan goes with mode: Plan only: remove it, or set mode: Plan")
     .reason(Reason::FieldValueForbidden).field_path(".approvedPlan"))]
+#[x_kube(validation = Rule::new("!has(self.apiGateway) || self.serviceRef.kind != 'Service' || has(self.serviceRef.port)")
+    .message("serviceRef.port is required with apiGateway: it is where requests are sent to")
+    .reason(Reason::FieldValueRequired).field_path(".serviceRef.port"))]
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.slb))")
     .message("alb and slb settle different gateways: keep the one of the gateway in use")
     .reason(Reason::FieldValueForbidden).field_path(".slb"))]
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.apiGateway))")
     .message("apiGateway cannot stand in front of alb: it reaches classic load balancers only")
     .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
-#[x_kube(validation = Rule::new("!has(self.apiGateway) || self.serviceRef.kind != 'Service' || has(self.serviceRef.port)")
-    .message("serviceRef.port is required with apiGateway: it is where requests are sent to")
-    .reason(Reason::FieldValueRequired).field_path(".serviceRef.port"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.

@@ -101,12 +101,12 @@ reasons! {
     ServiceNotFound,
     /// The exposed service, or the Service of the gateway, cannot be used as it is.
     ServiceInvalid,
+    /// The load balancer that is named by its id does not exist, or cannot be used as it is.
+    LoadBalancerUnusable,
     /// A rule names a revision or a tag that the Knative Service does not have; the message has those it has.
     RevisionNotFound,
     /// No vswitches are named for a load balancer that has to be made.
     VswitchesMissing,
-    /// The load balancer that is named by its id does not exist, or cannot be used as it is.
-    LoadBalancerUnusable,
     /// A named GatewayConsumer does not exist.
     ConsumerNotFound,
     /// A named GatewayConsumer does not allow the namespace of the binding.

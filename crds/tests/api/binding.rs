@@ -16,6 +16,11 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "port is for kind Service only",
     ),
     (
+        "an API of a plain Service without a port",
+        "spec: {serviceRef: {kind: Service}}",
+        "serviceRef.port is required with apiGateway",
+    ),
+    (
         "an alb block that asks for nothing",
         "spec: {slb: null, apiGateway: null, alb: {}}",
         "alb asks for nothing",
@@ -64,11 +69,6 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "a rule on Host",
         "spec: {slb: null, apiGateway: null, alb: {revisionRules: [{name: a, revision: b, headers: [{name: Host, value: d}]}]}}",
         "Host cannot be matched",
-    ),
-    (
-        "an API of a plain Service without a port",
-        "spec: {serviceRef: {kind: Service}}",
-        "serviceRef.port is required with apiGateway",
     ),
     (
         "an empty slb block",

@@ -48,8 +48,8 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let (classes, class_requests) = queue();
     let guard = Guard::new(classes.clone());
     let peers = Peers::new(stores.clone(), guard.clone());
-    let signals = Signals::default();
     let written = Written::default();
+    let signals = Signals::default();
     let queues = Queues {
         bindings: bindings.clone(),
         consumers: consumers.clone(),

@@ -21,8 +21,9 @@ pub(super) async fn apply(
     backends: &Backends,
 ) -> Result<Balancer, Failure> {
     let config = Config(config);
+    let zones = balancer::zones(stack, &config).await?;
     let groups = write_groups::apply(stack, model, backends).await?;
-    let balancer = balancer::apply(stack, &config, known).await?;
+    let balancer = balancer::apply(stack, &config, zones, known).await?;
     let ids = listeners::apply(stack, &config, &balancer, &model.listeners, &groups.ids).await?;
     let mut failed = None;
     for (listener, id) in model.listeners.iter().zip(ids) {

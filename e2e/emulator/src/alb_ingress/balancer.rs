@@ -78,6 +78,7 @@ async fn found(stack: &Stack<'_>) -> Result<Vec<Value>, Failure> {
 pub(super) async fn apply(
     stack: &Stack<'_>,
     config: &Config<'_>,
+    zones: Args,
     known: &str,
 ) -> Result<Balancer, Failure> {
     let found = found(stack).await?;
@@ -86,7 +87,7 @@ pub(super) async fn apply(
             "ALB loadBalancer : {known} has been deleted on the console , please delete related albconfig first"
         ))),
         [] if config.reuses() => adopt(stack, config).await,
-        [] => create(stack, config).await,
+        [] => create(stack, config, zones).await,
         [shown] => {
             if !config.leaves_alone() {
                 update(stack, config, shown).await?;
@@ -113,7 +114,11 @@ fn name(stack: &Stack<'_>, config: &Config<'_>) -> String {
     format!("k8s-{namespace}-{albconfig}-{digest}")
 }
 
-async fn zone_args(stack: &Stack<'_>, config: &Config<'_>) -> Result<Args, Failure> {
+/// The zones, as parameters; looked up at every pass, before all else.
+pub(super) async fn zones(stack: &Stack<'_>, config: &Config<'_>) -> Result<Args, Failure> {
+    if config.reuses() {
+        return Ok(Args::default());
+    }
     let vpc = &stack.cloud.config.vpc_id;
     let args = Args::default().with("VpcId", vpc).with("PageSize", 50);
     let answer = stack.cloud.vpc("DescribeVSwitches", args).await?;
@@ -129,23 +134,10 @@ async fn zone_args(stack: &Stack<'_>, config: &Config<'_>) -> Result<Args, Failu
             }
         }
     }
+    // One that is not in the VPC is passed over; the cloud then misses a zone.
     for id in wanted {
-        let found = vswitches
-            .iter()
-            .find(|vswitch| text(vswitch, "VSwitchId") == id);
-        match found {
-            Some(vswitch) => picked.push(vswitch),
-            None => {
-                return Err(Failure::Model(format!(
-                    "vSwitch {id} not found in vpc {vpc}"
-                )));
-            }
-        }
-    }
-    if picked.is_empty() {
-        return Err(Failure::Apply(
-            "empty load balancer zone mapping".to_owned(),
-        ));
+        let mut known = vswitches.iter();
+        picked.extend(known.find(|vswitch| text(vswitch, "VSwitchId") == id));
     }
     Ok(picked
         .iter()
@@ -162,9 +154,8 @@ async fn zone_args(stack: &Stack<'_>, config: &Config<'_>) -> Result<Args, Failu
         }))
 }
 
-async fn create(stack: &Stack<'_>, config: &Config<'_>) -> Result<Balancer, Failure> {
-    let mut args = zone_args(stack, config)
-        .await?
+async fn create(stack: &Stack<'_>, config: &Config<'_>, zones: Args) -> Result<Balancer, Failure> {
+    let mut args = zones
         .with("VpcId", &stack.cloud.config.vpc_id)
         .with("AddressType", config.or("addressType", "Internet"))
         .with("AddressIpVersion", config.or("addressIpVersion", "IPv4"))

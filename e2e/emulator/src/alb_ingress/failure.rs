@@ -23,6 +23,9 @@ pub(super) enum Failure {
     /// The cloud refused. The event is on all Ingresses.
     #[error("{0}")]
     Apply(String),
+    /// An error that no event tells of.
+    #[error("{0}")]
+    Silent(String),
     /// The API server refused; logged only.
     #[error("{0}")]
     Kubernetes(#[from] kube::Error),

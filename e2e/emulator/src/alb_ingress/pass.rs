@@ -201,7 +201,7 @@ impl Work {
         let name = object.name_any();
         let spec = object.data.get("spec").cloned().unwrap_or_default();
         let Some(config) = spec.get("config").filter(|config| config.is_object()) else {
-            return Err(Failure::Apply(
+            return Err(Failure::Silent(
                 "does not exist albconfig.spec.config".to_owned(),
             ));
         };
@@ -313,12 +313,11 @@ impl Work {
 
     /// The hash of what the store has now, which may be newer than what was applied.
     async fn label(&self, member: &Ingress) -> Result<(), Failure> {
-        let ingresses = self.stores.ingresses();
-        let Some(current) = ingresses.iter().find(|other| key(other) == key(member)) else {
+        let Some(current) = self.stores.ingress(member) else {
             return Err(Failure::Apply(format!("no ingress {}", key(member))));
         };
-        let label = hash::of_ingress(current);
-        if is_applied(current, &label) {
+        let label = hash::of_ingress(&current);
+        if is_applied(current.as_ref(), &label) {
             return Ok(());
         }
         let namespace = member.namespace().unwrap_or_default();
@@ -357,7 +356,7 @@ impl Work {
         let reason = match failure {
             Failure::Ingress { .. } | Failure::Model(_) => "FailedBuildModel",
             Failure::Apply(_) => "FailedApplyModel",
-            Failure::Panic(_) | Failure::Kubernetes(_) => return,
+            Failure::Panic(_) | Failure::Silent(_) | Failure::Kubernetes(_) => return,
         };
         self.event(&self.reference(object), "Warning", reason, &message)
             .await;

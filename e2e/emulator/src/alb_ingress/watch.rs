@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Endpoints, Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -150,6 +151,11 @@ impl Stores {
         all
     }
 
+    /// An Ingress as it is now.
+    pub(super) fn ingress(&self, known: &Ingress) -> Option<Arc<Ingress>> {
+        self.ingresses.get(&ObjectRef::from_obj(known))
+    }
+
     pub(super) fn classes(&self) -> Classes {
         let classes = self.classes.state();
         classes
@@ -159,9 +165,7 @@ impl Stores {
     }
 
     pub(super) fn backends(&self) -> Backends {
-        fn all<K: ResourceExt + Clone>(
-            objects: &[std::sync::Arc<K>],
-        ) -> BTreeMap<(String, String), K> {
+        fn all<K: ResourceExt + Clone>(objects: &[Arc<K>]) -> BTreeMap<(String, String), K> {
             let objects = objects.iter();
             objects
                 .map(|object| (key(object.as_ref()), object.as_ref().clone()))
