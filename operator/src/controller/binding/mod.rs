@@ -6,6 +6,7 @@ mod dereference;
 pub(super) mod execute;
 mod finalize;
 mod hold;
+mod knative_service;
 mod kubernetes;
 mod preview;
 mod removal;

@@ -7,6 +7,7 @@ pub mod instance;
 pub mod kingress;
 pub mod loose;
 pub mod network;
+mod pack;
 pub mod refusal;
 pub mod render;
 pub mod rule;

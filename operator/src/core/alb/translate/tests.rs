@@ -1,6 +1,7 @@
 use super::*;
 use crate::core::alb::gray;
 use crate::core::alb::kingress::KIngress;
+use crate::core::alb::rule::MAX_VALUES;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
