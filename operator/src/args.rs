@@ -208,9 +208,14 @@ pub enum PlanFormat {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = IMPORT_HELP)]
 pub struct ImportArgs {
-    /// The API group whose APIs are imported: its id, or its name in the console.
+    /// The API group whose APIs are imported: its id, or its name in the console. Or the word
+    /// `service`, before a Service.
     #[arg(value_name = "GROUP")]
     pub group: String,
+
+    /// After the word `service`: the annotated Service whose load balancer is imported.
+    #[arg(value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub service: Option<(String, String)>,
 
     /// The cluster with the Knative Services and the Services of their gateways.
     #[arg(long, value_name = "FILE")]
@@ -233,12 +238,21 @@ pub struct ImportArgs {
     pub cloud_endpoint: Option<String>,
 }
 
+fn namespaced(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("give it as NAMESPACE/NAME, for example default/nginx".to_owned()),
+    }
+}
+
 const IMPORT_HELP: &str = "\
 Credentials come from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for temporary
 keys, ALIBABA_CLOUD_SECURITY_TOKEN. Only what reads is called, and no secret is printed.
 
 Exit codes:
-  0  everything of the group is in the manifests, and applying them changes nothing
+  0  everything of the group or Service is in the manifests, and applying them changes nothing
   1  nothing is printed: wrong flags, or cluster or cloud cannot be read
   3  manifests are printed, and something is not in them or would change; standard error says what";
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exposed::{Caller, binding, consumer, exposed_with, helloworld, ready};
 
 /// Everything is compared with the cloud so often. An edit goes by lists that are up to twice as old.
-const INTERVAL: Duration = Duration::from_secs(20);
+const INTERVAL: Duration = Duration::from_secs(25);
 /// For the next comparison to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bindings, so that those which are compared fill all places that there are for them.

@@ -16,19 +16,14 @@ use super::{
     plan_command,
 };
 
-async fn import_of(world: &World, group: &str) -> Output {
+pub(super) async fn import_of(world: &World, what: &[&str]) -> Output {
     let program = &binaries::ensure(|_| ()).await.unwrap().operator;
     let options = world.options();
     let keys = &options.operator_keys;
     let command = Command::new(program)
-        .args([
-            "import",
-            group,
-            "--class",
-            "production",
-            "--cluster-id",
-            "c1f0",
-        ])
+        .arg("import")
+        .args(what)
+        .args(["--class", "production", "--cluster-id", "c1f0"])
         .args(["--region", &options.region, "--kubeconfig"])
         .arg(world.control_plane.kubeconfig().path())
         .args(["--cloud-endpoint", world.cloud.url()])
@@ -56,7 +51,7 @@ async fn the_articles_clicks_become_manifests_that_change_nothing() {
     let before = (everything(&world).await, service(&world).await);
     world.cloud.reset_calls().await.unwrap();
 
-    let output = import_of(&world, "knative_test").await;
+    let output = import_of(&world, &["knative_test"]).await;
     let printed = plan_command::text(&output);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::by_hand::{call, text};
 use super::exposed::{binding, condition, gone, now, ready};
+use super::import::import_of;
 
 /// For what takes several passes of the operator and of the cloud controller manager.
 const LONG: Duration = Duration::from_secs(120);
@@ -231,6 +232,7 @@ async fn each_sample_is_applied_where_a_fixed_size_is_still_sold() {
     let actual = actual(&world, &id_of(&by_bandwidth)).await;
     assert_eq!(actual["InternetChargeType"], "paybybandwidth", "{actual}");
     assert_eq!(actual["Bandwidth"], 2, "{actual}");
+    imported(&world).await;
     // A typo in an id is told, and nothing is asked of the cloud controller manager.
     let nothing = format!(
         "{{apiVersion: v1, kind: Service, metadata: {{name: reused, namespace: default}}, spec: {{type: LoadBalancer, ports: [{{port: 443}}]}}}}\n---\n\
@@ -251,6 +253,40 @@ async fn each_sample_is_applied_where_a_fixed_size_is_still_sold() {
         .unwrap();
     let service = now(&world, &service("reused")).await;
     assert!(!service.annotations().contains_key(&format!("{PREFIX}id")));
+}
+
+/// A Service that somebody annotated by hand: what is imported of it changes nothing when it is applied.
+async fn imported(world: &World) {
+    let by_hand = "apiVersion: v1
+kind: Service
+metadata:
+  name: by-hand
+  namespace: default
+  annotations:
+    service.beta.kubernetes.io/alicloud-loadbalancer-address-type: intranet
+    service.beta.kubernetes.io/alibaba-cloud-loadbalancer-name: by-hand
+    service.beta.kubernetes.io/alibaba-cloud-loadbalancer-scheduler: wrr
+    service.beta.kubernetes.io/alibaba-cloud-loadbalancer-bandwidth: \"5\"
+spec: {type: LoadBalancer, selector: {run: nginx}, ports: [{port: 443, targetPort: 443}]}";
+    world.apply(by_hand).await.unwrap();
+    let has_address = Expect::that("with an address", |service: &DynamicObject| {
+        let ingress = service.data.pointer("/status/loadBalancer/ingress/0/ip");
+        ingress.map(drop).ok_or_else(|| "none yet".to_owned())
+    });
+    let target = service("by-hand");
+    world.wait_for(&target, &has_address, LONG).await.unwrap();
+    let printed = import_of(world, &["service", "default/by-hand"]).await;
+    let told = String::from_utf8_lossy(&printed.stderr).into_owned();
+    // The bandwidth is dead, and that is the only thing to say.
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("annotation bandwidth: it is dead"), "{told}");
+    assert_eq!(printed.status.code(), Some(3), "{told}");
+    let before = now(world, &target).await;
+    let manifests = String::from_utf8(printed.stdout).unwrap();
+    world.apply(&manifests).await.unwrap();
+    ready(world, &binding("default", "by-hand")).await;
+    let after = now(world, &target).await;
+    assert_eq!(after.metadata, before.metadata, "written to");
 }
 
 /// Theirs is used, and left as it was.

@@ -317,10 +317,10 @@ mod tests {
             let binding = binding(name, reason, json!([]), json!([]));
             relations.put(&name.into(), Ties::of(&binding));
         }
-        assert_eq!(names(relations.losers(Some("c"))), ["b", "c", "d", "e"]);
+        assert_eq!(names(relations.losers(Some("c"))), ["b", "c", "e", "d"]);
         assert_eq!(names(relations.losers(Some("other"))), ["d"]);
         let mended = binding("c", "Ready", json!([]), json!([]));
         relations.put(&"c".into(), Ties::of(&mended));
-        assert_eq!(names(relations.losers(Some("c"))), ["b", "d", "e"]);
+        assert_eq!(names(relations.losers(Some("c"))), ["b", "e", "d"]);
     }
 }

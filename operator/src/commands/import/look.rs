@@ -20,7 +20,8 @@ use crate::controller::binding::route_host;
 use crate::controller::cloud::{Account, Clouds, Trouble};
 use crate::controller::service;
 use crate::controller::stores::knative_route;
-use crate::core::import::{GatewayService, Seen};
+use crate::core::import::{AnnotatedService, GatewayService, Seen};
+use crate::core::slb;
 
 /// What was listed is good for the whole command.
 const AGE: Duration = Duration::from_secs(600);
@@ -76,6 +77,45 @@ pub(super) async fn look(args: &ImportArgs, run: RunArgs) -> Result<Looked, Impo
         inventory,
         hosts,
         credentials,
+    })
+}
+
+/// Reads an annotated Service and its load balancer.
+pub(super) async fn service(
+    args: &ImportArgs,
+    run: RunArgs,
+    (namespace, name): &(String, String),
+) -> Result<AnnotatedService, ImportError> {
+    let client = crate::commands::run::client(&run)
+        .await
+        .map_err(ImportError::Cluster)?;
+    let services: kube::Api<Service> = kube::Api::namespaced(client.clone(), namespace);
+    let found = services.get_opt(name).await;
+    let found = found.map_err(|error| ImportError::Cluster(error.into()))?;
+    let found = found.ok_or_else(|| ImportError::NoService(namespace.clone(), name.clone()))?;
+    let state = service::state(&found, &args.cluster_id);
+    let why = slb::untyped(&state).or_else(|| slb::unmanaged(&state));
+    if let Some(why) = why {
+        let service = format!("{namespace}/{name}");
+        return Err(ImportError::NotTaken(service, format!("it {why}")));
+    }
+    let account = account(args, cluster::runtime(client, run)).await?;
+    let mut load_balancer = None;
+    if let Some(id) = &state.load_balancer_id {
+        load_balancer = account.load_balancer(id, "", AGE).await.map_err(cloud)?;
+    }
+    let spec = found.spec.as_ref();
+    let ranges = spec.and_then(|spec| spec.load_balancer_source_ranges.as_ref());
+    Ok(AnnotatedService {
+        class: args.class.clone(),
+        account: account.id.clone(),
+        region: args.region.clone(),
+        cluster: args.cluster_id.clone(),
+        namespace: namespace.clone(),
+        name: name.clone(),
+        restricts: ranges.is_some_and(|ranges| !ranges.is_empty()),
+        state,
+        load_balancer,
     })
 }
 

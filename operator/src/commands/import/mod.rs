@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use crate::args::{ImportArgs, RunArgs};
 use crate::chain::chain;
 use crate::commands::plan::{ManifestError, Manifests, Planned, cluster};
-use crate::core::import::{Import, import as convert};
+use crate::core::import::{Import, import as convert, of_service};
 
 /// All that is there is in the manifests, and applying them changes nothing.
 const COMPLETE: u8 = 0;
@@ -37,6 +37,12 @@ pub(super) enum ImportError {
     Owned { group: String, owner: String },
     #[error("nothing is imported: no API of group {0:?} can be adopted as it is")]
     Nothing(String),
+    #[error("there is no Service {0}/{1} in the cluster.")]
+    NoService(String, String),
+    #[error("{0:?} and a Service: only after the word \"service\" a Service is imported.")]
+    NotAService(String),
+    #[error("Service {0} is not imported: {1}")]
+    NotTaken(String, String),
     #[error("the manifests are not ones that the API server would take. This is a defect of the command: please report it. {}", .0.iter().map(|error| chain(error)).collect::<Vec<_>>().join("; "))]
     Manifests(Vec<ManifestError>),
     #[error("the manifests cannot be written")]
@@ -57,8 +63,13 @@ pub async fn import(args: ImportArgs) -> ExitCode {
 async fn execute(args: &ImportArgs) -> Result<u8, ImportError> {
     let mut run = RunArgs::default_for(&args.kubeconfig);
     run.cloud_endpoint.clone_from(&args.cloud_endpoint);
-    let looked = look::look(args, run.clone()).await?;
-    let mut import = convert(&looked.seen(args));
+    let mut import = match &args.service {
+        Some(_) if args.group != "service" => {
+            return Err(ImportError::NotAService(args.group.clone()));
+        }
+        Some(name) => of_service(&look::service(args, run.clone(), name).await?),
+        None => convert(&look::look(args, run.clone()).await?.seen(args)),
+    };
     for what in &import.left {
         eprintln!("not imported: {what}");
     }

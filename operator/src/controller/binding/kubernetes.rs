@@ -22,9 +22,10 @@ pub(super) async fn execute(
     operation: &Operation,
 ) -> Result<(), Trouble> {
     let api: Api<Service> = Api::namespaced(executor.context.runtime.client.clone(), namespace);
+    let place = (namespace, name);
     let written = match operation {
         Operation::CreateService { shape, annotations } => {
-            Some(create(executor, &api, name, shape, annotations).await?)
+            Some(create(executor, &api, place, shape, annotations).await?)
         }
         Operation::ApplyService {
             shape,
@@ -36,13 +37,13 @@ pub(super) async fn execute(
                 adorn(&mut body, executor);
                 body["spec"] = spec(shape);
             }
-            Some(apply(&api, name, body, *takeover).await?)
+            Some(apply(&api, place, body, *takeover).await?)
         }
         Operation::ReleaseService { annotations } => {
-            Some(apply(&api, name, body(name, annotations), false).await?)
+            Some(apply(&api, place, body(name, annotations), false).await?)
         }
         Operation::DeleteService { uid } => {
-            delete(&api, name, uid).await?;
+            delete(&api, place, uid).await?;
             None
         }
         _ => None,
@@ -82,7 +83,7 @@ fn spec(shape: &ServiceShape) -> Value {
 async fn create(
     executor: &Executor<'_>,
     api: &Api<Service>,
-    name: &str,
+    (namespace, name): (&str, &str),
     shape: &ServiceShape,
     annotations: &BTreeMap<String, String>,
 ) -> Result<Service, Trouble> {
@@ -92,7 +93,7 @@ async fn create(
     let wanted: Service = serde_json::from_value(body).map_err(|error| {
         Trouble::from(Problem::retry(
             Reason::InternalError,
-            format!("Service {name}: {error}"),
+            format!("Service {namespace}/{name}: {error}"),
         ))
     })?;
     let params = PostParams {
@@ -105,17 +106,17 @@ async fn create(
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             Err(Trouble::from(Problem::retry(
                 Reason::Pending,
-                format!("Service {name} has appeared meanwhile."),
+                format!("Service {namespace}/{name} has appeared meanwhile."),
             )))
         }
-        Err(error) => Err(failed(name, &error)),
+        Err(error) => Err(failed((namespace, name), &error)),
     }
 }
 
 /// Server-side apply of what is ours.
 async fn apply(
     api: &Api<Service>,
-    name: &str,
+    (namespace, name): (&str, &str),
     body: Value,
     takeover: bool,
 ) -> Result<Service, Trouble> {
@@ -127,16 +128,20 @@ async fn apply(
             Err(Trouble::from(Problem::blocked(
                 Reason::ForeignField,
                 format!(
-                    "Service {name}: {}. Remove the annotation there, or let the class take it over with slb.service.foreignFields: Takeover.",
+                    "Service {namespace}/{name}: {}. Remove the annotation there, or let the class take it over with slb.service.foreignFields: Takeover.",
                     status.message.trim_end_matches('.')
                 ),
             )))
         }
-        Err(error) => Err(failed(name, &error)),
+        Err(error) => Err(failed((namespace, name), &error)),
     }
 }
 
-async fn delete(api: &Api<Service>, name: &str, uid: &str) -> Result<(), Trouble> {
+async fn delete(
+    api: &Api<Service>,
+    (namespace, name): (&str, &str),
+    uid: &str,
+) -> Result<(), Trouble> {
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(uid.to_owned()),
@@ -147,12 +152,12 @@ async fn delete(api: &Api<Service>, name: &str, uid: &str) -> Result<(), Trouble
     match api.delete(name, &params).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(failed(name, &error)),
+        Err(error) => Err(failed((namespace, name), &error)),
     }
 }
 
-fn failed(name: &str, error: &kube::Error) -> Trouble {
+fn failed((namespace, name): (&str, &str), error: &kube::Error) -> Trouble {
     let refusal = refusal(error, "the namespace to rbac.gatewayNamespaces");
-    let problem = format!("Service {name}: {}", refusal.message);
+    let problem = format!("Service {namespace}/{name}: {}", refusal.message);
     Trouble::from(Problem::retry(refusal.reason, problem))
 }

@@ -6,6 +6,7 @@
 mod adopted;
 mod audits;
 mod finalize;
+mod gaps;
 mod generate;
 mod hold;
 mod reach;

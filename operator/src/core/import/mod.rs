@@ -6,6 +6,7 @@ mod callers;
 mod gateways;
 mod label;
 mod limits;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use self::apis::Part;
 use self::callers::Callers;
 use self::label::Labels;
+pub use self::service::{AnnotatedService, of_service};
 
 /// Name of the API gateway in the class.
 const API_GATEWAY: &str = "main";

@@ -25,7 +25,7 @@ use super::observed::ServiceState;
 pub use annotations::annotations;
 pub use check::{Fault, check};
 pub use drift::drift;
-pub use read::{is_said, settings};
+pub use read::{Finding, Reading, is_said, read, settings};
 pub use scene::{Scene, unmanaged, untyped};
 pub use undo::{completed, left};
 

@@ -1,11 +1,42 @@
-//! What a Service says in annotations of either form, as settings.
+//! What a Service says in annotations of either form, as settings; and what of it says nothing, or
+//! something dangerous.
+
+mod listeners;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::v1alpha1::{AddressType, SlbSettings, SlbZones};
+use crds::v1alpha1::{
+    AddressType, ExistingInstance, ExistingListeners, IpVersion, OnDelete, PublishedAddress,
+    SlbBackendType, SlbBackends, SlbBilling, SlbConsoleWeights, SlbCordonedNodes, SlbExisting,
+    SlbField, SlbInstanceCharge, SlbProtection, SlbSettings, SlbTrafficCharge, SlbZones, Switch,
+};
+use serde::de::DeserializeOwned;
 
 use super::super::observed::ServiceState;
-use super::{LEGACY_PREFIX, PREFIX};
+use super::table::{self, Level};
+use super::{BACKEND_TYPE, LEGACY_PREFIX, PREFIX, annotations, check};
+
+/// Annotations as settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// What they say.
+    pub settings: SlbSettings,
+    /// What no setting says, by the name of the annotation.
+    pub findings: Vec<Finding>,
+}
+
+/// Something about annotations that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The annotation, without its prefix.
+    pub name: String,
+    /// What is the matter with it, in a sentence or two.
+    pub why: String,
+    /// Whether the settings leave it out.
+    pub left_out: bool,
+}
 
 /// The settings that a Service says in either form, or its load balancer has by itself; and what else
 /// it says to the cloud controller manager, as keys without their prefix.
@@ -13,37 +44,31 @@ pub fn settings(
     annotations: &BTreeMap<String, String>,
     actual_type: Option<&str>,
 ) -> (SlbSettings, Vec<String>) {
-    let keys = annotations.keys();
-    let names = keys.filter_map(|key| {
-        let name = key.strip_prefix(PREFIX);
-        name.or_else(|| key.strip_prefix(LEGACY_PREFIX))
-    });
-    let mut rest: BTreeSet<&str> = names.collect();
-    // The current form is read first, even if it says nothing.
-    let said = |setting: &str| {
-        let of = |prefix: &str| annotations.get(&format!("{prefix}{setting}"));
-        of(PREFIX).or_else(|| of(LEGACY_PREFIX)).cloned()
-    };
-    let mut take = |setting: &'static str| {
-        rest.remove(setting);
-        said(setting).filter(|value| !value.is_empty())
-    };
-    let type_ = take("address-type").or_else(|| actual_type.map(str::to_owned));
-    let backup = take("slave-zoneid");
-    let settings = SlbSettings {
-        address_type: type_.and_then(|type_| {
-            let types = [AddressType::Intranet, AddressType::Internet];
-            types
-                .into_iter()
-                .find(|known| super::annotations::address_type(*known) == type_)
-        }),
-        name: take("name"),
-        zones: take("master-zoneid").map(|primary| SlbZones { primary, backup }),
-        vswitch_id: take("vswitch-id"),
-        ..SlbSettings::default()
-    };
-    let rest = rest.into_iter().map(str::to_owned);
-    (settings, rest.collect())
+    let reading = read(annotations, actual_type);
+    let left_out = reading.findings.into_iter();
+    let left_out: BTreeSet<String> = left_out
+        .filter(|finding| finding.left_out)
+        .map(|finding| finding.name)
+        .collect();
+    (reading.settings, left_out.into_iter().collect())
+}
+
+/// Reads all annotations; `actual_type` is what the load balancer is, where nothing is said.
+pub fn read(annotations: &BTreeMap<String, String>, actual_type: Option<&str>) -> Reading {
+    let mut reader = Reader::of(annotations);
+    let mut settings = reader.instance();
+    if settings.address_type.is_none() && settings.existing.is_none() {
+        let actual = actual_type.and_then(address_type);
+        settings.address_type = actual;
+    }
+    reader.listeners(&mut settings);
+    settings.backends = reader.backends();
+    reader.without_consent(&mut settings);
+    reader.rest();
+    reader.contradictions(&mut settings);
+    let mut findings = reader.findings;
+    findings.sort_by(|a, b| (&a.name, &a.why).cmp(&(&b.name, &b.why)));
+    Reading { settings, findings }
 }
 
 /// Whether a Service says what an annotation of ours would say, in the form of old.
@@ -55,49 +80,356 @@ pub fn is_said(key: &str, value: &str, service: &ServiceState) -> bool {
     !service.annotations.contains_key(key) && legacy.is_some_and(|said| said == value)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn address_type(word: &str) -> Option<AddressType> {
+    let types = [AddressType::Intranet, AddressType::Internet];
+    types
+        .into_iter()
+        .find(|known| annotations::address_type(*known) == word)
+}
 
-    #[test]
-    fn a_service_says_its_settings_in_either_form_and_the_current_one_counts() {
-        let said = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            let pairs = pairs.iter();
-            let pairs = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-            pairs.collect()
-        };
-        let new = |setting: &str| format!("{PREFIX}{setting}");
-        let old = |setting: &str| format!("{LEGACY_PREFIX}{setting}");
-        let annotations = said(&[
-            (&old("address-type"), "intranet"),
-            (&new("name"), "mine"),
-            (&old("name"), "masked"),
-            (&new("master-zoneid"), "cn-beijing-g"),
-            (&old("slave-zoneid"), "cn-beijing-f"),
-            (&new("vswitch-id"), ""),
-            (&new("spec"), "slb.s1.small"),
-            ("example.com/other", "x"),
-        ]);
-        let (settings, rest) = super::settings(&annotations, Some("internet"));
-        let expected = SlbSettings {
-            address_type: Some(AddressType::Intranet),
-            name: Some("mine".into()),
-            zones: Some(SlbZones {
-                primary: "cn-beijing-g".into(),
-                backup: Some("cn-beijing-f".into()),
-            }),
-            ..SlbSettings::default()
-        };
-        assert_eq!((settings, rest), (expected, vec!["spec".to_owned()]));
-        let (settings, _) = super::settings(&BTreeMap::new(), Some("internet"));
-        assert_eq!(settings.address_type, Some(AddressType::Internet));
+/// Annotations, as they are read off.
+struct Reader<'a> {
+    annotations: &'a BTreeMap<String, String>,
+    /// Names that nobody has asked for yet.
+    rest: BTreeSet<&'a str>,
+    findings: Vec<Finding>,
+}
 
-        let service = ServiceState {
+impl<'a> Reader<'a> {
+    fn of(annotations: &'a BTreeMap<String, String>) -> Self {
+        let mut reader = Self {
             annotations,
-            ..ServiceState::default()
+            rest: BTreeSet::new(),
+            findings: Vec::new(),
         };
-        assert!(is_said(&new("address-type"), "intranet", &service));
-        assert!(!is_said(&new("address-type"), "internet", &service));
-        assert!(!is_said(&new("name"), "masked", &service), "it is masked");
+        for (key, value) in annotations {
+            let (name, older) = match (super::name(key), key.strip_prefix(LEGACY_PREFIX)) {
+                (Some(name), _) => (name, annotations.get(&format!("{LEGACY_PREFIX}{name}"))),
+                (None, Some(name)) => (name, None),
+                (None, None) => continue,
+            };
+            reader.rest.insert(name);
+            if let Some(older) = older.filter(|older| *older != value) {
+                reader.note(name, &format!("it is said twice: \"{value}\" counts, and masks \"{older}\" under the older key {LEGACY_PREFIX}{name}, which would come back if the current key were removed."));
+            }
+        }
+        reader
+    }
+
+    /// Something to know of an annotation that is read.
+    fn note(&mut self, name: &str, why: &str) {
+        self.find(name, why, false);
+    }
+
+    /// Why an annotation is left out.
+    fn leave(&mut self, name: &str, why: &str) {
+        self.find(name, why, true);
+    }
+
+    fn find(&mut self, name: &str, why: &str, left_out: bool) {
+        self.findings.push(Finding {
+            name: name.to_owned(),
+            why: why.to_owned(),
+            left_out,
+        });
+    }
+
+    /// What is said, if it says anything. The current form is read first, even if it says nothing.
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        self.rest.remove(name);
+        self.peek(name)
+    }
+
+    fn peek(&self, name: &str) -> Option<&'a str> {
+        let current = self.annotations.get(&super::key(name));
+        let older = || {
+            let has_older = name != BACKEND_TYPE.0;
+            let key = format!("{LEGACY_PREFIX}{name}");
+            self.annotations.get(&key).filter(|_| has_older)
+        };
+        let said = current.or_else(older)?;
+        (!said.is_empty()).then_some(said.as_str())
+    }
+
+    /// One of some words.
+    fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let said = self.take(name)?;
+        let found = words.iter().find(|(word, _)| *word == said);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.leave(name, &format!("\"{said}\" is none of {}. The cloud controller manager does not check it: the API refuses it, or it is ignored.", known.join(", ")));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// A word that the API has as well.
+    fn word<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let said = self.take(name)?;
+        let read = serde_json::from_value(said.into()).ok();
+        if read.is_none() {
+            self.leave(name, &format!("\"{said}\" is nothing that the API knows."));
+        }
+        read
+    }
+
+    fn switch(&mut self, name: &str) -> Option<Switch> {
+        let words = [("on", Switch::Enabled), ("off", Switch::Disabled)];
+        self.one_of(name, &words)
+    }
+
+    fn number(&mut self, name: &str) -> Option<i32> {
+        let said = self.take(name)?;
+        let read = said.parse().ok();
+        if read.is_none() {
+            self.leave(name, &format!("\"{said}\" is no number, and keeps the cloud controller manager from doing anything for the Service, backends included."));
+        }
+        read
+    }
+
+    fn instance(&mut self) -> SlbSettings {
+        let types = [
+            ("intranet", AddressType::Intranet),
+            ("internet", AddressType::Internet),
+        ];
+        let versions = [("ipv4", IpVersion::IPv4), ("ipv6", IpVersion::IPv6)];
+        let backup = self.take("slave-zoneid").map(str::to_owned);
+        let primary = self.take("master-zoneid").map(str::to_owned);
+        if let (None, Some(_)) = (&primary, &backup) {
+            self.leave(
+                "slave-zoneid",
+                "it goes with master-zoneid, which is not there.",
+            );
+        }
+        SlbSettings {
+            address_type: self.one_of("address-type", &types),
+            existing: self.existing(),
+            name: self.take("name").map(str::to_owned),
+            zones: primary.map(|primary| SlbZones { primary, backup }),
+            vswitch_id: self.take("vswitch-id").map(str::to_owned),
+            address: self.take("ip").map(str::to_owned),
+            ip_version: self.one_of("ip-version", &versions),
+            billing: self.billing(),
+            resource_group_id: self.take("resource-group-id").map(str::to_owned),
+            tags: self.tags(),
+            protection: self.protection(),
+            published_address: self.one_of("external-ip-type", &[("eip", PublishedAddress::EIP)]),
+            published_hostname: self.take("hostname").map(str::to_owned),
+            on_delete: self.on_delete(),
+            ..SlbSettings::default()
+        }
+    }
+
+    fn existing(&mut self) -> Option<SlbExisting> {
+        let overrides = self.take("force-override-listeners");
+        let id = self.take("id").map(str::to_owned);
+        let name = "force-override-listeners";
+        match (overrides, &id) {
+            (Some("true"), Some(_)) => self.note(name, "listeners of the same ports are taken over, whoever made them, and are deleted with the Service."),
+            (Some("true"), None) => self.leave(name, "it only counts with id: the load balancer of the Service is its own."),
+            (Some(other), _) => self.leave(name, &format!("\"{other}\" is not true: only \"true\" is.")),
+            (None, _) => {}
+        }
+        Some(SlbExisting {
+            id: id?,
+            listeners: (overrides == Some("true")).then_some(ExistingListeners::Override),
+            instance: None,
+        })
+    }
+
+    /// What is set of a load balancer that others made is set with consent, and what cannot be is
+    /// left out.
+    fn without_consent(&mut self, settings: &mut SlbSettings) {
+        let Some(existing) = settings.existing.clone() else {
+            return;
+        };
+        let set: Vec<SlbField> = SlbField::EACH
+            .iter()
+            .copied()
+            .filter(|field| field.is_set(settings))
+            .collect();
+        for field in set {
+            let names: Vec<&str> = table::ANNOTATIONS
+                .iter()
+                .filter(|row| row.field == field && self.peek(row.key).is_some())
+                .map(|row| row.key)
+                .collect();
+            match table::level(field) {
+                Level::Instance if !names.is_empty() => {
+                    for name in names {
+                        self.note(name, "it changes a load balancer that others made.");
+                    }
+                    if let Some(existing) = &mut settings.existing {
+                        existing.instance = Some(ExistingInstance::Manage);
+                    }
+                }
+                Level::Listener if !existing.overrides_listeners() => {
+                    for name in names {
+                        self.leave(name, "it is dead: without force-override-listeners no listener of a load balancer that others made is touched.");
+                    }
+                    field.copy(settings, &SlbSettings::default());
+                }
+                _ => {}
+            }
+        }
+        if settings.vswitch_id.take().is_some() {
+            self.leave(
+                "vswitch-id",
+                "it is dead: the load balancer is there already.",
+            );
+        }
+    }
+
+    fn billing(&mut self) -> Option<SlbBilling> {
+        let charges = [
+            ("PayByCLCU", SlbInstanceCharge::PayByCLCU),
+            ("PayBySpec", SlbInstanceCharge::PayBySpec),
+        ];
+        let traffic = [
+            ("paybytraffic", SlbTrafficCharge::PayByTraffic),
+            ("paybybandwidth", SlbTrafficCharge::PayByBandwidth),
+        ];
+        let instance = self.one_of("instance-charge-type", &charges);
+        let spec = self.word("spec");
+        let traffic = self.one_of("charge-type", &traffic);
+        let bandwidth = self.number("bandwidth");
+        let by_spec = instance == Some(SlbInstanceCharge::PayBySpec);
+        let by_bandwidth = by_spec && traffic == Some(SlbTrafficCharge::PayByBandwidth);
+        if spec.is_some() && !by_spec {
+            self.leave("spec", "it is dead without instance-charge-type PayBySpec: load balancers are paid by use, and one of a fixed size is no longer sold to new buyers.");
+        }
+        if traffic == Some(SlbTrafficCharge::PayByBandwidth) && !by_spec {
+            self.leave(
+                "charge-type",
+                "paybybandwidth is sold with instance-charge-type PayBySpec alone.",
+            );
+        }
+        if bandwidth.is_some() && !by_bandwidth {
+            self.leave("bandwidth", "it is dead without charge-type paybybandwidth, which is sold with instance-charge-type PayBySpec alone.");
+        }
+        let kept = by_spec || traffic != Some(SlbTrafficCharge::PayByBandwidth);
+        let traffic = traffic.filter(|_| kept);
+        if instance.is_none() && traffic.is_none() {
+            return None;
+        }
+        Some(SlbBilling {
+            instance: instance.unwrap_or(SlbInstanceCharge::PayByCLCU),
+            spec: spec.filter(|_| by_spec),
+            traffic,
+            bandwidth_mbps: bandwidth.filter(|_| by_bandwidth),
+        })
+    }
+
+    fn tags(&mut self) -> Option<BTreeMap<String, String>> {
+        let name = "additional-resource-tags";
+        let said = self.take(name)?;
+        self.note(name, "the cloud controller manager removes every tag of the load balancer that it does not name.");
+        Some(self.pairs(name, said)).filter(|pairs| !pairs.is_empty())
+    }
+
+    /// `k1=v1,k2=v2`, as the cloud controller manager reads it.
+    fn pairs(&mut self, name: &str, said: &str) -> BTreeMap<String, String> {
+        let mut pairs = BTreeMap::new();
+        for pair in said.split(',') {
+            let mut parts = pair.split('=').map(str::trim);
+            let key = parts.next().unwrap_or_default();
+            let value = parts.next().unwrap_or_default();
+            if parts.next().is_some() {
+                self.note(
+                    name,
+                    &format!("of \"{pair}\" only \"{key}={value}\" is read."),
+                );
+            }
+            if !key.is_empty() {
+                pairs.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        pairs
+    }
+
+    fn protection(&mut self) -> Option<SlbProtection> {
+        let words = [
+            ("ConsoleProtection", Switch::Enabled),
+            ("NonProtection", Switch::Disabled),
+        ];
+        let protection = SlbProtection {
+            deletion: self.switch("delete-protection"),
+            modification: self.one_of("modification-protection", &words),
+        };
+        let says = protection.deletion.is_some() || protection.modification.is_some();
+        says.then_some(protection)
+    }
+
+    fn on_delete(&mut self) -> Option<OnDelete> {
+        let name = "preserve-lb-on-delete";
+        let said = self.take(name)?;
+        if said != "true" {
+            self.note(
+                name,
+                &format!("\"{said}\" preserves as well: any value does."),
+            );
+        }
+        Some(OnDelete::Preserve)
+    }
+
+    fn backends(&mut self) -> Option<SlbBackends> {
+        let types = [
+            ("eni", SlbBackendType::Pods),
+            ("ecs", SlbBackendType::Nodes),
+        ];
+        let labels = self.take("backend-label");
+        let labels = labels.map(|said| self.pairs("backend-label", said));
+        let backends = SlbBackends {
+            type_: self.one_of(BACKEND_TYPE.0, &types),
+            node_labels: labels.filter(|labels| !labels.is_empty()),
+            cordoned_nodes: (self.take("remove-unscheduled-backend") == Some("on"))
+                .then_some(SlbCordonedNodes::Remove),
+            weight: self.number("default-weight"),
+            console_weights: (self.take("ignore-weight-update") == Some("on"))
+                .then_some(SlbConsoleWeights::Keep),
+        };
+        let nothing = SlbBackends {
+            type_: None,
+            node_labels: None,
+            cordoned_nodes: None,
+            weight: None,
+            console_weights: None,
+        };
+        (backends != nothing).then_some(backends)
+    }
+
+    /// What no setting is about.
+    fn rest(&mut self) {
+        for name in std::mem::take(&mut self.rest) {
+            let unwritten = table::UNWRITTEN.iter().find(|one| one.key == name);
+            let why = unwritten.map_or("the cloud controller manager (v2.14.0) does not read it for a classic load balancer.", |one| one.why);
+            self.leave(name, why);
+        }
+    }
+
+    /// What does not go together is left out, one after the other.
+    fn contradictions(&mut self, settings: &mut SlbSettings) {
+        while let Some(fault) = check(settings) {
+            let of = |field: &&SlbField| {
+                fault.path == field.path() || fault.path.starts_with(&format!("{}.", field.path()))
+            };
+            // What is missing is missing to listeners.
+            let mut fields = SlbField::EACH
+                .iter()
+                .filter(of)
+                .chain([&SlbField::Listeners])
+                .filter(|field| field.is_set(settings));
+            let Some(field) = fields.next() else {
+                return;
+            };
+            field.copy(settings, &SlbSettings::default());
+            let names: Vec<&str> = table::ANNOTATIONS
+                .iter()
+                .filter(|row| row.field == *field && self.peek(row.key).is_some())
+                .map(|row| row.key)
+                .collect();
+            for name in names {
+                self.leave(name, &fault.why);
+            }
+        }
     }
 }

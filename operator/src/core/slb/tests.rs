@@ -17,7 +17,7 @@ fn settings(value: Value) -> SlbSettings {
 }
 
 /// Settings that together say everything that can be said.
-fn everything() -> Vec<SlbSettings> {
+pub(super) fn everything() -> Vec<SlbSettings> {
     [
         json!({
             "addressType": "Intranet", "name": "knative",
