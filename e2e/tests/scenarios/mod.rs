@@ -4,6 +4,7 @@ mod adoption_consumers;
 mod alb_ingress;
 mod alb_knative;
 mod alb_layer;
+mod alb_neighbours;
 mod alb_stage;
 mod api_gateway_intranet_slb;
 mod approvals;
