@@ -361,14 +361,15 @@ pub struct RuleHeader {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleCookie {
-    /// Its name.
-    #[schemars(
-        length(min = 1, max = 100),
-        regex(pattern = "^[-!#$%&'+.^_`|~0-9A-Za-z]+$")
-    )]
+    /// Its name: ALB takes no capital letters.
+    #[schemars(length(min = 1, max = 100), regex(pattern = "^[-!$%'+.^_`~0-9a-z]+$"))]
     pub name: String,
 
-    /// Its whole value, without the wildcards * and ?.
-    #[schemars(length(min = 1, max = 100), regex(pattern = "^[!-)+-:<->@-~]+$"))]
+    /// Its whole value: no capital letters, spaces or any of ;#[]{}|<>&\\ and none of the wildcards * and ?, as ALB
+    /// (CreateRule, CookieConfig) has it.
+    #[schemars(
+        length(min = 1, max = 100),
+        regex(pattern = "^[!\"$%'()+,./0-9:=@^_`a-z~-]+$")
+    )]
     pub value: String,
 }

@@ -148,14 +148,25 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
     check_value("header", name, value, 128)
 }
 
+/// CreateRule, `CookieConfig`: one that it refuses would keep all of an AlbConfig from being served.
 fn check_cookie(name: &str, value: &str) -> Result<(), String> {
-    let fine = |c: char| c.is_ascii_graphic() && !";,=*?\\\"".contains(c);
-    if name.is_empty() || name.len() > 100 || !name.chars().all(fine) {
+    let barred =
+        |c: char| !c.is_ascii_graphic() || c.is_ascii_uppercase() || ";#[]{}\\|<>&".contains(c);
+    let fine = |text: &str| (1..=100).contains(&text.len()) && !text.contains(barred);
+    if !fine(name) || name.contains([',', '=', '*', '?', '"']) {
         return Err(format!(
-            "cookie \"{name}\" has a name that ALB does not take."
+            "cookie \"{name}\": ALB takes names of 1 to 100 characters without capital letters, spaces and any of ;#[]{{}}\\|<>&."
         ));
     }
-    check_value("cookie", name, value, 128)
+    if has_wildcard(value) {
+        return check_value("cookie", name, value, 100);
+    }
+    if !fine(value) {
+        return Err(format!(
+            "cookie \"{name}\": ALB takes values of 1 to 100 characters without capital letters, spaces and any of ;#[]{{}}\\|<>&."
+        ));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -276,17 +287,22 @@ mod tests {
             ..rule()
         };
         assert!(twice.check("x").unwrap_err().message.contains("twice"));
-        let cookies = Forward {
-            cookies: vec![pair("a;b", "c")],
-            ..rule()
-        };
-        assert!(
-            cookies
-                .check("x")
-                .unwrap_err()
-                .message
-                .contains("does not take")
-        );
+        let refused = [
+            pair("a;b", "c"),
+            pair("Demo", "c"),
+            pair("demo", "Always"),
+            pair("demo", "a b"),
+        ];
+        for cookie in refused {
+            let odd = Forward {
+                cookies: vec![cookie.clone()],
+                ..rule()
+            };
+            assert!(
+                odd.check("x").unwrap_err().message.contains("cookie"),
+                "{cookie:?}"
+            );
+        }
         let many = Forward {
             cookies: (0..8).map(|n| pair(&format!("c{n}"), "v")).collect(),
             ..rule()
