@@ -95,14 +95,6 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
-    /// With Knative Serving itself in place of the stand-ins.
-    #[must_use]
-    pub fn with_serving(mut self, settings: &[(&'static str, &'static str, &'static str)]) -> Self {
-        self.knative = false;
-        self.serving = Some(settings.to_vec());
-        self
-    }
-
     /// Without the operator, for what can be shown without it.
     #[must_use]
     pub fn without_operator(mut self) -> Self {

@@ -318,19 +318,39 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The credentials that an app has now. Of a kind that is unclear nothing was taken away: what is
+    /// said of it stays.
+    fn placed(&self, site: &Site, claims: &Claims) -> BTreeMap<CredentialKind, BTreeSet<String>> {
+        let mut names = self.outlook.names();
+        let known = claims.placed_kinds(&site.key);
+        for kind in &self.outlook.unclear {
+            names.remove(kind);
+            if known.contains(kind) {
+                let placed = claims.placed(&site.key, *kind).unwrap_or_default();
+                names.insert(*kind, placed.into_iter().map(str::to_owned).collect());
+            }
+        }
+        names
+    }
+
     /// What is there now is what is claimed.
     pub(super) fn settle(&mut self, report: &mut Report) {
-        let names = self.outlook.names();
         let clear = self.outlook.unclear.is_empty();
         for site in &self.sites {
-            let settled = site.app.is_some() && clear && !self.unseen.contains(&site.key);
-            if settled && site.intent != Intent::Leave {
+            let seen = site.app.is_some() && !self.unseen.contains(&site.key);
+            if !seen || site.intent == Intent::Leave {
+                continue;
+            }
+            let placed = self.placed(site, &report.claims);
+            let digest = clear.then(|| {
                 let wish = self.wish(site, &report.claims);
-                let digest = drift::app_digest(&wish, &self.version());
-                report.claims.place(&site.key, &names);
+                drift::app_digest(&wish, &self.version())
+            });
+            report.claims.place(&site.key, &placed);
+            if digest.is_some() {
                 self.settle_additions(&site.key, report);
                 let entry = report.claims.claim(&Claim::App(site.key.clone()));
-                entry.applied = Some(digest);
+                entry.applied = digest;
             }
         }
         self.settle_secrets(report);
