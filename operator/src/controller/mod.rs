@@ -11,6 +11,7 @@ pub mod guard;
 pub mod handled;
 pub mod latest;
 pub mod line;
+mod newest_event;
 pub mod orphans;
 pub mod peers;
 pub mod queue;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crds::keys;
 use crds::v1alpha1::Reason;
-use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt};
 
 use super::instances::Obstacle;
 use crate::controller::cloud::{Trouble, refusal};
 use crate::controller::context::Context;
+use crate::controller::newest_event::newest_event;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::render::Wanted;
 use crate::core::alb::translate::Placement;
@@ -128,34 +128,20 @@ pub(super) async fn delete(found: &Ingress, context: &Context) -> Result<(), Tro
 /// The newest word of the ALB Ingress controller about an Ingress that waits, if it is a complaint
 /// about what we wrote last.
 pub(super) async fn complaint(found: &Ingress, context: &Context) -> Option<String> {
-    let namespace = found.namespace()?;
-    let events: Api<Event> = Api::namespaced(context.runtime.client.clone(), &namespace);
-    let fields = format!(
-        "involvedObject.kind=Ingress,involvedObject.name={},involvedObject.uid={}",
-        found.name_any(),
-        found.uid().unwrap_or_default()
-    );
-    let listed = events
-        .list(&ListParams::default().fields(&fields))
-        .await
-        .ok()?;
     let ours = found.managed_fields().iter();
     let ours = ours.filter(|entry| entry.manager.as_deref() == Some(keys::FIELD_MANAGER));
-    let since = ours
-        .filter_map(|entry| entry.time.as_ref())
-        .map(|time| time.0)
-        .max();
-    let time = |event: &Event| {
-        let last = event.last_timestamp.as_ref().map(|time| time.0);
-        last.or_else(|| event.event_time.as_ref().map(|time| time.0))
-    };
-    let told = listed.items.into_iter().filter(|event| {
-        matches!(
-            event.reason.as_deref(),
-            Some("FailedBuildModel" | "FailedApplyModel" | "SuccessfullyReconciled")
-        )
-    });
-    let newest = told.filter(|event| time(event) >= since).max_by_key(time)?;
+    let written = ours.filter_map(|entry| Some(entry.time.as_ref()?.0)).max();
+    let newest = newest_event(
+        &context.runtime.client,
+        found,
+        &[
+            "FailedBuildModel",
+            "FailedApplyModel",
+            "SuccessfullyReconciled",
+        ],
+        written,
+    );
+    let newest = newest.await?;
     let reason = newest
         .reason
         .filter(|reason| reason.starts_with("Failed"))?;

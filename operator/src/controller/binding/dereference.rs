@@ -6,13 +6,14 @@ use std::time::Duration;
 use cloud_adapter::error::CloudError;
 use crds::v1alpha1::{ServiceKind, SlbExisting};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, Service};
-use kube::api::{DynamicObject, ListParams};
+use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
 
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
+use crate::controller::newest_event::newest_event;
 use crate::controller::service;
 use crate::controller::stores::knative_route;
 use crate::core::consumer::lets_in;
@@ -66,7 +67,7 @@ pub(super) async fn dereference(
             }
         }
         if state.load_balancer_id.is_none() || state.address.is_none() || !state.settled {
-            state.warning = warning(found, gateway, context).await;
+            state.warning = warning(found, context).await;
         }
         references.service = Some(state);
     }
@@ -292,34 +293,14 @@ fn consumer(
 
 /// The newest word of the cloud controller manager about a Service since we wrote to it, if it is a
 /// complaint.
-async fn warning(found: &Service, gateway: &Gateway, context: &Context) -> Option<String> {
-    let events: Api<Event> =
-        Api::namespaced(context.runtime.client.clone(), &gateway.service.namespace);
-    let fields = format!(
-        "involvedObject.kind=Service,involvedObject.name={},involvedObject.uid={}",
-        found.name_any(),
-        found.uid().unwrap_or_default()
+async fn warning(found: &Service, context: &Context) -> Option<String> {
+    const FAILED: &str = "SyncLoadBalancerFailed";
+    let newest = newest_event(
+        &context.runtime.client,
+        found,
+        &[FAILED, "EnsuredLoadBalancer"],
+        service::written_at(found),
     );
-    let listed = events
-        .list(&ListParams::default().fields(&fields))
-        .await
-        .ok()?;
-    let time = |event: &Event| {
-        let time = event.last_timestamp.as_ref().map(|time| time.0);
-        time.or_else(|| event.event_time.as_ref().map(|time| time.0))
-    };
-    let written = service::written_at(found);
-    let newest = listed
-        .items
-        .into_iter()
-        .filter(|event| {
-            matches!(
-                event.reason.as_deref(),
-                Some("SyncLoadBalancerFailed" | "EnsuredLoadBalancer")
-            )
-        })
-        .filter(|event| time(event) >= written)
-        .max_by_key(time)?;
-    (newest.reason.as_deref() == Some("SyncLoadBalancerFailed"))
-        .then(|| newest.message.unwrap_or_default())
+    let newest = newest.await?;
+    (newest.reason.as_deref() == Some(FAILED)).then(|| newest.message.unwrap_or_default())
 }
