@@ -53,7 +53,7 @@ pub use plan::*;
 pub use policy::*;
 pub use reason::*;
 pub use reference::*;
-pub use settings_field::SettingsField;
+pub use settings_field::{LoadBalancerSettings, SettingsField};
 pub use slb::*;
 pub use slb_backends::*;
 pub use slb_field::*;

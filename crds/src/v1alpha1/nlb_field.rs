@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::nlb_settings::NlbSettings;
-use super::settings_field::{SettingsField, settings_fields};
+use super::settings_field::{LoadBalancerSettings, SettingsField, settings_fields};
 
 settings_fields! {
     /// A field of `NlbSettings`, or all of them.

@@ -11,8 +11,8 @@ use super::slb_listeners::{SlbHealthCheckMethod, SlbHealthCheckType, SlbStatusCo
 /// What one listener speaks.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.range) || self.range.first <= self.range.last")
-    .message("first must not be above last")
+#[x_kube(validation = Rule::new("!has(self.range) || self.range.first < self.range.last")
+    .message("first must be below last")
     .reason(Reason::FieldValueInvalid).field_path(".range"))]
 pub struct NlbListener {
     /// Port of the Service.
@@ -208,9 +208,9 @@ pub struct NlbHealthCheck {
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<i32>,
 
-    /// Time from one check to the next: 5s to 50s. Default: 10s.
+    /// Time from one check to the next: 1s to 50s. Default: 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "between_5s_and_50s")]
+    #[schemars(schema_with = "between_1s_and_50s")]
     pub interval: Option<Duration>,
 
     /// How long one check may take: 1s to 5m. Default: 5s.
@@ -233,8 +233,8 @@ fn between_0s_and_15m(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     crate::schema::seconds("0s", "15m")
 }
 
-fn between_5s_and_50s(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    crate::schema::seconds("5s", "50s")
+fn between_1s_and_50s(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    crate::schema::seconds("1s", "50s")
 }
 
 fn between_1s_and_5m(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

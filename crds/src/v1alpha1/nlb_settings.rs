@@ -128,9 +128,10 @@ pub struct NlbSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<NlbProxyProtocol>,
 
-    /// How long a connection may be without traffic: 1s to 15m. Default: 15m.
+    /// How long a connection may be without traffic: 10s to 15m, and with a UDP listener to 20s. Default:
+    /// 15m, of UDP 20s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "between_1s_and_15m")]
+    #[schemars(schema_with = "between_10s_and_15m")]
     pub idle_timeout: Option<Duration>,
 
     /// New connections that a listener takes in a second, in each zone. Default: as many as come.
@@ -253,6 +254,6 @@ fn security_groups(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-fn between_1s_and_15m(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    crate::schema::seconds("1s", "15m")
+fn between_10s_and_15m(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    crate::schema::seconds("10s", "15m")
 }

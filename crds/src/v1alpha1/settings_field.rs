@@ -92,6 +92,10 @@ macro_rules! settings_fields {
             }
         }
 
+        impl LoadBalancerSettings for $Settings {
+            type Field = $Field;
+        }
+
         impl SettingsField for $Field {
             type Settings = $Settings;
             const EACH: &'static [Self] = Self::EACH;
@@ -123,6 +127,12 @@ macro_rules! settings_fields {
     };
 }
 pub(super) use settings_fields;
+
+/// The settings of one kind of load balancer, for what is done in the same way for every kind.
+pub trait LoadBalancerSettings: Clone + Default + PartialEq + 'static {
+    /// Names one of them.
+    type Field: SettingsField<Settings = Self>;
+}
 
 /// The fields of a kind of settings, for what is done in the same way for every kind.
 pub trait SettingsField: Copy + PartialEq + Sized + 'static {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::settings_field::{SettingsField, settings_fields};
+use super::settings_field::{LoadBalancerSettings, SettingsField, settings_fields};
 use super::slb_settings::SlbSettings;
 
 settings_fields! {

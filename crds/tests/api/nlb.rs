@@ -23,11 +23,11 @@ const REFUSED: &[(&str, &str)] = &[
         "the cloud controller manager's own tags",
     ),
     (
-        "listeners: [{port: 80, protocol: TCP, range: {first: 2, last: 1}}]",
-        "first must not be above last",
+        "listeners: [{port: 80, protocol: TCP, range: {first: 2, last: 2}}]",
+        "first must be below last",
     ),
-    ("idleTimeout: 901s", "between 1s and 15m"),
-    ("idleTimeout: 0s", "between 1s and 15m"),
+    ("idleTimeout: 901s", "between 10s and 15m"),
+    ("idleTimeout: 9s", "between 10s and 15m"),
     ("connectionDrain: {timeout: 16m}", "between 0s and 15m"),
     ("healthCheck: {type: TCP, path: /}", "belong to type: HTTP"),
     (
@@ -35,8 +35,8 @@ const REFUSED: &[(&str, &str)] = &[
         "there is nothing else to set",
     ),
     (
-        "healthCheck: {type: TCP, interval: 4s}",
-        "between 5s and 50s",
+        "healthCheck: {type: TCP, interval: 51s}",
+        "between 1s and 50s",
     ),
     ("healthCheck: {type: TCP, timeout: 0s}", "between 1s and 5m"),
     (
@@ -129,7 +129,7 @@ const ACCEPTED: &[&str] = &[
     "zoneMappings: [{zoneId: cn-b-g, vswitchId: vsw-a, privateAddress: 10.0.0.1, eipId: eip-1}, {zoneId: cn-b-h, vswitchId: vsw-b}]",
     "existing: {id: nlb-1, listeners: Override, instance: Manage}",
     "name: a1",
-    "listeners: [{port: 80, protocol: TCP, range: {first: 1000, last: 1000}}, {port: 443, protocol: TCPSSL}, {port: 53, protocol: UDP}]",
+    "listeners: [{port: 80, protocol: TCP, range: {first: 1000, last: 1001}}, {port: 443, protocol: TCPSSL}, {port: 53, protocol: UDP}]",
     "certificate: {id: \"1\", additionalIds: [\"2\"], clientAuthorityId: \"3\"}",
     "proxyProtocol: {version2: Disabled}",
     "idleTimeout: 15m",

@@ -228,6 +228,22 @@ fn slb_gateway(
     class_name: &str,
 ) -> Result<Gateway, Problem> {
     let name = &gateway.name;
+    if gateway.nlb.is_some() {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is a network load balancer, which this version knows the settings of and does not serve. Name a gateway with slb."
+            ),
+        ));
+    }
+    if binding.spec.nlb.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!(
+                "spec.nlb: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is no network load balancer. Remove spec.nlb, or name a gateway with nlb."
+            ),
+        ));
+    }
     let Some(offer) = &gateway.slb else {
         return Err(Problem::rejected(
             Reason::Unsupported,

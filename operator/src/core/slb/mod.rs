@@ -18,7 +18,7 @@ pub(in crate::core) mod undo;
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{AddressType, SlbField, SlbSettings};
+use crds::v1alpha1::{AddressType, LoadBalancerSettings, SettingsField};
 
 use super::observed::ServiceState;
 
@@ -74,9 +74,9 @@ pub fn is_public(annotations: &BTreeMap<String, String>) -> bool {
 }
 
 /// Settings over others: those of a binding over those of its class.
-pub fn over(below: &SlbSettings, above: &SlbSettings) -> SlbSettings {
+pub fn over<S: LoadBalancerSettings>(below: &S, above: &S) -> S {
     let mut settings = below.clone();
-    for field in SlbField::EACH {
+    for field in S::Field::EACH {
         if field.is_set(above) {
             field.copy(&mut settings, above);
         }
