@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use super::exposure::{self, Exposure};
 use super::merge;
 use super::problem::Problem;
-use super::{class, names, slb};
+use super::{class, names, nlb, slb};
 
 /// A binding as it is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -228,7 +228,8 @@ fn slb_gateway(
     class_name: &str,
 ) -> Result<Gateway, Problem> {
     let name = &gateway.name;
-    if gateway.nlb.is_some() {
+    if let Some(offer) = &gateway.nlb {
+        nlb::offered(binding, offer, (name, class_name))?;
         return Err(Problem::rejected(
             Reason::Unsupported,
             format!(

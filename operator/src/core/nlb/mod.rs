@@ -4,6 +4,7 @@
 
 mod annotations;
 mod check;
+mod offer;
 mod scene;
 mod state;
 pub mod table;
@@ -20,6 +21,7 @@ use super::slb::undo::with_defaults;
 
 pub use annotations::annotations;
 pub use check::check;
+pub use offer::{Offered, offered};
 pub use scene::{Scene, unmanaged};
 pub use state::{NlbState, Zone};
 
