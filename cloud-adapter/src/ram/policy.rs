@@ -118,14 +118,15 @@ mod tests {
     fn only_what_the_features_need_is_granted() {
         let uses = BTreeMap::from([(Place::default(), BTreeSet::from([Feature::LoadBalancers]))]);
         let policy = policy(&uses, false);
-        let balancers = ["acs:slb:*:*:loadbalancer/*".to_owned()];
+        let actions = [
+            "slb:DescribeLoadBalancerAttribute",
+            "slb:DescribeLoadBalancerListeners",
+            "slb:DescribeLoadBalancers",
+        ];
+        let balancers = &["acs:slb:*:*:loadbalancer/*".to_owned()][..];
         assert_eq!(
             granted(&policy),
-            BTreeMap::from([
-                ("slb:DescribeLoadBalancerAttribute", &balancers[..]),
-                ("slb:DescribeLoadBalancerListeners", &balancers[..]),
-                ("slb:DescribeLoadBalancers", &balancers[..]),
-            ])
+            BTreeMap::from(actions.map(|action| (action, balancers)))
         );
     }
 
