@@ -62,6 +62,7 @@ fn public_host(product: Product, region: &str) -> String {
         Product::CloudApi => format!("apigateway.{region}.aliyuncs.com"),
         Product::Slb if SLB_CENTRAL.contains(&region) => "slb.aliyuncs.com".to_owned(),
         Product::Slb => format!("slb.{region}.aliyuncs.com"),
+        Product::Nlb => format!("nlb.{region}.aliyuncs.com"),
         Product::Vpc if region == "cn-hangzhou" => "vpc.aliyuncs.com".to_owned(),
         Product::Vpc => format!("vpc.{region}.aliyuncs.com"),
         Product::Sts => format!("sts.{region}.aliyuncs.com"),

@@ -109,7 +109,11 @@ pub fn classify(code: &str, message: &str, status: u16) -> ErrorClass {
         return *class;
     }
     // `InvalidLoadBalancerId.NotFound`, `InvalidVpcId.NotFound`, `Invalid%sId.NotFound`, …
-    if code.ends_with(".NotFound") || code.ends_with(".NotExist") {
+    // and `ResourceNotFound.loadBalancer` of network load balancers.
+    if code.ends_with(".NotFound")
+        || code.ends_with(".NotExist")
+        || code.starts_with("ResourceNotFound.")
+    {
         return NotFound;
     }
     if let Some((_, class)) = PREFIXES.iter().find(|(prefix, _)| code.starts_with(prefix)) {
@@ -152,6 +156,7 @@ mod tests {
                 Effect::None,
             ),
             ("InvalidVpcId.NotFound", 400, NotFound, Effect::None),
+            ("ResourceNotFound.loadBalancer", 404, NotFound, Effect::None),
             ("UserNotFound", 404, NotFound, Effect::None),
             ("RepeatedApiName", 400, AlreadyExists, Effect::None),
             ("DuplicateVpcAccessName", 400, AlreadyExists, Effect::None),

@@ -3,7 +3,7 @@
 //!
 //! From the bottom up: [`operations`] names everything that may be called; [`sign`] signs;
 //! [`credentials`] says as whom; [`budget`] how often; [`client`] makes the call and sorts its
-//! error by [`error_codes`]. On that stand [`slb`], [`vpc`] and [`sts`] (reads), [`gateway`] (the
+//! error by [`error_codes`]. On that stand [`slb`], [`nlb`], [`vpc`] and [`sts`] (reads), [`gateway`] (the
 //! API gateway behind a trait that fits both of the vendor's products) and [`snapshot`] (one
 //! shared view of what the gateway holds).
 //!
@@ -17,6 +17,7 @@ pub mod endpoints;
 pub mod error;
 pub mod error_codes;
 pub mod gateway;
+pub mod nlb;
 pub mod observe;
 pub mod operations;
 mod pages;

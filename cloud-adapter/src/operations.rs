@@ -10,6 +10,8 @@ pub enum Product {
     CloudApi,
     /// Classic load balancer.
     Slb,
+    /// Network load balancer.
+    Nlb,
     /// Virtual private cloud.
     Vpc,
     /// Security token service.
@@ -18,13 +20,14 @@ pub enum Product {
 
 impl Product {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::CloudApi, Self::Slb, Self::Vpc, Self::Sts];
+    pub const ALL: [Self; 5] = [Self::CloudApi, Self::Slb, Self::Nlb, Self::Vpc, Self::Sts];
 
     /// The product code, as in the vendor's documentation.
     pub const fn code(self) -> &'static str {
         match self {
             Self::CloudApi => "CloudAPI",
             Self::Slb => "Slb",
+            Self::Nlb => "Nlb",
             Self::Vpc => "Vpc",
             Self::Sts => "Sts",
         }
@@ -35,6 +38,7 @@ impl Product {
         match self {
             Self::CloudApi => "2016-07-14",
             Self::Slb => "2014-05-15",
+            Self::Nlb => "2022-04-30",
             Self::Vpc => "2016-04-28",
             Self::Sts => "2015-04-01",
         }
@@ -45,6 +49,7 @@ impl Product {
         match self {
             Self::CloudApi => "apigateway",
             Self::Slb => "slb",
+            Self::Nlb => "nlb",
             Self::Vpc => "vpc",
             Self::Sts => "sts",
         }
@@ -182,6 +187,11 @@ operations! {
         DESCRIBE_LOAD_BALANCER_ATTRIBUTE "DescribeLoadBalancerAttribute" Read,
         DESCRIBE_LOAD_BALANCER_LISTENERS "DescribeLoadBalancerListeners" Read,
     }
+    Nlb {
+        LIST_NETWORK_LOAD_BALANCERS "ListLoadBalancers" Read,
+        GET_NETWORK_LOAD_BALANCER_ATTRIBUTE "GetLoadBalancerAttribute" Read,
+        LIST_NETWORK_LISTENERS "ListListeners" Read,
+    }
     Vpc {
         DESCRIBE_VPCS "DescribeVpcs" Read,
         DESCRIBE_VSWITCHES "DescribeVSwitches" Read,
@@ -208,7 +218,7 @@ mod tests {
     #[test]
     fn the_name_agrees_with_what_it_does() {
         for operation in ALL {
-            let reads = ["Describe", "Get", "Assume"]
+            let reads = ["Describe", "Get", "List", "Assume"]
                 .iter()
                 .any(|verb| operation.action().starts_with(verb));
             assert_eq!(reads, !operation.mutating(), "{operation}");

@@ -73,6 +73,51 @@ pub(crate) async fn all<T: DeserializeOwned>(
     }
 }
 
+/// Every item of a list that comes as `{member: [items], NextToken, TotalCount}`, page by page.
+///
+/// # Errors
+/// Class `Unavailable`, code `IncompleteList`, if the pages do not add up to `TotalCount`, or if an item
+/// cannot be read.
+pub(crate) async fn by_token<T: DeserializeOwned>(
+    client: &Client,
+    call: RpcCall,
+    page_size: usize,
+    member: &str,
+) -> Result<Vec<T>, CloudError> {
+    let operation = call.operation;
+    let mut found = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let page = call
+            .clone()
+            .query("MaxResults", page_size)
+            .query_opt("NextToken", token.as_ref());
+        let mut answer: Value = client.call_as(page).await?;
+        let items = answer.get_mut(member).map(Value::take);
+        let items: Vec<T> = items
+            .ok_or_else(|| incomplete(operation, format!("the answer has no {member}")))
+            .and_then(|items| {
+                let unreadable = |error| incomplete(operation, format!("{member}: {error}"));
+                serde_json::from_value(items).map_err(unreadable)
+            })?;
+        found.extend(items);
+        let next = answer.get("NextToken").and_then(Value::as_str);
+        let next = next.filter(|next| !next.is_empty() && token.as_deref() != Some(next));
+        if let Some(next) = next {
+            token = Some(next.to_owned());
+            continue;
+        }
+        let total = answer.get("TotalCount").and_then(Value::as_u64);
+        return match total.map(|total| total as usize) {
+            Some(total) if total != found.len() => Err(incomplete(
+                operation,
+                format!("{} of {member} came where {total} are", found.len()),
+            )),
+            _ => Ok(found),
+        };
+    }
+}
+
 async fn one_pass<T: DeserializeOwned>(
     client: &Client,
     call: &RpcCall,

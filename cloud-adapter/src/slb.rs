@@ -209,34 +209,7 @@ pub async fn listeners(client: &Client, ids: &[String]) -> Result<Vec<Listener>,
 }
 
 async fn all_tokens(client: &Client, call: RpcCall) -> Result<Vec<Listener>, CloudError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Page {
-        listeners: Vec<Listener>,
-        #[serde(default)]
-        next_token: String,
-        total_count: Option<usize>,
-    }
-    let mut found = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let call = call
-            .clone()
-            .query("MaxResults", PAGE)
-            .query_opt("NextToken", token.as_ref());
-        let page: Page = client.call_as(call).await?;
-        found.extend(page.listeners);
-        if page.next_token.is_empty() || token.as_ref() == Some(&page.next_token) {
-            return match page.total_count {
-                Some(total) if total != found.len() => {
-                    let message = format!("{} listeners came where {total} are", found.len());
-                    Err(pages::incomplete(DESCRIBE_LOAD_BALANCER_LISTENERS, message))
-                }
-                _ => Ok(found),
-            };
-        }
-        token = Some(page.next_token);
-    }
+    pages::by_token(client, call, PAGE, "Listeners").await
 }
 
 fn in_region(client: &Client, operation: Operation) -> RpcCall {

@@ -73,6 +73,8 @@ pub enum Resource {
     VpcAccess,
     /// A classic load balancer.
     LoadBalancer,
+    /// A network load balancer.
+    NetworkLoadBalancer,
     /// A VPC.
     Vpc,
     /// A vswitch.
@@ -88,6 +90,7 @@ impl Resource {
             Self::Plugin => ("apigateway", "plugin"),
             Self::VpcAccess => ("apigateway", "vpcaccess"),
             Self::LoadBalancer => ("slb", "loadbalancer"),
+            Self::NetworkLoadBalancer => ("nlb", "loadbalancer"),
             Self::Vpc => ("vpc", "vpc"),
             Self::VSwitch => ("vpc", "vswitch"),
         }

@@ -3,7 +3,9 @@
 
 use super::Feature::{ApiGateway, Consumers, LoadBalancers, Orphans, Throttling};
 use super::Known::{Documented, Inferred, Unknown};
-use super::Resource::{ApiGroup, App, LoadBalancer, Plugin, VSwitch, Vpc, VpcAccess};
+use super::Resource::{
+    ApiGroup, App, LoadBalancer, NetworkLoadBalancer, Plugin, VSwitch, Vpc, VpcAccess,
+};
 use super::{Feature, Known, Permission, Resource};
 use crate::operations::*;
 
@@ -88,6 +90,18 @@ pub const PERMISSIONS: &[Permission] = &[
         &[LoadBalancer],
         Documented,
     ),
+    // The pages of these were not seen.
+    nothing_needs(
+        LIST_NETWORK_LOAD_BALANCERS,
+        &[NetworkLoadBalancer],
+        Inferred,
+    ),
+    nothing_needs(
+        GET_NETWORK_LOAD_BALANCER_ATTRIBUTE,
+        &[NetworkLoadBalancer],
+        Inferred,
+    ),
+    nothing_needs(LIST_NETWORK_LISTENERS, &[NetworkLoadBalancer], Inferred),
     nothing_needs(DESCRIBE_VPCS, &[Vpc], Documented),
     nothing_needs(DESCRIBE_VSWITCHES, &[VSwitch], Documented),
     nothing_needs(DESCRIBE_ZONES, &[], Unknown),

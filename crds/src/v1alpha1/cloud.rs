@@ -90,6 +90,8 @@ pub enum Product {
     CloudAPI,
     /// Classic load balancers.
     SLB,
+    /// Network load balancers.
+    NLB,
     /// Virtual private clouds.
     VPC,
     /// Security tokens.
@@ -100,7 +102,8 @@ pub enum Product {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// The product: CloudAPI (API Gateway), SLB (load balancers), VPC or STS (security tokens).
+    /// The product: CloudAPI (API Gateway), SLB (classic load balancers), NLB (network load balancers),
+    /// VPC or STS (security tokens).
     pub product: Product,
 
     /// Its address. Example: https://apigateway.cn-hangzhou.aliyuncs.com.

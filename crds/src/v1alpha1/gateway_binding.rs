@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BindingAlb, BindingApiGateway, DeletionPolicy, DriftPolicy, GatewayBindingClassSpec,
-    GatewayBindingStatus, Mode, ServiceRef, SlbSettings,
+    GatewayBindingStatus, Mode, NlbSettings, ServiceRef, SlbSettings,
 };
 
 /// How one Knative Service, or a plain Service, is exposed on Alibaba Cloud.
@@ -47,6 +47,12 @@ use super::{
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.slb))")
     .message("alb and slb settle different gateways: keep the one of the gateway in use")
     .reason(Reason::FieldValueForbidden).field_path(".slb"))]
+#[x_kube(validation = Rule::new("!(has(self.nlb) && (has(self.slb) || has(self.alb)))")
+    .message("nlb settles another gateway than slb and alb: keep the one of the gateway in use")
+    .reason(Reason::FieldValueForbidden).field_path(".nlb"))]
+#[x_kube(validation = Rule::new("!(has(self.nlb) && has(self.apiGateway))")
+    .message("apiGateway cannot stand in front of nlb: it reaches classic load balancers only")
+    .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.apiGateway))")
     .message("apiGateway cannot stand in front of alb: it reaches classic load balancers only")
     .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
@@ -70,6 +76,11 @@ pub struct GatewayBindingSpec {
     /// accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slb: Option<SlbSettings>,
+
+    /// Settings of the network load balancer of a gateway with nlb. Only those that the class leaves
+    /// open to bindings are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nlb: Option<NlbSettings>,
 
     /// What is asked of the application load balancers of a gateway with alb, which the Knative Service
     /// is moved to.

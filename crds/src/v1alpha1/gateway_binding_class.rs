@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
-    DriftPolicy, MassChangeGuard, MassChangeStatus, OrphanStatus, SlbGateway,
+    DriftPolicy, MassChangeGuard, MassChangeStatus, NlbGateway, OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -176,8 +176,8 @@ pub struct ApiGatewayDefaults {
 /// A gateway that bindings may enter through.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.slb) != has(self.alb)")
-    .message("a gateway must say what it is: give slb or alb, and not both")
+#[x_kube(validation = Rule::new("[has(self.slb), has(self.nlb), has(self.alb)].filter(given, given).size() == 1")
+    .message("a gateway must say what it is: give one of slb, nlb and alb")
     .reason(Reason::FieldValueRequired).field_path(".slb"))]
 pub struct ClassGateway {
     /// Name by which bindings refer to it. Example: intranet.
@@ -192,6 +192,10 @@ pub struct ClassGateway {
     /// A Service of type LoadBalancer with a classic load balancer (SLB, also called CLB).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slb: Option<SlbGateway>,
+
+    /// A Service of type LoadBalancer with a network load balancer (NLB).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nlb: Option<NlbGateway>,
 
     /// Application load balancers (ALB) that serve Knative.
     #[serde(skip_serializing_if = "Option::is_none")]

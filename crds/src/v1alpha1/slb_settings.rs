@@ -236,7 +236,7 @@ pub enum ExistingInstance {
     Manage,
 }
 
-fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn tags(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "minProperties": 1,

@@ -36,6 +36,16 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "apiGateway cannot stand in front of alb",
     ),
     (
+        "nlb and slb",
+        "spec: {apiGateway: null, slb: {name: a}, nlb: {name: ab}}",
+        "nlb settles another gateway than slb and alb",
+    ),
+    (
+        "an API gateway in front of nlb",
+        "spec: {slb: null, nlb: {name: ab}}",
+        "apiGateway cannot stand in front of nlb",
+    ),
+    (
         "two vswitches in one zone",
         "spec: {slb: null, apiGateway: null, alb: {zoneMappings: [{vswitchId: vsw-a, zoneId: cn-beijing-g}, {vswitchId: vsw-b, zoneId: cn-beijing-g}]}}",
         "two vswitches are in one zone",
@@ -402,7 +412,8 @@ fn every_rule_has_a_case() {
         KIND,
         refused
             .chain(UPDATES.iter().filter_map(|case| case.3))
-            .chain(crate::slb::messages()),
+            .chain(crate::slb::messages())
+            .chain(crate::nlb::messages()),
     );
 }
 

@@ -105,7 +105,27 @@ const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "a gateway that is two things",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, alb: {}}]}",
-        "give slb or alb, and not both",
+        "give one of slb, nlb and alb",
+    ),
+    (
+        "a gateway that is two kinds of Service",
+        "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, nlb: {service: {namespace: a, name: b}}}]}",
+        "give one of slb, nlb and alb",
+    ),
+    (
+        "an NLB before nothing",
+        "spec: {gateways: [{name: intranet, nlb: {settings: {addressType: Intranet}}}]}",
+        "of nlb give exactly one of service",
+    ),
+    (
+        "one NLB of others for each binding",
+        "spec: {gateways: [{name: intranet, nlb: {perBinding: {}, settings: {existing: {id: nlb-1}}}}]}",
+        "one existing NLB cannot be that of each binding",
+    ),
+    (
+        "all settings of an NLB and one of them",
+        "spec: {gateways: [{name: intranet, nlb: {perBinding: {}, bindingsMaySet: [name, \"*\"]}}]}",
+        "settings of nlb and must stand alone",
     ),
     (
         "an ALB without a cloud",
@@ -422,7 +442,8 @@ fn every_rule_has_a_case() {
         KIND,
         refused
             .chain(UPDATES.iter().filter_map(|case| case.3))
-            .chain(crate::slb::messages()),
+            .chain(crate::slb::messages())
+            .chain(crate::nlb::messages()),
     );
 }
 

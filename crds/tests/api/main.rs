@@ -8,5 +8,6 @@ mod check;
 mod class;
 mod consumer;
 mod fixtures;
+mod nlb;
 mod schema;
 mod slb;

@@ -21,6 +21,9 @@ pub enum Product {
     /// Application load balancer, version 2020-06-16.
     #[serde(rename = "ALB")]
     Alb,
+    /// Network load balancer, version 2022-04-30.
+    #[serde(rename = "NLB")]
+    Nlb,
     /// Classic load balancer, version 2014-05-15.
     #[serde(rename = "SLB")]
     Slb,
@@ -34,13 +37,21 @@ pub enum Product {
 
 impl Product {
     /// All products.
-    pub const ALL: [Self; 5] = [Self::CloudApi, Self::Alb, Self::Slb, Self::Vpc, Self::Sts];
+    pub const ALL: [Self; 6] = [
+        Self::CloudApi,
+        Self::Alb,
+        Self::Nlb,
+        Self::Slb,
+        Self::Vpc,
+        Self::Sts,
+    ];
 
     /// The API version that names this product on the wire.
     pub fn version(self) -> &'static str {
         match self {
             Self::CloudApi => "2016-07-14",
             Self::Alb => "2020-06-16",
+            Self::Nlb => "2022-04-30",
             Self::Slb => "2014-05-15",
             Self::Vpc => "2016-04-28",
             Self::Sts => "2015-04-01",
@@ -59,6 +70,7 @@ impl Product {
         match self {
             Self::CloudApi => "CloudAPI",
             Self::Alb => "ALB",
+            Self::Nlb => "NLB",
             Self::Slb => "SLB",
             Self::Vpc => "VPC",
             Self::Sts => "STS",

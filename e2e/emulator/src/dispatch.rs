@@ -15,7 +15,7 @@ use crate::protocol::{
 };
 use crate::state::AppState;
 use crate::world::World;
-use crate::{alb, cloudapi, ram, slb, sts, vpc};
+use crate::{alb, cloudapi, nlb, ram, slb, sts, vpc};
 
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +237,7 @@ fn handle(state: &AppState, request: &Request) -> (Answer, Vec<alb::RuleWrite>) 
     let product: fn(&mut World, &Request) -> Answer = match request.product {
         Product::CloudApi => cloudapi::handle,
         Product::Alb => alb::handle,
+        Product::Nlb => nlb::handle,
         Product::Slb => slb::handle,
         Product::Vpc => vpc::handle,
         Product::Sts => sts::handle,

@@ -1,5 +1,5 @@
 //! A strict emulator of the Alibaba Cloud APIs behind a Knative gateway: STS, VPC, classic load
-//! balancer (SLB/CLB), application load balancer (ALB) and API Gateway (CloudAPI), all products on one port, the traffic path
+//! balancer (SLB/CLB), application and network load balancer (ALB, NLB) and API Gateway (CloudAPI), all products on one port, the traffic path
 //! included, so that tests and the playground need no account.
 //!
 //! Start it in-process with [`Emulator::builder`], or run the `alicloud-emulator` binary.
@@ -15,6 +15,7 @@ mod dispatch;
 pub mod faults;
 pub mod ids;
 mod metadata;
+pub mod nlb;
 pub mod persist;
 pub mod protocol;
 pub mod ram;

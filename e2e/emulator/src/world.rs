@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Ids;
-use crate::{alb, cloudapi, slb, sts, vpc};
+use crate::{alb, cloudapi, nlb, slb, sts, vpc};
 
 /// All emulated objects of one account in one region.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct World {
     /// Application load balancers.
     #[serde(default)]
     pub alb: alb::State,
+    /// Network load balancers.
+    #[serde(default)]
+    pub nlb: nlb::State,
     /// API Gateway.
     pub cloudapi: cloudapi::State,
     /// Temporary keys.
@@ -41,6 +44,7 @@ impl World {
             vpc,
             slb: slb::State::default(),
             alb: alb::State::default(),
+            nlb: nlb::State::default(),
             cloudapi: cloudapi::State::default(),
             sts: sts::State::default(),
         }

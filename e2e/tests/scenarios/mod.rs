@@ -47,6 +47,7 @@ mod kubectl;
 mod mass_changes;
 mod modes;
 mod neighbours;
+mod nlb;
 mod orphans;
 mod own_load_balancer;
 mod plan_command;

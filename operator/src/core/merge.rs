@@ -3,31 +3,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::v1alpha1::{FieldConflict, NamespacedName, SlbField, SlbSettings};
+use crds::v1alpha1::{
+    FieldConflict, LoadBalancerSettings, NamespacedName, SettingsField, SlbSettings,
+};
 use jiff::Timestamp;
 
 use super::slb::{Fault, over};
 
-/// What one binding wants of a shared gateway.
+/// What one binding wants of a shared gateway; `S` are the settings of its kind of load balancer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Contribution {
+pub struct Contribution<S = SlbSettings> {
     /// The binding.
     pub binding: NamespacedName,
     /// When it was created.
     pub created: Timestamp,
     /// What it wants, already reduced to what the class lets it set.
-    pub settings: SlbSettings,
+    pub settings: S,
     /// What it is recorded to hold: what was found good before.
-    pub recorded: SlbSettings,
+    pub recorded: S,
     /// The fields (paths) it is recorded to hold.
     pub holds: BTreeSet<String>,
 }
 
 /// The outcome for all.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Merged {
+pub struct Merged<S = SlbSettings> {
     /// What is written.
-    pub settings: SlbSettings,
+    pub settings: S,
     /// Who holds each field that comes from a binding, by path.
     pub holders: BTreeMap<&'static str, NamespacedName>,
     /// Who lost what, by binding.
@@ -42,22 +44,21 @@ pub struct Merged {
 /// What is wrong by itself, on top of the class's settings, is left out first. If the rest does not
 /// go together, those come first that ask for what they have, then those that hold something, then
 /// the oldest, then by namespace and name; each that fits stays.
-pub fn merge_sound(
-    class: &SlbSettings,
-    contributions: &[Contribution],
+pub fn merge_sound<S: LoadBalancerSettings>(
+    class: &S,
+    contributions: &[Contribution<S>],
     object: &str,
-    judge: impl Fn(&SlbSettings) -> Option<Fault>,
-) -> Merged {
+    judge: impl Fn(&S) -> Option<Fault>,
+) -> Merged<S> {
     let merged = merge(class, contributions, object);
     if judge(&merged.settings).is_none() {
         return merged;
     }
     // What is wrong with the class itself is no binding's doing.
     let known = judge(class);
-    let new_fault =
-        |settings: &SlbSettings| judge(settings).filter(|new| Some(new) != known.as_ref());
+    let new_fault = |settings: &S| judge(settings).filter(|new| Some(new) != known.as_ref());
     let mut refused = BTreeMap::new();
-    let mut sound: Vec<Contribution> = contributions.to_vec();
+    let mut sound: Vec<Contribution<S>> = contributions.to_vec();
     for one in &mut sound {
         if let Some(fault) = new_fault(&over(class, &one.settings)) {
             refused.insert(one.binding.clone(), fault);
@@ -72,13 +73,13 @@ pub fn merge_sound(
     merged
 }
 
-fn merge_one_by_one(
-    class: &SlbSettings,
-    mut contributions: Vec<Contribution>,
+fn merge_one_by_one<S: LoadBalancerSettings>(
+    class: &S,
+    mut contributions: Vec<Contribution<S>>,
     object: &str,
-    fault: impl Fn(&SlbSettings) -> Option<Fault>,
+    fault: impl Fn(&S) -> Option<Fault>,
     refused: &mut BTreeMap<NamespacedName, Fault>,
-) -> Merged {
+) -> Merged<S> {
     contributions.sort_by_cached_key(|one| {
         let unchanged = one.settings == one.recorded;
         (
@@ -88,7 +89,7 @@ fn merge_one_by_one(
             one.binding.clone(),
         )
     });
-    let mut fitting: Vec<Contribution> = Vec::new();
+    let mut fitting: Vec<Contribution<S>> = Vec::new();
     for one in contributions {
         let binding = one.binding.clone();
         let mut before = one.clone();
@@ -110,12 +111,18 @@ fn merge_one_by_one(
 /// Merges. Equal values agree. For unequal ones the binding that is recorded to hold the field
 /// keeps it, so that a restore or a re-creation does not reshuffle winners; a field that nobody
 /// holds goes to the oldest, then by namespace and name. `object` is named in the conflicts.
-pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) -> Merged {
+pub fn merge<S: LoadBalancerSettings>(
+    class: &S,
+    contributions: &[Contribution<S>],
+    object: &str,
+) -> Merged<S> {
     let mut merged = Merged {
         settings: class.clone(),
-        ..Merged::default()
+        holders: BTreeMap::new(),
+        conflicts: BTreeMap::new(),
+        refused: BTreeMap::new(),
     };
-    for field in SlbField::EACH {
+    for field in S::Field::EACH {
         let path = field.path();
         let wanting = contributions
             .iter()
@@ -145,13 +152,13 @@ pub fn merge(class: &SlbSettings, contributions: &[Contribution], object: &str) 
 }
 
 /// A field's value, as much of it as status has room for.
-fn shown(field: SlbField, settings: &SlbSettings) -> Option<String> {
+fn shown<F: SettingsField>(field: F, settings: &F::Settings) -> Option<String> {
     let value = field.value(settings)?;
     Some(value.chars().take(1024).collect())
 }
 
-fn precedence<'a>(
-    contribution: &'a Contribution,
+fn precedence<'a, S>(
+    contribution: &'a Contribution<S>,
     path: &str,
 ) -> (bool, Timestamp, &'a NamespacedName) {
     let holds = contribution.holds.contains(path);
@@ -160,8 +167,11 @@ fn precedence<'a>(
 
 /// Checks which of a binding's settings the class leaves open; the path of the first that it does
 /// not.
-pub fn not_open(settings: &SlbSettings, open: impl Fn(SlbField) -> bool) -> Option<&'static str> {
-    SlbField::EACH
+pub fn not_open<S: LoadBalancerSettings>(
+    settings: &S,
+    open: impl Fn(S::Field) -> bool,
+) -> Option<&'static str> {
+    S::Field::EACH
         .iter()
         .find(|field| field.is_set(settings) && !open(**field))
         .map(|field| field.path())
@@ -170,6 +180,7 @@ pub fn not_open(settings: &SlbSettings, open: impl Fn(SlbField) -> bool) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crds::v1alpha1::NlbSettings;
     use proptest::prelude::*;
 
     fn contribution(name: &str, age: i64, lb_name: &str, holds: bool) -> Contribution {
@@ -329,5 +340,29 @@ mod tests {
             prop_assert_ne!(merged.settings.name.as_deref(), Some("z"));
             prop_assert_eq!(merged, sound(&shuffled));
         }
+    }
+
+    #[test]
+    fn settings_of_another_kind_merge_in_the_same_way() {
+        let named = |name: &str, age: i64| Contribution {
+            binding: NamespacedName {
+                namespace: "n".into(),
+                name: name.into(),
+            },
+            created: Timestamp::from_second(age).unwrap(),
+            settings: NlbSettings {
+                name: Some(name.into()),
+                ..NlbSettings::default()
+            },
+            recorded: NlbSettings::default(),
+            holds: BTreeSet::new(),
+        };
+        let class = NlbSettings::default();
+        let both = [named("younger", 2), named("older", 1)];
+        let merged = merge_sound(&class, &both, "Service/n/gw", |_| None);
+        assert_eq!(merged.settings.name.as_deref(), Some("older"));
+        let lost = merged.conflicts.values().flatten();
+        let lost: Vec<&str> = lost.map(|conflict| conflict.field.as_str()).collect();
+        assert_eq!(lost, ["nlb.name"]);
     }
 }

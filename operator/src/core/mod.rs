@@ -25,6 +25,7 @@ pub mod key;
 pub mod ledger;
 pub mod merge;
 pub mod names;
+pub mod nlb;
 pub mod observed;
 pub mod orphans;
 pub mod peers;

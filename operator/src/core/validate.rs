@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use super::exposure::{self, Exposure};
 use super::merge;
 use super::problem::Problem;
-use super::{class, names, slb};
+use super::{class, names, nlb, slb};
 
 /// A binding as it is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -228,6 +228,23 @@ fn slb_gateway(
     class_name: &str,
 ) -> Result<Gateway, Problem> {
     let name = &gateway.name;
+    if let Some(offer) = &gateway.nlb {
+        nlb::offered(binding, offer, (name, class_name))?;
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is a network load balancer, which this version knows the settings of and does not serve. Name a gateway with slb."
+            ),
+        ));
+    }
+    if binding.spec.nlb.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!(
+                "spec.nlb: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is no network load balancer. Remove spec.nlb, or name a gateway with nlb."
+            ),
+        ));
+    }
     let Some(offer) = &gateway.slb else {
         return Err(Problem::rejected(
             Reason::Unsupported,

@@ -3,77 +3,77 @@
 
 use crate::api::ApiError;
 
-pub(super) fn not_found(kind: &str, id: &str) -> ApiError {
+pub(crate) fn not_found(kind: &str, id: &str) -> ApiError {
     ApiError::not_found(
         format!("ResourceNotFound.{kind}"),
         format!("The specified resource {id} is not found."),
     )
 }
 
-pub(super) fn incorrect_status(kind: &str, id: &str) -> ApiError {
+pub(crate) fn incorrect_status(kind: &str, id: &str) -> ApiError {
     ApiError::bad_request(
         format!("IncorrectStatus.{kind}"),
         format!("The status of {kind} [{id}] is incorrect."),
     )
 }
 
-pub(super) fn denied(reason: &str) -> ApiError {
+pub(crate) fn denied(reason: &str) -> ApiError {
     ApiError::bad_request(
         format!("OperationDenied.{reason}"),
         format!("The operation is not allowed because of {reason}."),
     )
 }
 
-pub(super) fn conflict(what: &str, of: &str, with: &str) -> ApiError {
+pub(crate) fn conflict(what: &str, of: &str, with: &str) -> ApiError {
     ApiError::bad_request(
         format!("Conflict.{what}"),
         format!("There is already {of} having the same configuration with {with}."),
     )
 }
 
-pub(super) fn mismatch(what: &str, one: &str, other: &str) -> ApiError {
+pub(crate) fn mismatch(what: &str, one: &str, other: &str) -> ApiError {
     ApiError::bad_request(
         format!("Mismatch.{what}"),
         format!("The {what} is mismatched for {one} and {other}."),
     )
 }
 
-pub(super) fn in_use(kind: &str, id: &str) -> ApiError {
+pub(crate) fn in_use(kind: &str, id: &str) -> ApiError {
     ApiError::bad_request(
         format!("ResourceInUse.{kind}"),
         format!("The specified resource {id} of {kind} is in use."),
     )
 }
 
-pub(super) fn quota(name: &str, used: usize, limit: usize) -> ApiError {
+pub(crate) fn quota(name: &str, used: usize, limit: usize) -> ApiError {
     ApiError::bad_request(
         format!("QuotaExceeded.{name}"),
         format!("The quota of {name} is exceeded, usage {used}/{limit}."),
     )
 }
 
-pub(super) fn resource_quota(name: &str, resource: &str, used: usize, limit: usize) -> ApiError {
+pub(crate) fn resource_quota(name: &str, resource: &str, used: usize, limit: usize) -> ApiError {
     ApiError::bad_request(
         format!("ResourceQuotaExceeded.{name}"),
         format!("The quota of {name} is exceeded for resource {resource}, usage {used}/{limit}."),
     )
 }
 
-pub(super) fn illegal(name: &str) -> ApiError {
+pub(crate) fn illegal(name: &str) -> ApiError {
     ApiError::bad_request(
         format!("IllegalParam.{name}"),
         format!("The param of {name} is illegal."),
     )
 }
 
-pub(super) fn missing(name: &str) -> ApiError {
+pub(crate) fn missing(name: &str) -> ApiError {
     ApiError::bad_request(
         format!("MissingParam.{name}"),
         format!("The param of {name} is missing."),
     )
 }
 
-pub(super) fn token_used_otherwise() -> ApiError {
+pub(crate) fn token_used_otherwise() -> ApiError {
     ApiError::bad_request(
         "IdempotentParameterMismatch",
         "The request uses the same client token as a previous, but non-identical request.",

@@ -4,13 +4,13 @@
 
 mod balancer_views;
 mod balancers;
-mod errors;
+pub(crate) mod errors;
 mod jobs;
 mod listener_views;
 mod listeners;
 mod model;
-mod node;
-mod pages;
+pub(crate) mod node;
+pub(crate) mod pages;
 mod repeat;
 mod rule_check;
 mod rule_model;
@@ -18,8 +18,8 @@ mod rule_params;
 mod rules;
 mod server_groups;
 mod servers;
-mod tags;
-mod texts;
+pub(crate) mod tags;
+pub(crate) mod texts;
 
 #[cfg(test)]
 mod rule_tests;

@@ -7,14 +7,14 @@ use crate::api::{ApiError, Params};
 
 /// A value, members, or items by their number.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Node {
+pub(crate) struct Node {
     value: Option<String>,
     members: BTreeMap<String, Node>,
 }
 
 impl Node {
     /// All parameters of a call.
-    pub(super) fn of(params: &Params) -> Self {
+    pub(crate) fn of(params: &Params) -> Self {
         let mut root = Self::default();
         for (name, value) in params.iter() {
             let mut node = &mut root;
@@ -27,7 +27,7 @@ impl Node {
     }
 
     /// The member, where one without any value below it counts as absent.
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         self.members.get(name).filter(|node| node.is_filled())
     }
 
@@ -37,18 +37,18 @@ impl Node {
     }
 
     /// A text, `None` when absent or empty.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let value = self.members.get(name)?.value.as_deref();
         value.filter(|value| !value.is_empty())
     }
 
     /// A text that must be there.
-    pub(super) fn required(&self, name: &str) -> Result<&str, ApiError> {
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.text(name).ok_or_else(|| errors::missing(name))
     }
 
     /// A text out of a closed set.
-    pub(super) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<&str>, ApiError> {
+    pub(crate) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<&str>, ApiError> {
         match self.text(name) {
             Some(text) if !allowed.contains(&text) => Err(errors::illegal(name)),
             other => Ok(other),
@@ -56,7 +56,7 @@ impl Node {
     }
 
     /// An integer within `low..=high`.
-    pub(super) fn int(&self, name: &str, low: i64, high: i64) -> Result<Option<i64>, ApiError> {
+    pub(crate) fn int(&self, name: &str, low: i64, high: i64) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
@@ -67,7 +67,7 @@ impl Node {
     }
 
     /// A boolean in any case.
-    pub(super) fn bool(&self, name: &str) -> Result<Option<bool>, ApiError> {
+    pub(crate) fn bool(&self, name: &str) -> Result<Option<bool>, ApiError> {
         match self.text(name) {
             None => Ok(None),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
@@ -77,7 +77,7 @@ impl Node {
     }
 
     /// The items of a list, in the order of their numbers.
-    pub(super) fn items(&self, name: &str) -> Vec<&Self> {
+    pub(crate) fn items(&self, name: &str) -> Vec<&Self> {
         let mut items: Vec<(u32, &Self)> = self
             .members
             .get(name)
@@ -90,13 +90,13 @@ impl Node {
     }
 
     /// The values of a list of texts.
-    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         let items = self.items(name).into_iter();
         items.filter_map(|node| node.value.clone()).collect()
     }
 
     /// Whether something was sent under the name, be it empty.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 }

@@ -10,7 +10,7 @@ const DEFAULT: usize = 20;
 const MOST: i64 = 100;
 
 /// One page of a list under its name, with the members that every list has.
-pub(super) fn page(request: &Request, name: &str, items: Vec<Value>) -> Result<Value, ApiError> {
+pub(crate) fn page(request: &Request, name: &str, items: Vec<Value>) -> Result<Value, ApiError> {
     let params = &request.params;
     let size = params.int_between("MaxResults", 1, MOST)?;
     let size = size
@@ -34,12 +34,12 @@ pub(super) fn page(request: &Request, name: &str, items: Vec<Value>) -> Result<V
 }
 
 /// Whether an id is among those of a filter; one that names none lets all through.
-pub(super) fn among(wanted: &[String], value: &str) -> bool {
+pub(crate) fn among(wanted: &[String], value: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|one| one == value)
 }
 
 /// A filter of ids; more than `most` are refused.
-pub(super) fn wanted(request: &Request, name: &str, most: usize) -> Result<Vec<String>, ApiError> {
+pub(crate) fn wanted(request: &Request, name: &str, most: usize) -> Result<Vec<String>, ApiError> {
     let wanted = request.params.strings(name);
     match wanted.len() > most {
         true => Err(request.params.invalid(name)),

@@ -11,19 +11,19 @@ use crate::api::{Answer, ApiError, Request};
 use crate::world::World;
 
 /// Tags that a resource may have.
-const TAGS_MAX: usize = 20;
+pub(crate) const TAGS_MAX: usize = 20;
 
 /// Resources that one call may name.
 const RESOURCES_MAX: usize = 50;
 
-pub(super) fn view(tags: &BTreeMap<String, String>) -> Vec<Value> {
+pub(crate) fn view(tags: &BTreeMap<String, String>) -> Vec<Value> {
     let tags = tags.iter();
     tags.map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect()
 }
 
 /// The tags in `Tag.N.Key` and `Tag.N.Value`, checked.
-pub(super) fn of_node(root: &Node) -> Result<BTreeMap<String, String>, ApiError> {
+pub(crate) fn of_node(root: &Node) -> Result<BTreeMap<String, String>, ApiError> {
     let mut tags = BTreeMap::new();
     for tag in root.items("Tag") {
         let key = tag.required("Key")?;
@@ -45,7 +45,7 @@ pub(super) fn of_node(root: &Node) -> Result<BTreeMap<String, String>, ApiError>
 }
 
 /// Whether all of `Tag.N` are among `tags`; a tag without a value asks for the key only.
-pub(super) fn matches(request: &Request, tags: &BTreeMap<String, String>) -> bool {
+pub(crate) fn matches(request: &Request, tags: &BTreeMap<String, String>) -> bool {
     request.params.list("Tag").iter().all(|wanted| {
         let value = wanted.get("Key").and_then(|key| tags.get(key));
         let asked = wanted.get("Value").filter(|asked| !asked.is_empty());

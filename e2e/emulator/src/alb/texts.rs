@@ -2,7 +2,7 @@
 //! `CreateLoadBalancer`.
 
 /// A name: 2 to 128 characters, a letter first; letters, digits and `._-`.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let mut characters = text.chars();
     let first = characters.next().is_some_and(char::is_alphabetic);
     first
@@ -13,7 +13,7 @@ pub(super) fn is_name(text: &str) -> bool {
 /// A host pattern: 3 to 128 characters with a period inside; the rightmost label has letters and
 /// wildcards only, no label begins or ends with a hyphen. One that begins with `~` is a regular
 /// expression.
-pub(super) fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     const SIGNS: &str = "-.*=~_+\\^!$&|()[]?";
     let fits = |character: char| {
         character.is_ascii_lowercase() || character.is_ascii_digit() || SIGNS.contains(character)
@@ -38,7 +38,7 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 /// A path pattern: 1 to 128 characters from a slash on, or a regular expression from `~` on.
-pub(super) fn is_path(text: &str) -> bool {
+pub(crate) fn is_path(text: &str) -> bool {
     let fits = |signs: &str| {
         text.chars()
             .all(|character| character.is_ascii_alphanumeric() || signs.contains(character))
@@ -52,12 +52,12 @@ pub(super) fn is_path(text: &str) -> bool {
 }
 
 /// The name of a header that a condition may ask for.
-pub(super) fn is_asked_header(text: &str) -> bool {
+pub(crate) fn is_asked_header(text: &str) -> bool {
     is_header(text) && !["cookie", "host"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// The name of a header that may be inserted or removed.
-pub(super) fn is_settable_header(text: &str) -> bool {
+pub(crate) fn is_settable_header(text: &str) -> bool {
     const TAKEN: [&str; 17] = [
         "slb-id",
         "slb-ip",
@@ -88,14 +88,14 @@ fn is_header(text: &str) -> bool {
 }
 
 /// The value of a header: 1 to 128 printable ASCII characters without a space at either end.
-pub(super) fn is_header_value(text: &str) -> bool {
+pub(crate) fn is_header_value(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|byte| (32..127).contains(&byte))
         && text.trim_matches(' ').len() == text.len()
 }
 
 /// The value of an inserted header that refers to another.
-pub(super) fn is_reference(text: &str) -> bool {
+pub(crate) fn is_reference(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text
             .bytes()
@@ -103,12 +103,12 @@ pub(super) fn is_reference(text: &str) -> bool {
 }
 
 /// Name or value of a cookie, up to 100 characters: printable, letters in lower case.
-pub(super) fn is_cookie(text: &str) -> bool {
+pub(crate) fn is_cookie(text: &str) -> bool {
     is_plain(text, 100, ";#[]{}\\|<>&")
 }
 
 /// Name (up to 100) or value (up to 128) of a query string: printable, letters in lower case.
-pub(super) fn is_query(text: &str, most: usize) -> bool {
+pub(crate) fn is_query(text: &str, most: usize) -> bool {
     is_plain(text, most, "#[]{}\\|<>&")
 }
 
@@ -122,7 +122,7 @@ fn is_plain(text: &str, most: usize, barred: &str) -> bool {
 }
 
 /// How many wildcards a pattern has; a regular expression has none.
-pub(super) fn wildcards(text: &str) -> usize {
+pub(crate) fn wildcards(text: &str) -> usize {
     match text.starts_with('~') {
         true => 0,
         false => text.matches(['*', '?']).count(),

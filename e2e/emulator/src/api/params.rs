@@ -60,10 +60,12 @@ impl Params {
     /// The product's error for a missing parameter.
     pub fn missing(&self, name: &str) -> ApiError {
         match self.product {
-            Product::CloudApi | Product::Alb | Product::Sts => ApiError::bad_request(
-                format!("Missing{name}"),
-                format!("{name} is mandatory for this action."),
-            ),
+            Product::CloudApi | Product::Alb | Product::Nlb | Product::Sts => {
+                ApiError::bad_request(
+                    format!("Missing{name}"),
+                    format!("{name} is mandatory for this action."),
+                )
+            }
             Product::Slb | Product::Vpc => ApiError::bad_request(
                 "MissingParameter",
                 format!(
@@ -80,7 +82,7 @@ impl Params {
                 format!("Invalid{name}"),
                 format!("The parameter {name} does not comply with specifications."),
             ),
-            Product::Alb => ApiError::bad_request(
+            Product::Alb | Product::Nlb => ApiError::bad_request(
                 format!("IllegalParam.{name}"),
                 format!("The param of {name} is illegal."),
             ),

@@ -27,11 +27,16 @@ impl<'a> Annotations<'a> {
 
     /// A load balancer setting by its suffix; empty counts as unset.
     pub(super) fn get(self, suffix: &str) -> Option<&'a str> {
+        self.present(suffix).filter(|value| !value.is_empty())
+    }
+
+    /// A setting that is said, be it empty.
+    pub(super) fn present(self, suffix: &str) -> Option<&'a str> {
         let annotations = self.0.metadata.annotations.as_ref()?;
         let value = annotations
             .get(&format!("{PREFIX}{suffix}"))
             .or_else(|| annotations.get(&format!("{LEGACY_PREFIX}{suffix}")))?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
+        Some(value)
     }
 
     /// A setting that must be a whole number.

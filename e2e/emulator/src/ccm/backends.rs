@@ -20,6 +20,16 @@ pub(super) struct Server {
     kind: &'static str,
 }
 
+impl Server {
+    /// Its kind as network load balancers name it.
+    pub(super) fn network_kind(&self) -> &'static str {
+        match self.kind {
+            "eni" => "Eni",
+            _ => "Ecs",
+        }
+    }
+}
+
 /// What the cluster says about a Service.
 pub(super) struct Cluster {
     pub(super) slices: Vec<EndpointSlice>,

@@ -60,6 +60,11 @@ impl Cloud {
         self.call(Product::Slb, action, args).await
     }
 
+    /// Calls the network load balancer product.
+    pub(super) async fn nlb(&self, action: &str, args: Args) -> Result<Value, SyncError> {
+        self.call(Product::Nlb, action, args).await
+    }
+
     /// Calls the application load balancer product.
     pub(crate) async fn alb(&self, action: &str, args: Args) -> Result<Value, SyncError> {
         self.call(Product::Alb, action, args).await

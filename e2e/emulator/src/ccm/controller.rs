@@ -18,7 +18,9 @@ use super::cloud::Cloud;
 use super::ensure::Pass;
 use super::error::SyncError;
 use super::events::Events;
-use super::needs::{change, has_finalizer, wants_load_balancer};
+use super::needs::{
+    FINALIZER, NETWORK_FINALIZER, change, has_finalizer, is_network, wants_load_balancer,
+};
 use super::queue::{Key, Queue};
 use super::service::Writer;
 use super::{CloudConfig, Options};
@@ -40,6 +42,7 @@ struct Controller {
     options: Options,
     cloud: Cloud,
     events: Events,
+    network_events: Events,
     slices: Store<EndpointSlice>,
     nodes: Store<Node>,
     services: HashMap<Key, Service>,
@@ -64,7 +67,8 @@ pub async fn run(
     let seen = futures::stream::select_all([services, slice_events, node_events]);
     let mut controller = Controller {
         cloud: Cloud::new(config, http),
-        events: Events::new(client, "service-controller"),
+        events: Events::new(client.clone(), "service-controller"),
+        network_events: Events::new(client, "nlb-controller"),
         queue: Queue::new(options.retry_min, options.retry_max),
         options,
         slices,
@@ -194,7 +198,8 @@ impl Controller {
             Some(old) => {
                 if let Some(change) = change(&old, &service) {
                     let (reason, note) = change.event();
-                    self.events.normal(&service, reason, note.to_owned()).await;
+                    let events = self.events_of(is_network(&service));
+                    events.normal(&service, reason, note.to_owned()).await;
                     self.queue.add(key, Instant::now());
                 }
             }
@@ -221,6 +226,13 @@ impl Controller {
         }
     }
 
+    fn events_of(&self, network: bool) -> &Events {
+        match network {
+            true => &self.network_events,
+            false => &self.events,
+        }
+    }
+
     fn pass(
         &self,
         key: Key,
@@ -238,19 +250,25 @@ impl Controller {
                 .map(Arc::unwrap_or_clone)
                 .collect(),
         };
+        let network = self.services.get(&key).is_some_and(is_network);
+        let finalizer = match network {
+            true => NETWORK_FINALIZER,
+            false => FINALIZER,
+        };
         let (cloud, events, options) = (
             self.cloud.clone(),
-            self.events.clone(),
+            self.events_of(network).clone(),
             self.options.clone(),
         );
         async move {
             let pass = Pass {
                 cloud: &cloud,
                 events: &events,
-                writer: Writer::new(options.client.clone(), &key.0, &key.1),
+                writer: Writer::new(options.client.clone(), &key.0, &key.1, finalizer),
                 cluster,
                 cluster_id: &options.cluster_id,
                 backends: options.backends,
+                network,
             };
             let outcome = pass.run().await;
             (key, outcome)

@@ -13,7 +13,7 @@ use super::hash::service_hash;
 use super::model::{Model, Names, build};
 use super::needs::{has_finalizer, must_go, wants_load_balancer};
 use super::service::{HASH_LABEL, Writer, label, published_ip};
-use super::{BackendMode, attributes, cleanup, create, groups, listeners, reuse};
+use super::{BackendMode, attributes, cleanup, create, groups, listeners, nlb, reuse};
 
 /// What a pass works with.
 pub(super) struct Pass<'a> {
@@ -23,6 +23,8 @@ pub(super) struct Pass<'a> {
     pub(super) cluster: Cluster,
     pub(super) cluster_id: &'a str,
     pub(super) backends: BackendMode,
+    /// Whether the load balancer is a network one.
+    pub(super) network: bool,
 }
 
 /// The listeners of a load balancer that a Service has.
@@ -80,7 +82,10 @@ impl Pass<'_> {
                 .warning(service, "PreservedOnDelete", note)
                 .await;
         }
-        let outcome = cleanup::take_down(self.cloud, service, names).await;
+        let outcome = match self.network {
+            true => nlb::take_down(self.cloud, service, names).await,
+            false => cleanup::take_down(self.cloud, service, names).await,
+        };
         if let Err(error) = &outcome {
             let id = label(service, super::service::ID_LABEL).unwrap_or_default();
             let note = format!("Error deleting load balancer [{id}]: {error}");
@@ -107,6 +112,9 @@ impl Pass<'_> {
         seen_id: &mut String,
     ) -> Result<(), SyncError> {
         self.writer.add_finalizer(service).await?;
+        if self.network {
+            return nlb::ensure(self, service, names, seen_id).await;
+        }
         let model = build(service, names, self.backends)?;
         let wanted = self.wanted_groups(service, &model).await?;
         let hash = service_hash(service);

@@ -1,9 +1,10 @@
-//! A stand-in for the cloud controller manager (CCM) of Alibaba Cloud, classic load balancers only.
+//! A stand-in for the cloud controller manager (CCM) of Alibaba Cloud: classic and network load
+//! balancers.
 //!
 //! It watches Services, EndpointSlices and Nodes and does what CCM v2.14.0 does: the same writes to
 //! the Service in the same order, the same calls of the load balancer product, its silences and its
 //! permanent failures included. It reaches the load balancers through the emulator's HTTP interface
-//! like any other client. Reusing a load balancer by id, and network load balancers, are not played.
+//! like any other client.
 //!
 //! Where there is no ECS to ask, two values differ from CCM's: the id of a pod's network interface
 //! is derived from its address, and a node is registered with its internal address (CCM leaves it
@@ -25,6 +26,7 @@ mod hash;
 mod listeners;
 mod model;
 mod needs;
+mod nlb;
 mod queue;
 mod reuse;
 mod service;

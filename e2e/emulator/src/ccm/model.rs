@@ -53,6 +53,23 @@ impl Names {
             && parts.next().is_none()
     }
 
+    /// `k8s.<port>.<PROTOCOL>.<service>.<namespace>.<cluster>`: the same for network load balancers.
+    pub(super) fn of_network_port(&self, port: &str, protocol: &str) -> String {
+        format!(
+            "k8s.{port}.{protocol}.{}.{}.{}",
+            self.service, self.namespace, self.cluster_id
+        )
+    }
+
+    /// Whether a name was made by [`Names::of_network_port`] for this Service.
+    pub(super) fn owns_network(&self, name: &str) -> bool {
+        let end = format!(".{}.{}.{}", self.service, self.namespace, self.cluster_id);
+        let port = name
+            .strip_prefix("k8s.")
+            .and_then(|name| name.strip_suffix(&end));
+        port.is_some_and(|port| port.split('.').count() == 2)
+    }
+
     pub(super) fn cluster_id(&self) -> &str {
         &self.cluster_id
     }
@@ -164,7 +181,8 @@ fn own_protocol(port: &ServicePort) -> String {
     port.protocol.as_deref().unwrap_or("TCP").to_lowercase()
 }
 
-fn group_port(port: &ServicePort, mode: BackendMode) -> String {
+/// The port that the name of a group carries.
+pub(super) fn group_port(port: &ServicePort, mode: BackendMode) -> String {
     match (mode, &port.target_port) {
         (BackendMode::Ecs, _) => port.node_port.unwrap_or_default().to_string(),
         (BackendMode::Eni, Some(IntOrString::Int(number))) => number.to_string(),

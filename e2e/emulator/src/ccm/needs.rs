@@ -5,18 +5,39 @@ use k8s_openapi::api::core::v1::Service;
 use super::annotations::Annotations;
 
 pub(super) const FINALIZER: &str = "service.k8s.alibaba/resources";
+pub(super) const NETWORK_FINALIZER: &str = "service.k8s.alibaba/nlb";
+
+const NETWORK_CLASS: &str = "alibabacloud.com/nlb";
 
 const CLASS: &str = "service.beta.kubernetes.io/class";
 const TUNNEL_TYPE: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-tunnel-type";
 
-/// Whether a Service asks for a classic load balancer: type, no class of any kind, no tunnel.
+/// Whether a Service asks for a load balancer of either kind.
 pub(super) fn wants_load_balancer(service: &Service) -> bool {
+    wants_classic(service) || wants_network(service)
+}
+
+/// Whether a Service asks for a classic load balancer: type, no class of any kind, no tunnel.
+pub(super) fn wants_classic(service: &Service) -> bool {
+    let spec = service.spec.as_ref();
+    is_left_to_us(service) && spec.is_some_and(|spec| spec.load_balancer_class.is_none())
+}
+
+/// Whether a Service asks for a network load balancer.
+pub(super) fn wants_network(service: &Service) -> bool {
+    let spec = service.spec.as_ref();
+    let class = spec.and_then(|spec| spec.load_balancer_class.as_deref());
+    is_left_to_us(service) && class == Some(NETWORK_CLASS)
+}
+
+/// Whether a pass is about a network load balancer: one that is there, or is to be.
+pub(super) fn is_network(service: &Service) -> bool {
+    has(service, NETWORK_FINALIZER) || wants_network(service)
+}
+
+fn is_left_to_us(service: &Service) -> bool {
     let annotations = service.metadata.annotations.as_ref();
     is_load_balancer_type(service)
-        && service
-            .spec
-            .as_ref()
-            .is_some_and(|spec| spec.load_balancer_class.is_none())
         && Annotations::of(service).exact(CLASS).is_none()
         && !annotations.is_some_and(|annotations| annotations.contains_key(TUNNEL_TYPE))
 }
@@ -26,11 +47,12 @@ pub(super) fn is_load_balancer_type(service: &Service) -> bool {
 }
 
 pub(super) fn has_finalizer(service: &Service) -> bool {
-    service
-        .metadata
-        .finalizers
-        .as_ref()
-        .is_some_and(|all| all.iter().any(|one| one == FINALIZER))
+    has(service, FINALIZER) || has(service, NETWORK_FINALIZER)
+}
+
+pub(super) fn has(service: &Service, finalizer: &str) -> bool {
+    let finalizers = service.metadata.finalizers.as_ref();
+    finalizers.is_some_and(|all| all.iter().any(|one| one == finalizer))
 }
 
 /// Whether the load balancer of a Service is to be taken down.
@@ -123,9 +145,11 @@ mod tests {
         assert!(!wants_load_balancer(&annotated(CLASS, "mine")));
         assert!(!wants_load_balancer(&annotated(TUNNEL_TYPE, "")));
         let mut classed = service();
+        classed.spec.as_mut().expect("set").load_balancer_class = Some("example.com/lb".to_owned());
+        assert!(!wants_load_balancer(&classed));
         classed.spec.as_mut().expect("set").load_balancer_class =
             Some("alibabacloud.com/nlb".to_owned());
-        assert!(!wants_load_balancer(&classed));
+        assert!(wants_network(&classed) && !wants_classic(&classed));
     }
 
     #[test]

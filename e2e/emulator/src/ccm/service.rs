@@ -6,7 +6,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::error::SyncError;
-use super::needs::{FINALIZER, has_finalizer};
+use super::needs::has;
 
 pub(super) const HASH_LABEL: &str = "service.beta.kubernetes.io/hash";
 pub(super) const ID_LABEL: &str = "service.k8s.alibaba/loadbalancer-id";
@@ -15,6 +15,7 @@ pub(super) const ID_LABEL: &str = "service.k8s.alibaba/loadbalancer-id";
 pub(super) struct Writer {
     api: Api<Service>,
     name: String,
+    finalizer: &'static str,
 }
 
 fn params() -> PatchParams {
@@ -25,10 +26,16 @@ fn params() -> PatchParams {
 }
 
 impl Writer {
-    pub(super) fn new(client: Client, namespace: &str, name: &str) -> Self {
+    pub(super) fn new(
+        client: Client,
+        namespace: &str,
+        name: &str,
+        finalizer: &'static str,
+    ) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             name: name.to_owned(),
+            finalizer,
         }
     }
 
@@ -51,11 +58,11 @@ impl Writer {
     }
 
     pub(super) async fn add_finalizer(&self, service: &Service) -> Result<(), SyncError> {
-        if has_finalizer(service) {
+        if has(service, self.finalizer) {
             return Ok(());
         }
         let mut finalizers = service.metadata.finalizers.clone().unwrap_or_default();
-        finalizers.push(FINALIZER.to_owned());
+        finalizers.push(self.finalizer.to_owned());
         self.patch(&finalizer_patch(service, &json!(finalizers)))
             .await
     }
@@ -126,11 +133,11 @@ impl Writer {
         let Some(current) = self.get().await? else {
             return Ok(());
         };
-        if !has_finalizer(&current) {
+        if !has(&current, self.finalizer) {
             return Ok(());
         }
         let mut finalizers = current.metadata.finalizers.clone().unwrap_or_default();
-        finalizers.retain(|finalizer| finalizer != FINALIZER);
+        finalizers.retain(|finalizer| finalizer != self.finalizer);
         let value = if finalizers.is_empty() {
             Value::Null
         } else {
@@ -164,6 +171,13 @@ fn has_ingress(service: &Service) -> bool {
             .as_ref()
             .is_some_and(|ingress| !ingress.is_empty())
     })
+}
+
+/// The first host name in the status.
+pub(super) fn published_host(service: &Service) -> Option<&str> {
+    let balancer = service.status.as_ref()?.load_balancer.as_ref()?;
+    let mut ingress = balancer.ingress.as_ref()?.iter();
+    ingress.find_map(|entry| entry.hostname.as_deref())
 }
 
 /// The first address in the status.

@@ -87,6 +87,7 @@ fn load() -> Result<Tables, String> {
             include_str!("../../openapi/cloudapi.json"),
         ),
         (Product::Alb, include_str!("../../openapi/alb.json")),
+        (Product::Nlb, include_str!("../../openapi/nlb.json")),
         (Product::Slb, include_str!("../../openapi/slb.json")),
         (Product::Vpc, include_str!("../../openapi/vpc.json")),
         (Product::Sts, include_str!("../../openapi/sts.json")),

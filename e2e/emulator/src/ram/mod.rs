@@ -52,6 +52,7 @@ fn prefix(product: Product) -> &'static str {
     match product {
         Product::CloudApi => "apigateway",
         Product::Alb => "alb",
+        Product::Nlb => "nlb",
         Product::Slb => "slb",
         Product::Vpc => "vpc",
         Product::Sts => "sts",

@@ -61,7 +61,7 @@ fn named(request: &Request, name: &str) -> Option<String> {
 fn kinds(product: Product, action: &str) -> &'static [Of] {
     match product {
         Product::CloudApi => of_api_gateway(action),
-        Product::Alb => of_alb(action),
+        Product::Alb | Product::Nlb => of_alb(action),
         Product::Slb => match action {
             "DescribeLoadBalancers" | "CreateLoadBalancer" => &[BALANCERS],
             action if action.contains("LoadBalancer") => &[BALANCER],

@@ -198,6 +198,7 @@ impl Clouds {
         for (product, to) in [
             (ApiProduct::CloudAPI, Product::CloudApi),
             (ApiProduct::SLB, Product::Slb),
+            (ApiProduct::NLB, Product::Nlb),
             (ApiProduct::VPC, Product::Vpc),
             (ApiProduct::STS, Product::Sts),
         ] {

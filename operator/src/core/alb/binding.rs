@@ -158,6 +158,12 @@ fn check(
             format!("spec.slb: gateway \"{name}\" is an ALB. Use spec.alb, or a gateway with slb."),
         ));
     }
+    if spec.nlb.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!("spec.nlb: gateway \"{name}\" is an ALB. Use spec.alb, or a gateway with nlb."),
+        ));
+    }
     let zones = spec.alb.as_ref().and_then(|alb| alb.zone_mappings.as_ref());
     if zones.is_some() && !alb.binding_may_set(AlbField::ZoneMappings) {
         return Err(Problem::rejected(

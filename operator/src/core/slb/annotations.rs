@@ -13,7 +13,7 @@ use kube::core::Duration;
 use serde_json::Value;
 
 use super::existing;
-use super::table::{self, Change, Level};
+use super::table::{self, Annotation, Change, Level};
 
 /// The annotations for these settings, in the current key form.
 pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
@@ -31,14 +31,14 @@ pub fn annotations(settings: &SlbSettings) -> BTreeMap<String, String> {
 
 /// Annotations, as they are collected.
 #[derive(Default)]
-struct Writer(BTreeMap<String, String>);
+pub(in crate::core) struct Writer(pub(in crate::core) BTreeMap<String, String>);
 
 impl Writer {
-    fn set(&mut self, name: &str, value: impl ToString) {
+    pub(in crate::core) fn set(&mut self, name: &str, value: impl ToString) {
         self.0.insert(super::key(name), value.to_string());
     }
 
-    fn set_if(&mut self, name: &str, value: Option<impl ToString>) {
+    pub(in crate::core) fn set_if(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.set(name, value);
         }
@@ -186,7 +186,7 @@ impl Writer {
     }
 
     /// What is said by nothing but "on" is left out where it is not wanted.
-    fn backends(&mut self, backends: &SlbBackends) {
+    pub(in crate::core) fn backends(&mut self, backends: &SlbBackends) {
         let type_ = backends.type_.map(|type_| match type_ {
             SlbBackendType::Pods => "eni",
             SlbBackendType::Nodes => "ecs",
@@ -285,11 +285,23 @@ impl Writer {
 
 /// Nothing is written for a load balancer that others made but what was consented to.
 pub(super) fn only_consented(annotations: &mut BTreeMap<String, String>, existing: &SlbExisting) {
+    let consent = (existing.manages_instance(), existing.overrides_listeners());
+    consented(table::ANNOTATIONS, annotations, consent);
+}
+
+/// The same, by a table of annotations and what was consented to: changes of the load balancer itself,
+/// and listeners.
+pub(in crate::core) fn consented<F>(
+    rows: &[Annotation<F>],
+    annotations: &mut BTreeMap<String, String>,
+    (instance, listeners): (bool, bool),
+) {
     annotations.retain(|key, _| {
-        let row = super::name(key).and_then(table::find);
+        let name = super::name(key);
+        let row = name.and_then(|name| rows.iter().find(|row| row.key == name));
         row.is_some_and(|row| match row.level() {
-            Level::Instance => existing.manages_instance(),
-            Level::Listener => existing.overrides_listeners(),
+            Level::Instance => instance,
+            Level::Listener => listeners,
             Level::Life | Level::Service => row.change != Change::Ignored,
         })
     });
@@ -311,7 +323,7 @@ pub(super) fn ip_version(version: IpVersion) -> &'static str {
     }
 }
 
-pub(super) fn on_off(switch: Switch) -> &'static str {
+pub(in crate::core) fn on_off(switch: Switch) -> &'static str {
     match switch {
         Switch::Enabled => "on",
         Switch::Disabled => "off",
@@ -319,7 +331,7 @@ pub(super) fn on_off(switch: Switch) -> &'static str {
 }
 
 /// `k1=v1,k2=v2`
-fn pairs(pairs: &BTreeMap<String, String>) -> String {
+pub(in crate::core) fn pairs(pairs: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> = pairs
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
@@ -346,7 +358,7 @@ fn scheduler(scheduler: SlbScheduler) -> &'static str {
     }
 }
 
-fn status_codes(codes: &[SlbStatusCodes]) -> String {
+pub(in crate::core) fn status_codes(codes: &[SlbStatusCodes]) -> String {
     let mut codes = codes.to_vec();
     codes.sort_unstable();
     let words: Vec<String> = codes
@@ -357,7 +369,7 @@ fn status_codes(codes: &[SlbStatusCodes]) -> String {
 }
 
 /// The vendor's own word, which is how the value is written in the API as well.
-pub(super) fn word(value: impl serde::Serialize) -> String {
+pub(in crate::core) fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
@@ -365,6 +377,6 @@ pub(super) fn word(value: impl serde::Serialize) -> String {
 }
 
 /// Whole seconds.
-fn seconds(duration: &Duration) -> u64 {
+pub(in crate::core) fn seconds(duration: &Duration) -> u64 {
     std::time::Duration::from(*duration).as_secs()
 }

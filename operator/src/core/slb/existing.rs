@@ -100,7 +100,7 @@ fn immutable(path: &'static str, why: String) -> Option<Fault> {
     })
 }
 
-pub(super) fn is_published(service: &ServiceState) -> bool {
+pub(in crate::core) fn is_published(service: &ServiceState) -> bool {
     service.load_balancer_id.is_some() || service.address.is_some()
 }
 

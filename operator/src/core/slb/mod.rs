@@ -1,7 +1,7 @@
 //! Load balancer settings: as annotations that the cloud controller manager reads, against what the
 //! load balancer really is, and back.
 
-mod annotations;
+pub(in crate::core) mod annotations;
 mod check;
 mod drift;
 pub mod existing;
@@ -11,14 +11,14 @@ mod observe;
 mod read;
 mod scene;
 pub mod table;
-mod tags;
+pub(in crate::core) mod tags;
 #[cfg(test)]
 mod tests;
-mod undo;
+pub(in crate::core) mod undo;
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{AddressType, SlbField, SlbSettings};
+use crds::v1alpha1::{AddressType, LoadBalancerSettings, SettingsField};
 
 use super::observed::ServiceState;
 
@@ -36,7 +36,7 @@ const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";
 const BACKEND_TYPE: (&str, &str) = ("backend-type", "service.beta.kubernetes.io/backend-type");
 
 /// The whole key, in the current form, of an annotation as the table names it.
-fn key(name: &str) -> String {
+pub(in crate::core) fn key(name: &str) -> String {
     if name == BACKEND_TYPE.0 {
         return BACKEND_TYPE.1.to_owned();
     }
@@ -53,7 +53,7 @@ fn name(key: &str) -> Option<&str> {
 
 /// What a Service says by an annotation in either form, if it says anything: the current form counts,
 /// even where it is empty.
-fn said<'a>(name: &str, service: &'a ServiceState) -> Option<&'a String> {
+pub(in crate::core) fn said<'a>(name: &str, service: &'a ServiceState) -> Option<&'a String> {
     let current = service.annotations.get(&key(name));
     let said = current.or_else(|| said_of_old(name, service));
     said.filter(|value| !value.is_empty())
@@ -74,9 +74,9 @@ pub fn is_public(annotations: &BTreeMap<String, String>) -> bool {
 }
 
 /// Settings over others: those of a binding over those of its class.
-pub fn over(below: &SlbSettings, above: &SlbSettings) -> SlbSettings {
+pub fn over<S: LoadBalancerSettings>(below: &S, above: &S) -> S {
     let mut settings = below.clone();
-    for field in SlbField::EACH {
+    for field in S::Field::EACH {
         if field.is_set(above) {
             field.copy(&mut settings, above);
         }

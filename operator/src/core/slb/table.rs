@@ -36,13 +36,13 @@ pub enum Undo {
     OwnName,
 }
 
-/// One annotation.
+/// One annotation; `F` names the settings of one kind of load balancer.
 #[derive(Clone, Copy, Debug)]
-pub struct Annotation {
+pub struct Annotation<F = SlbField> {
     /// Its key, without the prefix; `backend-type` has another one.
     pub key: &'static str,
     /// The setting that it comes from.
-    pub field: SlbField,
+    pub field: F,
     /// Path within the setting; empty for the setting itself.
     pub part: &'static str,
     /// Action and parameter of the API that it becomes; none: it never leaves the cluster.
@@ -53,13 +53,14 @@ pub struct Annotation {
     pub undo: Undo,
 }
 
-const fn row(
+/// A row of a table of annotations.
+pub(in crate::core) const fn row<F: Copy>(
     key: &'static str,
-    (field, part): (SlbField, &'static str),
+    (field, part): (F, &'static str),
     parameter: &'static str,
     change: Change,
     undo: Undo,
-) -> Annotation {
+) -> Annotation<F> {
     Annotation {
         key,
         field,
@@ -180,7 +181,7 @@ pub enum Level {
     Service,
 }
 
-impl Annotation {
+impl<F> Annotation<F> {
     /// What of a load balancer it is about.
     pub fn level(&self) -> Level {
         let is_of = |words: &[&str]| words.iter().any(|word| self.parameter.contains(word));
@@ -188,7 +189,7 @@ impl Annotation {
             Level::Life
         } else if is_of(&["Listener", "DomainExtension"]) {
             Level::Listener
-        } else if self.parameter.is_empty() || is_of(&["VServerGroup", "DeleteLoadBalancer"]) {
+        } else if self.parameter.is_empty() || is_of(&["ServerGroup", "DeleteLoadBalancer"]) {
             Level::Service
         } else {
             Level::Instance

@@ -10,7 +10,7 @@ const OWN: [&str; 3] = [
 ];
 
 /// The keys of tags that neither the cloud controller manager nor the cloud itself gave.
-pub(super) fn of_others(tags: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+pub(in crate::core) fn of_others(tags: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
     let keys = tags.keys().map(String::as_str);
     keys.filter(|key| !OWN.contains(key) && !key.starts_with("acs:"))
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::SlbSettings;
+use crds::v1alpha1::{NlbGateway, SettingsField, SlbSettings};
 
 use super::existing;
-use super::table::{self, Level, Undo};
+use super::table::{self, Annotation, Level, Undo};
+use crate::core::nlb;
 use crate::core::observed::ServiceState;
 
 /// What becomes of an annotation of ours.
@@ -23,7 +24,22 @@ enum Restored {
 /// What an annotation of ours that nobody wants any more goes back to: what it said before, what a
 /// key of the older form that it masked says, or the default.
 fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Restored {
-    let Some(row) = super::name(key).and_then(table::find) else {
+    let Some(name) = super::name(key) else {
+        return Restored::Keep;
+    };
+    // The two kinds of load balancer have other defaults under the same keys.
+    if service.class.as_deref() == Some(NlbGateway::LOAD_BALANCER_CLASS) {
+        return by_row(nlb::table::find(name), previous, service);
+    }
+    by_row(table::find(name), previous, service)
+}
+
+fn by_row<F>(
+    row: Option<&Annotation<F>>,
+    previous: Option<&String>,
+    service: &ServiceState,
+) -> Restored {
+    let Some(row) = row else {
         return Restored::Keep;
     };
     let names_one = [existing::ID, existing::OVERRIDE].contains(&row.key);
@@ -55,11 +71,23 @@ fn restored(key: &str, previous: Option<&String>, service: &ServiceState) -> Res
 /// What settings say besides what they write: a field is meant as a whole, so what else its Service
 /// says about it, in either form or by an older value of ours, is set to the default.
 pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<String, String> {
-    let mut all = super::annotations(settings);
-    let rows = table::ANNOTATIONS
-        .iter()
-        .filter(|row| row.field.is_set(settings));
-    for row in rows {
+    let written = super::annotations(settings);
+    let mut all = with_defaults(table::ANNOTATIONS, settings, written, service);
+    if let Some(existing) = &settings.existing {
+        super::annotations::only_consented(&mut all, existing);
+    }
+    all
+}
+
+/// What is written for settings, and the defaults of what else their fields are about where the
+/// Service says something else.
+pub(in crate::core) fn with_defaults<F: SettingsField>(
+    rows: &[Annotation<F>],
+    settings: &F::Settings,
+    mut all: BTreeMap<String, String>,
+    service: &ServiceState,
+) -> BTreeMap<String, String> {
+    for row in rows.iter().filter(|row| row.field.is_set(settings)) {
         let key = super::key(row.key);
         if all.contains_key(&key) {
             continue;
@@ -77,9 +105,6 @@ pub fn completed(settings: &SlbSettings, service: &ServiceState) -> BTreeMap<Str
         if let Some(default) = default {
             all.insert(key, default.to_owned());
         }
-    }
-    if let Some(existing) = &settings.existing {
-        super::annotations::only_consented(&mut all, existing);
     }
     all
 }
