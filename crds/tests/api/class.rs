@@ -105,7 +105,22 @@ const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "a gateway that is two things",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, alb: {}}]}",
-        "give slb or alb, and not both",
+        "give alb alone, or slb, higress or these two",
+    ),
+    (
+        "a gateway that is Higress and an ALB",
+        "spec: {gateways: [{name: intranet, higress: {namespace: higress-system, adapter: KIngress}, alb: {}}]}",
+        "give alb alone, or slb, higress or these two",
+    ),
+    (
+        "Knative switched to a load balancer",
+        "spec: {knative: {gateway: intranet}}",
+        "knative.gateway must be",
+    ),
+    (
+        "Knative switched to a gateway that is not there",
+        "spec: {knative: {gateway: other}}",
+        "knative.gateway must be",
     ),
     (
         "an ALB without a cloud",
@@ -480,6 +495,14 @@ fn what_is_legal_is_accepted() {
             (
                 "orphans that are collected after three sweeps",
                 "spec: {orphans: {policy: Collect, sweeps: 3}}",
+            ),
+            (
+                "Higress without a cloud",
+                "spec: {cloud: null, apiGateways: null, defaults: null, knative: {gateway: higress, domains: [{name: example.com}]}, gateways: [{name: higress, higress: {namespace: higress-system, adapter: IstioCRDs}}]}",
+            ),
+            (
+                "Higress behind a load balancer",
+                "spec: {knative: {gateway: intranet}, gateways: [{name: intranet, higress: {namespace: a, adapter: KIngress}, slb: {service: {namespace: a, name: higress-gateway}, settings: {addressType: Intranet}}}]}",
             ),
             (
                 "a gateway that leaves nothing open",
