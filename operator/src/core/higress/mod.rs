@@ -1,7 +1,7 @@
 //! Higress: from what bindings ask of it to its plugins' objects, and Knative's switch to it.
 //!
 //! ```text
-//! translate (one binding) → merge (all of them) → render (one WasmPlugin for each plugin)
+//! translate (one binding) → merge (all of them) → render (one WasmPlugin for each plugin) → writes
 //! ```
 //!
 //! What is known of Higress is from its published sources: the plugins' own parsers, the matcher
@@ -18,3 +18,4 @@ pub mod scope;
 #[cfg(test)]
 mod tests;
 pub mod translate;
+pub mod writes;
