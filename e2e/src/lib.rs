@@ -11,6 +11,7 @@ pub mod documents;
 pub mod gateway;
 pub mod gitops;
 pub mod harness;
+pub mod higress;
 pub mod knative;
 pub mod play;
 pub mod process;

@@ -234,16 +234,21 @@ pub struct RoutePath {
 /// Who may call: known consumers, or everybody.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.consumer) || has(self.anonymous)")
-    .message("say who may call: consumer for known callers, or anonymous: {} for everybody")
+#[x_kube(validation = Rule::new("has(self.consumer) || has(self.jwt) || has(self.anonymous)")
+    .message("say who may call: consumer or jwt for known callers, or anonymous: {} for everybody")
     .reason(Reason::FieldValueRequired))]
-#[x_kube(validation = Rule::new("!has(self.anonymous) || !has(self.consumer)")
+#[x_kube(validation = Rule::new("!has(self.anonymous) || !(has(self.consumer) || has(self.jwt))")
     .message("anonymous lets everybody in and must stand alone")
     .reason(Reason::FieldValueForbidden).field_path(".anonymous"))]
 pub struct Auth {
     /// Callers are known by a credential of a GatewayConsumer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer: Option<ConsumerAuth>,
+
+    /// Callers send a token that one of these issuers signed. With consumer given too, both must
+    /// hold. Higress only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<JwtAuth>,
 
     /// Everybody may call, without a credential: write anonymous: {}. Stands alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -257,8 +262,8 @@ pub struct Anonymous {}
 /// Callers that are known by a credential.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.apiKey) || has(self.signature)")
-    .message("say how callers prove who they are: apiKey, signature or both")
+#[x_kube(validation = Rule::new("has(self.apiKey) || has(self.signature) || has(self.basic)")
+    .message("say how callers prove who they are: apiKey, signature, basic or more of them")
     .reason(Reason::FieldValueRequired))]
 pub struct ConsumerAuth {
     /// A caller may send an API key. With signature given too, it may use either.
@@ -270,10 +275,22 @@ pub struct ConsumerAuth {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<SignatureAuth>,
 
+    /// A caller may send name and password of HTTP's basic authentication, which are the id and the
+    /// secret of a key pair: write basic: {}. Higress only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic: Option<BasicAuth>,
+
     /// The consumers that may call. An empty list means nobody.
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub allow: Vec<AllowedConsumer>,
+
+    /// Consumers that are known and refused all the same: they get 403, where one that is not known
+    /// may get 401. Higress only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub deny: Option<Vec<DeniedConsumer>>,
 }
 
 /// How a caller sends an API key.
@@ -287,6 +304,16 @@ pub struct ApiKeyAuth {
     #[schemars(length(min = 1, max = 2))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub in_: Vec<ApiKeyLocation>,
+
+    /// Names of the header or query parameter that the key stands in. Higress only, where it is
+    /// required. Example: apikey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 4),
+        inner(length(min = 1, max = 64), regex(pattern = "^[-_A-Za-z0-9]+$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub names: Option<Vec<String>>,
 }
 
 /// Where an API key may stand.
@@ -303,6 +330,71 @@ pub enum ApiKeyLocation {
 /// Requests signed with a key pair. Has no settings.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureAuth {}
+
+/// Name and password of HTTP's basic authentication. Has no settings.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+pub struct BasicAuth {}
+
+/// Callers that send a signed token.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtAuth {
+    /// Whose tokens are accepted.
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub issuers: Vec<JwtIssuer>,
+}
+
+/// Whose tokens are accepted.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct JwtIssuer {
+    /// Name of this entry.
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// What the claim iss of its tokens is. Example: https://idp.example.com.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[!-~]+$"))]
+    pub issuer: String,
+
+    /// Its public keys, as a JSON Web Key Set. Keys of kind oct are secrets and are refused.
+    #[schemars(length(min = 2, max = 8192))]
+    pub jwks: String,
+}
+
+/// A consumer that is known and refused.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DeniedConsumer {
+    /// Name of this entry, unique within the list. Also the name of the GatewayConsumer, in the
+    /// binding's namespace, unless consumerRef names another.
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub name: String,
+
+    /// The GatewayConsumer, if it has another name than this entry or lives in another namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer_ref: Option<ConsumerRef>,
+}
+
+impl DeniedConsumer {
+    /// Namespace and name of the GatewayConsumer, seen from a binding in `namespace`.
+    #[must_use]
+    pub fn consumer(&self, namespace: &str) -> super::NamespacedName {
+        named(&self.name, self.consumer_ref.as_ref(), namespace)
+    }
+}
+
+fn named(entry: &str, reference: Option<&ConsumerRef>, namespace: &str) -> super::NamespacedName {
+    super::NamespacedName {
+        namespace: reference
+            .and_then(|reference| reference.namespace.as_deref())
+            .unwrap_or(namespace)
+            .to_owned(),
+        name: reference
+            .map_or(entry, |reference| &reference.name)
+            .to_owned(),
+    }
+}
 
 /// A consumer that may call.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
@@ -327,16 +419,7 @@ impl AllowedConsumer {
     /// Namespace and name of the GatewayConsumer, seen from a binding in `namespace`.
     #[must_use]
     pub fn consumer(&self, namespace: &str) -> super::NamespacedName {
-        let reference = self.consumer_ref.as_ref();
-        super::NamespacedName {
-            namespace: reference
-                .and_then(|reference| reference.namespace.as_deref())
-                .unwrap_or(namespace)
-                .to_owned(),
-            name: reference
-                .map_or(&self.name, |reference| &reference.name)
-                .clone(),
-        }
+        named(&self.name, self.consumer_ref.as_ref(), namespace)
     }
 }
 
@@ -368,13 +451,20 @@ pub struct Throttling {
 #[x_kube(validation = Rule::new("!has(self.consumer) || self.scope == 'Consumer'")
     .message("consumer may be given with scope: Consumer only")
     .reason(Reason::FieldValueForbidden).field_path(".consumer"))]
+#[x_kube(validation = Rule::new("has(self.header) == (self.scope == 'Header') && has(self.parameter) == (self.scope == 'Parameter')")
+    .message("header goes with scope: Header, parameter with scope: Parameter, and each is required there")
+    .reason(Reason::FieldValueInvalid))]
+#[x_kube(validation = Rule::new("has(self.value) == (self.scope == 'Header' || self.scope == 'Parameter')")
+    .message("value goes with scope: Header and scope: Parameter, and is required there")
+    .reason(Reason::FieldValueInvalid).field_path(".value"))]
 pub struct Limit {
     /// Name of the limit, unique within the binding.
     #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
     pub name: String,
 
     /// What is counted together: API for all requests to a route, Account for those of all consumers
-    /// of one cloud account, Consumer for those of each consumer.
+    /// of one cloud account, Consumer for those of each consumer. Header and Parameter, which are
+    /// Higress' own, for requests whose header or query parameter has a certain value.
     pub scope: LimitScope,
 
     /// With scope Consumer: the entry of allow that this limit is for, instead of the one for every
@@ -382,6 +472,21 @@ pub struct Limit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
     pub consumer: Option<String>,
+
+    /// With scope Header: name of the header. Example: x-ca-key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[-_A-Za-z0-9]+$"))]
+    pub header: Option<String>,
+
+    /// With scope Parameter: name of the query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[-_A-Za-z0-9]+$"))]
+    pub parameter: Option<String>,
+
+    /// With scope Header or Parameter: the whole value. A number needs quotes. Example: "123456".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = "^[!-~]+$"))]
+    pub value: Option<String>,
 
     /// Number of requests in the unit of time, 1 to 100000000.
     #[schemars(range(min = 1, max = 100_000_000))]
@@ -402,6 +507,10 @@ pub enum LimitScope {
     Account,
     /// The requests of each consumer.
     Consumer,
+    /// The requests whose header has a certain value.
+    Header,
+    /// The requests whose query parameter has a certain value.
+    Parameter,
 }
 
 /// A unit of time.

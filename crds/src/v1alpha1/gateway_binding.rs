@@ -4,8 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BindingAlb, BindingApiGateway, DeletionPolicy, DriftPolicy, GatewayBindingClassSpec,
-    GatewayBindingStatus, Mode, NlbSettings, ServiceRef, SlbSettings,
+    BindingAlb, BindingApiGateway, BindingHigress, DeletionPolicy, DriftPolicy,
+    GatewayBindingClassSpec, GatewayBindingStatus, Mode, NlbSettings, ServiceRef, SlbSettings,
 };
 
 /// How one Knative Service, or a plain Service, is exposed on Alibaba Cloud.
@@ -56,6 +56,12 @@ use super::{
 #[x_kube(validation = Rule::new("!(has(self.alb) && has(self.apiGateway))")
     .message("apiGateway cannot stand in front of alb: it reaches classic load balancers only")
     .reason(Reason::FieldValueForbidden).field_path(".apiGateway"))]
+#[x_kube(validation = Rule::new("!(has(self.alb) && has(self.higress))")
+    .message("alb and higress settle different gateways: keep the one of the gateway in use")
+    .reason(Reason::FieldValueForbidden).field_path(".higress"))]
+#[x_kube(validation = Rule::new("!has(self.higress) || self.serviceRef.kind == 'KnativeService'")
+    .message("higress is for Knative Services: name one in serviceRef")
+    .reason(Reason::FieldValueInvalid).field_path(".serviceRef.kind"))]
 pub struct GatewayBindingSpec {
     /// Name of the GatewayBindingClass. Default: the class that is marked as the default one when the
     /// binding is first seen. Cannot be changed once set.
@@ -86,6 +92,11 @@ pub struct GatewayBindingSpec {
     /// is moved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alb: Option<BindingAlb>,
+
+    /// What is asked of a gateway with higress: who may call, limits, and what else is done with
+    /// requests. Default: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub higress: Option<BindingHigress>,
 
     /// Publishes the service on an API gateway. Default: it is not published on one.
     #[serde(skip_serializing_if = "Option::is_none")]

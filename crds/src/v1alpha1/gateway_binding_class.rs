@@ -5,8 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassOrphans, Cloud, DeletionPolicy,
-    DriftPolicy, MassChangeGuard, MassChangeStatus, NlbGateway, OrphanStatus, SlbGateway,
+    Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassKnative, ClassOrphans, Cloud,
+    DeletionPolicy, DriftPolicy, HigressGateway, MassChangeGuard, MassChangeStatus, NlbGateway,
+    OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -58,6 +59,9 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.apiGateways) || self.apiGateways.all(a, !has(a.backends) || a.backends.all(b, has(self.gateways) && self.gateways.exists(g, g.name == b.gateway)))")
     .message("backends of an API gateway must each name one of gateways")
     .reason(Reason::FieldValueInvalid).field_path(".apiGateways"))]
+#[x_kube(validation = Rule::new("!has(self.knative) || (has(self.gateways) && self.gateways.exists(g, g.name == self.knative.gateway && has(g.higress)))")
+    .message("knative.gateway must be the name of one of gateways with higress")
+    .reason(Reason::FieldValueInvalid).field_path(".knative.gateway"))]
 pub struct GatewayBindingClassSpec {
     /// The Alibaba Cloud account and region. Required once there is a load balancer or an API gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +79,11 @@ pub struct GatewayBindingClassSpec {
     /// reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orphans: Option<ClassOrphans>,
+
+    /// What is set in Knative's own ConfigMaps. The whole cluster shares them, so one class at most
+    /// may have this. Default: they are left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knative: Option<ClassKnative>,
 
     /// The gateways that bindings may enter through.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,8 +185,8 @@ pub struct ApiGatewayDefaults {
 /// A gateway that bindings may enter through.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.slb), has(self.nlb), has(self.alb)].filter(given, given).size() == 1")
-    .message("a gateway must say what it is: give one of slb, nlb and alb")
+#[x_kube(validation = Rule::new("has(self.alb) ? !has(self.slb) && !has(self.nlb) && !has(self.higress) : has(self.slb) && has(self.nlb) ? false : has(self.slb) || has(self.nlb) || has(self.higress)")
+    .message("a gateway must say what it is: give alb alone, or one of slb and nlb, higress, or higress behind one of these")
     .reason(Reason::FieldValueRequired).field_path(".slb"))]
 pub struct ClassGateway {
     /// Name by which bindings refer to it. Example: intranet.
@@ -200,6 +209,10 @@ pub struct ClassGateway {
     /// Application load balancers (ALB) that serve Knative.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alb: Option<AlbGateway>,
+
+    /// Higress, which serves Knative. With slb too, that is the load balancer in front of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub higress: Option<HigressGateway>,
 }
 
 /// Where a class stands.

@@ -107,6 +107,12 @@ reasons! {
     RevisionNotFound,
     /// No vswitches are named for a load balancer that has to be made.
     VswitchesMissing,
+    /// Higress, or its definition of plugins, is not in the cluster.
+    HigressNotFound,
+    /// Higress has no right to read Knative's Ingresses.
+    HigressNotPermitted,
+    /// Istio's definitions are missing, or Higress does not read its objects.
+    IstioAPIDisabled,
     /// A named GatewayConsumer does not exist.
     ConsumerNotFound,
     /// A named GatewayConsumer does not allow the namespace of the binding.

@@ -73,7 +73,7 @@ pub enum SlbConsoleWeights {
     Keep,
 }
 
-fn labels(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn labels(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "minProperties": 1,

@@ -81,6 +81,76 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "Host cannot be matched",
     ),
     (
+        "a higress block that asks for nothing",
+        "spec: {slb: null, apiGateway: null, higress: {}}",
+        "higress asks for nothing",
+    ),
+    (
+        "a policy of an API gateway for Higress",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {existing: {id: \"1\"}}}}",
+        "Higress has none",
+    ),
+    (
+        "alb and higress",
+        "spec: {slb: null, apiGateway: null, higress: {auth: {anonymous: {}}}, alb: {revisionRules: [{name: a, revision: b, headers: [{name: c, value: d}]}]}}",
+        "alb and higress settle",
+    ),
+    (
+        "Higress for a plain Service",
+        "spec: {slb: null, apiGateway: null, serviceRef: {kind: Service}, higress: {auth: {anonymous: {}}}}",
+        "higress is for Knative Services",
+    ),
+    (
+        "addresses that may and may not",
+        "spec: {slb: null, apiGateway: null, higress: {clientAddresses: {allow: [10.0.0.1], deny: [10.0.0.2]}}}",
+        "exactly one of allow and deny",
+    ),
+    (
+        "addresses of neither kind",
+        "spec: {slb: null, apiGateway: null, higress: {clientAddresses: {source: Header}}}",
+        "exactly one of allow and deny",
+    ),
+    (
+        "cookies for every page",
+        "spec: {slb: null, apiGateway: null, higress: {cors: {origins: [\"*\"], credentials: Allow}}}",
+        "browsers refuse it",
+    ),
+    (
+        "nothing that is blocked",
+        "spec: {slb: null, apiGateway: null, higress: {blockedRequests: {status: 403}}}",
+        "blocks nothing",
+    ),
+    (
+        "a header without its name",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: a, scope: Header, value: b, requests: 1, per: Day}]}}}",
+        "header goes with scope",
+    ),
+    (
+        "a parameter of a header",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: a, scope: Header, header: b, parameter: c, value: d, requests: 1, per: Day}]}}}",
+        "header goes with scope",
+    ),
+    (
+        "a header without its value",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: a, scope: Header, header: b, requests: 1, per: Day}]}}}",
+        "value goes with scope",
+    ),
+    (
+        "a value of every request",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: a, scope: API, value: b, requests: 1, per: Day}]}}}",
+        "value goes with scope",
+    ),
+    (
+        "a number where a text belongs",
+        "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: a, scope: Header, header: x-ca-key, value: 123456, requests: 2, per: Minute}]}}}",
+        "is not of type",
+    ),
+    (
+        "a token of everybody",
+        "spec: {slb: null, apiGateway: null, higress: {auth: {anonymous: {}, jwt: {issuers: [{name: a, issuer: b, jwks: \"{}\"}]}}}}",
+        "anonymous lets everybody in",
+    ),
+    (
         "an empty slb block",
         "spec: {slb: {zones: null}}",
         "less than 1 property",
@@ -496,6 +566,38 @@ fn what_is_legal_is_accepted() {
             (
                 "defaults of the API gateway",
                 "spec: {apiGateway: {gateway: null, group: null, environments: null, protocols: null, routes: null, throttling: null}}",
+            ),
+            (
+                "the article's limit",
+                "spec: {slb: null, apiGateway: null, higress: {throttling: {limits: [{name: demo, scope: Header, header: x-ca-key, value: \"123456\", requests: 2, per: Minute}]}}}",
+            ),
+            (
+                "the article's callers",
+                "spec: {slb: null, apiGateway: null, higress: {auth: {consumer: {apiKey: {in: [Query], names: [apikey]}, allow: [{name: consumer2}], deny: [{name: consumer1}]}}}}",
+            ),
+            (
+                "basic authentication",
+                "spec: {slb: null, apiGateway: null, higress: {auth: {consumer: {basic: {}, allow: []}}}}",
+            ),
+            (
+                "tokens alone",
+                "spec: {slb: null, apiGateway: null, higress: {auth: {jwt: {issuers: [{name: a, issuer: b, jwks: \"{}\"}]}}}}",
+            ),
+            (
+                "pages of everybody",
+                "spec: {slb: null, apiGateway: null, higress: {cors: {origins: [\"*\"]}}}",
+            ),
+            (
+                "addresses",
+                "spec: {slb: null, apiGateway: null, higress: {clientAddresses: {allow: [10.0.0.0/8]}}}",
+            ),
+            (
+                "blocked texts",
+                "spec: {slb: null, apiGateway: null, higress: {blockedRequests: {urls: [swagger.html]}}}",
+            ),
+            (
+                "an answer of its own",
+                "spec: {slb: null, apiGateway: null, higress: {response: {status: 503}}}",
             ),
             (
                 "an approved plan",

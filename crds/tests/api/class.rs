@@ -105,12 +105,12 @@ const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "a gateway that is two things",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, alb: {}}]}",
-        "give one of slb, nlb and alb",
+        "give alb alone, or one of slb and nlb, higress, or higress behind one of these",
     ),
     (
         "a gateway that is two kinds of Service",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b}}, nlb: {service: {namespace: a, name: b}}}]}",
-        "give one of slb, nlb and alb",
+        "give alb alone, or one of slb and nlb, higress, or higress behind one of these",
     ),
     (
         "an NLB before nothing",
@@ -126,6 +126,21 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "all settings of an NLB and one of them",
         "spec: {gateways: [{name: intranet, nlb: {perBinding: {}, bindingsMaySet: [name, \"*\"]}}]}",
         "settings of nlb and must stand alone",
+    ),
+    (
+        "a gateway that is Higress and an ALB",
+        "spec: {gateways: [{name: intranet, higress: {namespace: higress-system, adapter: KIngress}, alb: {}}]}",
+        "give alb alone, or one of slb and nlb, higress, or higress behind one of these",
+    ),
+    (
+        "Knative switched to a load balancer",
+        "spec: {knative: {gateway: intranet}}",
+        "knative.gateway must be",
+    ),
+    (
+        "Knative switched to a gateway that is not there",
+        "spec: {knative: {gateway: other}}",
+        "knative.gateway must be",
     ),
     (
         "an ALB without a cloud",
@@ -501,6 +516,14 @@ fn what_is_legal_is_accepted() {
             (
                 "orphans that are collected after three sweeps",
                 "spec: {orphans: {policy: Collect, sweeps: 3}}",
+            ),
+            (
+                "Higress without a cloud",
+                "spec: {cloud: null, apiGateways: null, defaults: null, knative: {gateway: higress, domains: [{name: example.com}]}, gateways: [{name: higress, higress: {namespace: higress-system, adapter: IstioCRDs}}]}",
+            ),
+            (
+                "Higress behind a load balancer",
+                "spec: {knative: {gateway: intranet}, gateways: [{name: intranet, higress: {namespace: a, adapter: KIngress}, slb: {service: {namespace: a, name: higress-gateway}, settings: {addressType: Intranet}}}]}",
             ),
             (
                 "a gateway that leaves nothing open",

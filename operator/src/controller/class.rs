@@ -71,6 +71,13 @@ async fn reconcile(
         );
         return publish(&class, None, Some(Trouble::from(problem)), &context).await;
     }
+    if class.spec.knative.is_some() {
+        let problem = Problem::rejected(
+            Reason::Unsupported,
+            "spec.knative: this version of the operator knows the block and cannot yet carry it out. Remove it.",
+        );
+        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+    }
     if class.spec.cloud.is_none() {
         return publish(&class, None, None, &context).await;
     }

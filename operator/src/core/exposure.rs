@@ -260,6 +260,7 @@ fn group<'a>(
 }
 
 fn auth(auth: &Auth, binding: &NamespacedName) -> Result<(ApiAuth, Vec<Allowed>), Problem> {
+    only_classic(auth)?;
     let Some(consumer) = &auth.consumer else {
         return Ok((ApiAuth::Anonymous, Vec::new()));
     };
@@ -304,6 +305,36 @@ fn auth(auth: &Auth, binding: &NamespacedName) -> Result<(ApiAuth, Vec<Allowed>)
         signature: true,
     };
     no_consumer_twice(allow).map(|allow| (auth, allow))
+}
+
+/// Refuses what other gateways can do and this one cannot: dropping it would leave a door open.
+fn only_classic(auth: &Auth) -> Result<(), Problem> {
+    let consumer = auth.consumer.as_ref();
+    let api_key = consumer.and_then(|consumer| consumer.api_key.as_ref());
+    let beyond = [
+        ("jwt", auth.jwt.is_some()),
+        (
+            "consumer.basic",
+            consumer.is_some_and(|consumer| consumer.basic.is_some()),
+        ),
+        (
+            "consumer.deny",
+            consumer.is_some_and(|consumer| consumer.deny.is_some()),
+        ),
+        (
+            "consumer.apiKey.names",
+            api_key.is_some_and(|api_key| api_key.names.is_some()),
+        ),
+    ];
+    match beyond.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((field, _)) => Err(Problem::rejected(
+            Reason::Unsupported,
+            format!(
+                "spec.apiGateway.auth.{field}: the classic API gateway cannot do this; Higress can. Remove the field, or use it in spec.higress."
+            ),
+        )),
+    }
 }
 
 fn no_consumer_twice(allow: Vec<Allowed>) -> Result<Vec<Allowed>, Problem> {

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod exposure;
 pub mod foresee;
 pub mod guard;
+pub mod higress;
 pub mod import;
 pub mod key;
 pub mod ledger;

@@ -67,6 +67,15 @@ pub fn validate(throttling: &api::Throttling, allow: &[Allowed]) -> Result<Limit
             ));
         }
         let slot = match (limit.scope, &limit.consumer) {
+            (LimitScope::Header | LimitScope::Parameter, _) => {
+                return Err(Problem::rejected(
+                    Reason::Unsupported,
+                    format!(
+                        "{PATH}[{}].scope: {:?} is more than the classic API gateway can do: it counts by API, Account and Consumer. Use one of these.",
+                        limit.name, limit.scope
+                    ),
+                ));
+            }
             (LimitScope::API, _) => &mut api_seen,
             (LimitScope::Account, _) => &mut limits.account,
             (LimitScope::Consumer, None) => &mut limits.consumer,

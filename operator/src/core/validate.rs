@@ -261,6 +261,12 @@ fn slb_gateway(
             ),
         ));
     }
+    if binding.spec.higress.is_some() {
+        return Err(Problem::rejected(
+            Reason::Unsupported,
+            "spec.higress: this version of the operator knows the block and cannot yet carry it out. Remove it.",
+        ));
+    }
     let settings = binding.spec.slb.clone().unwrap_or_default();
     if let Some(path) = merge::not_open(&settings, |field| offer.binding_may_set(field)) {
         let field = path.trim_start_matches("slb.");

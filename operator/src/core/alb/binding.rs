@@ -152,6 +152,14 @@ fn check(
             ),
         ));
     }
+    if spec.higress.is_some() {
+        return Err(Problem::rejected(
+            Reason::InvalidSpec,
+            format!(
+                "spec.higress: gateway \"{name}\" is an ALB. Remove spec.higress, or name a gateway with higress."
+            ),
+        ));
+    }
     if spec.slb.is_some() {
         return Err(Problem::rejected(
             Reason::InvalidSpec,

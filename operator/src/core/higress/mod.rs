@@ -1,0 +1,21 @@
+//! Higress: from what bindings ask of it to its plugins' objects, and Knative's switch to it.
+//!
+//! ```text
+//! translate (one binding) → merge (all of them) → render (one WasmPlugin for each plugin) → writes
+//! ```
+//!
+//! What is known of Higress is from its published sources: the plugins' own parsers, the matcher
+//! that they share, and the conversion of Knative Ingresses.
+
+pub mod check;
+pub mod config;
+pub mod merge;
+pub mod network;
+pub mod network_config;
+pub mod render;
+pub mod rule;
+pub mod scope;
+#[cfg(test)]
+mod tests;
+pub mod translate;
+pub mod writes;
