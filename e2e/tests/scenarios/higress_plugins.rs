@@ -146,7 +146,7 @@ async fn passes(world: &World, number: u64) {
         let lines = text.lines().filter(|line| {
             line.contains("_count{")
                 && line.contains("controller=\"Higress\"")
-                && line.contains("outcome=\"converged\"")
+                && line.contains("outcome=\"Converged\"")
         });
         let counted: u64 = lines
             .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
@@ -228,11 +228,11 @@ async fn consumers_come_and_go(world: &World, old: &str) {
     answers(world, &format!("/?apikey={old}"), 200).await;
     let patch = json!({"spec": {"credentials": [next]}});
     world.patch(&consumer, &patch).await.unwrap();
-    answers(world, &format!("/?apikey={old}"), 401).await;
+    answers(world, &format!("/?apikey={old}"), 403).await;
     answers(world, &format!("/?apikey={new}"), 200).await;
 
     world.delete(&consumer).await.unwrap();
-    answers(world, &format!("/?apikey={new}"), 401).await;
+    answers(world, &format!("/?apikey={new}"), 403).await;
     let lacking = wait(
         world,
         &binding("hello"),

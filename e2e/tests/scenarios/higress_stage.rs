@@ -134,7 +134,7 @@ pub(super) async fn plugins(world: &World) -> BTreeMap<String, DynamicObject> {
 /// Those that the operator made, by name.
 pub(super) async fn ours(world: &World) -> BTreeMap<String, DynamicObject> {
     let mut found = plugins(world).await;
-    found.retain(|_, one| one.labels().contains_key("app.kubernetes.io/managed-by"));
+    found.retain(|_, one| one.labels().contains_key(crds::keys::MANAGED_BY));
     found
 }
 
