@@ -191,9 +191,12 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &listeners, 1).await;
     ready(&world, &binding("default", "one")).await;
 
-    // Another one wants the first values, a third one what cannot be: neither moves anything.
+    // Another one wants the first values, a third one what cannot be: neither moves anything. Who may
+    // connect is not a matter of who came first, so the other one asks for less of it.
+    let mut looser = first.clone();
+    looser["clientAddresses"] = json!({"denyACLs": ["acl-2"]});
     world
-        .apply(&manifest("front", "two", &first))
+        .apply(&manifest("front", "two", &looser))
         .await
         .unwrap();
     told(&world, "two", "Conflict").await;
