@@ -105,11 +105,14 @@ async fn rules_are_in_force_as_long_as_their_bindings_ask_for_them() {
     wait(&world, &hello, says("Accepted", "Unsupported")).await;
     assert_eq!(ours(&world).await.len(), 2);
 
+    let retained = leaves_its_rules(&world).await;
+
     world.delete(&hello).await.unwrap();
     wait(&world, &hello, Expect::gone()).await;
     assert_eq!(ours(&world).await.len(), 0, "they went before it did");
-    let left = plugins(&world).await;
-    assert_eq!(left.len(), 1);
+    let mut left = plugins(&world).await;
+    assert!(left.remove(&retained).is_some());
+    assert_eq!(left.len(), 1, "what is not the operator's");
     assert_eq!(
         left["request-block"].resource_version(),
         foreign.resource_version()
@@ -243,6 +246,30 @@ async fn consumers_come_and_go(world: &World, old: &str) {
     answers(world, "/", 401).await;
 }
 
+/// A binding that is retained leaves its rules where nobody looks after them; returns the name of that object.
+async fn leaves_its_rules(world: &World) -> String {
+    let mut kept: Value = serde_json::from_str(&limited(1)).unwrap();
+    kept["spec"]["deletionPolicy"] = json!("Retain");
+    world.apply(&kept.to_string()).await.unwrap();
+    let kept = binding("b1");
+    wait(world, &kept, says("Programmed", "Programmed")).await;
+    world.delete(&kept).await.unwrap();
+    wait(world, &kept, Expect::gone()).await;
+    let shared = &ours(world).await["gatewaybinding-key-rate-limit-0"];
+    let routes = rules(shared)
+        .iter()
+        .filter_map(|rule| rule["ingress"][0].as_str());
+    assert_eq!(routes.collect::<Vec<_>>(), ["default/hello"]);
+    let all = plugins(world).await;
+    let mut retained = all
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("retained-"));
+    let (name, object) = retained.next().unwrap();
+    assert_eq!(rules(&object)[0]["ingress"][0], "default/s1");
+    assert!(!object.labels().contains_key(crds::keys::MANAGED_BY));
+    name
+}
+
 /// A binding with a limit for a service that need not be there yet.
 fn limited(number: usize) -> String {
     json!({
@@ -293,5 +320,61 @@ async fn a_fleet_shares_one_object_and_a_burst_is_one_write() {
     };
     let found = ours_are(&world, "of the new version", url).await;
     assert_eq!(found[name].metadata.generation.unwrap(), writes + 1);
+    with_a_load_balancer_in_front(&world, FLEET).await;
     world.stop().await.unwrap();
+}
+
+/// Higress behind a load balancer of the operator's: both are looked after, and both go.
+async fn with_a_load_balancer_in_front(world: &World, fleet: usize) {
+    let class = "
+apiVersion: gatewaybinding.dev/v1alpha1
+kind: GatewayBindingClass
+metadata: {name: both}
+spec:
+  cloud: {accountId: \"1234567890123456\", regionId: cn-beijing, clusterId: c1f0, credentials: {type: Environment}}
+  gateways:
+  - name: both
+    higress: {namespace: higress-system, adapter: KIngress}
+    slb: {service: {namespace: higress-system, name: higress-gateway}, settings: {addressType: Intranet}}
+";
+    world.apply(class).await.unwrap();
+    let mut both: Value = serde_json::from_str(&limited(fleet)).unwrap();
+    both["spec"]["className"] = json!("both");
+    both["spec"]["gateway"] = json!("both");
+    world.apply(&both.to_string()).await.unwrap();
+    let both = binding(&format!("b{fleet}"));
+    let claims = |wanted: &'static [&'static str]| {
+        Expect::that(
+            format!("claims {wanted:?}"),
+            move |object: &DynamicObject| {
+                let ledger = object.data["status"]["ledger"].as_array();
+                let kinds = ledger
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| entry["kind"].as_str());
+                let kinds: Vec<&str> = kinds.collect();
+                if kinds == wanted {
+                    Ok(())
+                } else {
+                    Err(format!("{kinds:?}"))
+                }
+            },
+        )
+    };
+    wait(world, &both, claims(&["HigressRules", "Service"])).await;
+    let count = |number: usize| {
+        move |found: &BTreeMap<String, DynamicObject>| {
+            found
+                .values()
+                .next()
+                .is_some_and(|one| rules(one).len() == number)
+        }
+    };
+    ours_are(world, "with one rule more", count(fleet + 1)).await;
+    let without = json!({"spec": {"higress": null}});
+    world.patch(&both, &without).await.unwrap();
+    wait(world, &both, claims(&["Service"])).await;
+    ours_are(world, "without it", count(fleet)).await;
+    world.delete(&both).await.unwrap();
+    wait(world, &both, Expect::gone()).await;
 }

@@ -229,22 +229,16 @@ fn told(error: &kube::Error, system: &str) -> (Reason, String) {
 mod tests {
     use super::*;
     use kube::core::Status;
-    use kube::core::response::{StatusCause, StatusDetails};
 
     #[test]
     fn a_refused_value_is_not_told_on() {
-        let cause = StatusCause {
-            reason: "FieldValueInvalid".to_owned(),
-            message: "Invalid value: \"the-key\"".to_owned(),
-            field: "spec.matchRules[0].config".to_owned(),
-        };
-        let details = StatusDetails {
-            causes: vec![cause],
-            ..StatusDetails::default()
-        };
-        let status = Status::failure("Invalid value: \"the-key\"", "Invalid")
-            .with_code(422)
-            .with_details(details);
+        let refused = "Invalid value: \"the-key\"";
+        let cause = json!({"reason": "FieldValueInvalid", "message": refused, "field": "spec.matchRules[0].config"});
+        let status = json!({
+            "status": "Failure", "reason": "Invalid", "code": 422, "message": refused,
+            "details": {"causes": [cause]},
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
         let (reason, why) = told(&kube::Error::Api(Box::new(status)), "higress-system");
         assert_eq!(reason, Reason::InternalError);
         assert_eq!(
