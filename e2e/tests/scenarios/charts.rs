@@ -69,7 +69,13 @@ async fn cluster(helm: &Helm) -> ControlPlane {
         .await
         .unwrap();
     let mut yaml = render(helm, chart::CRDS, &[]).await.unwrap();
-    for namespace in [chart::NAMESPACE, "istio-system", "shop", "restricted"] {
+    for namespace in [
+        chart::NAMESPACE,
+        "istio-system",
+        "higress-system",
+        "shop",
+        "restricted",
+    ] {
         let level = match namespace {
             "restricted" => "restricted",
             _ => "privileged",

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::keys;
 use crds::v1alpha1::{
     ConditionType, GatewayBinding, GatewayBindingClass, GatewayBindingStatus, HigressAdapter,
     HigressPlugin, LedgerEntry, Mode, NamespacedName, Reason,
@@ -14,26 +13,27 @@ use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 
-use super::finalize::{add_finalizer, show};
+use super::finalize::add_finalizer;
 use super::report::write_status;
+use super::withdraw::has_namespace;
 use super::{KIND, ended, retry};
 use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::cloud::{Trouble, refusal};
 use crate::controller::context::Context;
 use crate::controller::higress::state::{Settled, Standing as Known};
-use crate::controller::higress::{Served, is_detached, lack, scope, served};
+use crate::controller::higress::{Served, lack, scope, served};
 use crate::controller::queue::Ended;
 use crate::controller::stores::knative_route;
 use crate::controller::{class, writes};
 use crate::core::alb::kingress::KIngress;
 use crate::core::conditions::{Standing, judge};
 use crate::core::consumer::lets_in;
-use crate::core::higress::binding::{HigressBinding, higress_of, validate};
+use crate::core::higress::binding::{HigressBinding, validate};
 use crate::core::higress::merge::Lost;
 use crate::core::higress::record::{self, entry, systems};
 use crate::core::higress::rule::{Part, Rule};
 use crate::core::ledger::Ledger;
-use crate::core::problem::{Problem, Severity};
+use crate::core::problem::Problem;
 use crate::metrics::ConditionState;
 
 /// What has come of it.
@@ -130,14 +130,14 @@ impl Told {
         let claimed = before.as_ref() == Some(&part);
         self.write(system, Some(&part), class, context).await?;
         match context.higress.standing(system, &self.uid()) {
-            Known::Unknown if !has_namespace(system, context) => {
+            None if !has_namespace(system, context) => {
                 self.problems.extend(lack(&valid.higress, false, context));
             }
-            Known::Unknown => {
+            None => {
                 self.unknown = claimed && self.is_told();
                 self.problems.push(being_written());
             }
-            Known::Known(settled, problem) => {
+            Some(Known { settled, problem }) => {
                 let settled = settled.filter(|settled| settled.part.as_ref() == Some(&part));
                 self.judge(&valid, settled.as_ref(), problem, context);
                 if settled.is_some() {
@@ -273,10 +273,9 @@ impl Told {
             .filter(|system| Some(system.as_str()) != but)
             .collect();
         for system in others {
-            let is_gone = match context.higress.standing(&system, &self.uid()) {
-                Known::Known(Some(settled), _) => settled.part.is_none(),
-                _ => false,
-            };
+            let standing = context.higress.standing(&system, &self.uid());
+            let settled = standing.and_then(|standing| standing.settled);
+            let is_gone = settled.is_some_and(|settled| settled.part.is_none());
             if record::recorded(&self.binding, &system).is_none() && is_gone {
                 self.save(&system, None, None, context).await?;
                 continue;
@@ -339,12 +338,6 @@ impl Told {
     }
 }
 
-/// Without its namespace nothing of a Higress is there, its plugins neither.
-fn has_namespace(system: &str, context: &Context) -> bool {
-    let namespaces = &context.stores.namespaces;
-    namespaces.get(&ObjectRef::new(system)).is_some()
-}
-
 fn being_written() -> Problem {
     Problem::waiting(
         Reason::Pending,
@@ -378,79 +371,6 @@ fn conflict(lost: &Lost) -> Problem {
             lost.scope.describe()
         ),
     )
-}
-
-/// Takes the rules of a binding on its way out away from Higress, or leaves them there for nobody, as its
-/// policy says. Returns whether nothing is left to do, or how the pass ends.
-pub(super) async fn withdraw(
-    binding: &GatewayBinding,
-    class: Option<&GatewayBindingClass>,
-    context: &Context,
-) -> Option<Ended> {
-    if !writes::is_held(binding) {
-        return None;
-    }
-    let mut systems = systems(binding);
-    // Whose status was lost may have had rules.
-    let lost = class.filter(|_| context.has_lost_status(binding) && binding.spec.higress.is_some());
-    let lost = lost.and_then(|class| higress_of(binding, class));
-    systems.extend(lost.map(|higress| higress.namespace.clone()));
-    let detached = is_detached(binding);
-    if binding.spec.mode() == Mode::Suspend && !systems.is_empty() && !detached {
-        let words = "spec.mode is Suspend, so its rules in Higress are not removed. Set mode: Apply, or deletionPolicy: Retain with it to leave them in place.";
-        let problem = Problem::blocked(Reason::DeletionBlocked, words);
-        show(
-            binding,
-            class,
-            &Ledger::of(binding),
-            &problem,
-            None,
-            context,
-        )
-        .await;
-        return Some(Ended::Stuck);
-    }
-    let uid = binding.uid().unwrap_or_default();
-    for system in systems {
-        if !has_namespace(&system, context) {
-            continue;
-        }
-        let problem = match context.higress.standing(&system, &uid) {
-            Known::Known(Some(settled), _) if settled.part.is_none() => continue,
-            Known::Known(_, Some(_)) if detached => continue,
-            Known::Known(_, Some(problem)) => Problem {
-                reason: Reason::DeletionBlocked,
-                condition: ConditionType::Programmed,
-                message: format!(
-                    "{} To let the binding go and leave its rules in Higress, annotate it with {}: \"true\".",
-                    problem.message,
-                    keys::DETACH
-                ),
-                ..problem
-            },
-            _ => Problem::waiting(
-                Reason::Deleting,
-                format!("its rules are being taken away from Higress in {system}."),
-            ),
-        };
-        context.higress.wakes.ask(&system);
-        show(
-            binding,
-            class,
-            &Ledger::of(binding),
-            &problem,
-            None,
-            context,
-        )
-        .await;
-        let ended = if problem.severity == Severity::Terminal {
-            Ended::Stuck
-        } else {
-            Ended::Waiting
-        };
-        return Some(ended);
-    }
-    None
 }
 
 /// Writes status if it differs, and tells events and metrics.

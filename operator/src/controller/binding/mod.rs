@@ -12,6 +12,7 @@ mod kubernetes;
 mod preview;
 mod removal;
 mod report;
+mod withdraw;
 mod work;
 
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     }
     if readable
         && deleting
-        && let Some(ended) = higress::withdraw(&binding, known, &context).await
+        && let Some(ended) = withdraw::withdraw(&binding, known, &context).await
     {
         return ended;
     }

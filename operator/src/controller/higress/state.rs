@@ -54,11 +54,11 @@ pub struct Settled {
 
 /// How far the rules of one binding are.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Standing {
-    /// No pass has ended since the start of this process.
-    Unknown,
-    /// What the last pass knew of it, and what stands in the way of all.
-    Known(Option<Settled>, Option<Problem>),
+pub struct Standing {
+    /// What the last pass that ended well knew of it.
+    pub settled: Option<Settled>,
+    /// What stands in the way of all.
+    pub problem: Option<Problem>,
 }
 
 impl Default for State {
@@ -96,14 +96,14 @@ impl State {
         *self.listed.borrow()
     }
 
-    /// How far the rules of a binding are.
-    pub fn standing(&self, system: &str, uid: &str) -> Standing {
-        match lock(&self.outcomes).get(system) {
-            None => Standing::Unknown,
-            Some(outcome) => {
-                Standing::Known(outcome.settled.get(uid).cloned(), outcome.problem.clone())
-            }
-        }
+    /// How far the rules of a binding are; none: no pass has ended since the start of this process.
+    pub fn standing(&self, system: &str, uid: &str) -> Option<Standing> {
+        let outcomes = lock(&self.outcomes);
+        let outcome = outcomes.get(system)?;
+        Some(Standing {
+            settled: outcome.settled.get(uid).cloned(),
+            problem: outcome.problem.clone(),
+        })
     }
 
     /// A pass has ended; returns the bindings for which something is new.
