@@ -1,6 +1,7 @@
 //! What this controller knows of the cluster.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -36,6 +37,7 @@ pub struct State {
     pub reported: Latest<KIngress>,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
+    listed: AtomicBool,
     seats: Mutex<Seats>,
     troubled: Mutex<HashSet<Name>>,
     writers: Mutex<Option<Writers>>,
@@ -79,6 +81,7 @@ impl Default for State {
             written: Latest::default(),
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
+            listed: AtomicBool::new(false),
             seats: Mutex::default(),
             troubled: Mutex::default(),
             writers: Mutex::new(Some(Writers {
@@ -95,6 +98,16 @@ impl State {
     /// The writing ends; the first who asks gets them.
     pub fn writers(&self) -> Option<Writers> {
         lock(&self.writers).take()
+    }
+
+    /// Every Knative Ingress is known, or that there is no such kind.
+    pub fn listed(&self) {
+        self.listed.store(true, Ordering::Release);
+    }
+
+    /// Whether that is so.
+    pub fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Acquire)
     }
 
     /// What `config-network` says.
