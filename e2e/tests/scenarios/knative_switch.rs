@@ -60,17 +60,8 @@ fn class(name: &str) -> Target {
     Target::of::<crds::GatewayBindingClass>(None, name)
 }
 
-/// Knative with net-istio as they are installed, and a part of Higress.
+/// Knative as it is installed, and a part of Higress.
 async fn cluster(world: &World) {
-    for (group, version, kind) in [
-        ("networking.istio.io", "v1beta1", "Gateway"),
-        ("networking.istio.io", "v1beta1", "VirtualService"),
-    ] {
-        world
-            .apply(&definition(group, version, kind))
-            .await
-            .unwrap();
-    }
     let objects = "
 apiVersion: v1
 kind: Namespace
@@ -90,16 +81,6 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: config-istio, namespace: knative-serving}
 ---
-apiVersion: networking.istio.io/v1beta1
-kind: Gateway
-metadata: {name: knative-ingress-gateway, namespace: knative-serving}
-spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*\"]}]}
----
-apiVersion: networking.istio.io/v1beta1
-kind: Gateway
-metadata: {name: knative-local-gateway, namespace: knative-serving}
-spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8081, name: http, protocol: HTTP}, hosts: [\"*\"]}]}
----
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: higress-controller, namespace: higress-system}
@@ -109,6 +90,31 @@ spec:
   template:
     metadata: {labels: {app: higress-controller}}
     spec: {serviceAccountName: higress, containers: [{name: discovery, image: higress/pilot}]}
+";
+    world.apply(objects).await.unwrap();
+}
+
+/// What comes with Istio and net-istio.
+async fn istio(world: &World) {
+    for (group, version, kind) in [
+        ("networking.istio.io", "v1beta1", "Gateway"),
+        ("networking.istio.io", "v1beta1", "VirtualService"),
+    ] {
+        world
+            .apply(&definition(group, version, kind))
+            .await
+            .unwrap();
+    }
+    let objects = "
+apiVersion: networking.istio.io/v1beta1
+kind: Gateway
+metadata: {name: knative-ingress-gateway, namespace: knative-serving}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [\"*\"]}]}
+---
+apiVersion: networking.istio.io/v1beta1
+kind: Gateway
+metadata: {name: knative-local-gateway, namespace: knative-serving}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8081, name: http, protocol: HTTP}, hosts: [\"*\"]}]}
 ";
     world.apply(objects).await.unwrap();
 }
@@ -252,6 +258,9 @@ async fn way_one(world: &World) {
 async fn way_two(world: &World) {
     let mut knative = json!({"gateway": "higress"});
     apply_class(world, "first", "IstioCRDs", &knative).await;
+    let command = ["helm install istio-base"];
+    says(world, "first", "False", "IstioAPIDisabled", &command).await;
+    istio(world).await;
     let command = ["global.enableIstioAPI=true"];
     says(world, "first", "False", "IstioAPIDisabled", &command).await;
     let enabled = json!({"spec": {"template": {"spec": {"containers": [{

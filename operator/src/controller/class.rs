@@ -53,8 +53,7 @@ async fn reconcile(
     if let Some(problem) = unreadable::problem(&*class).filter(|_| !deleting) {
         return publish(&class, None, Some(Trouble::from(problem)), &context).await;
     }
-    let settled = knative::settle(&class, &context).await.err();
-    let class = context.classes.newest(class);
+    let (class, settled) = knative::settle(class, &context).await;
     let held = writes::is_held(&*class);
     let ingresses = alb::users::of(&class, &context);
     if held && !has_written(&class) && !is_used(&class, &ingresses, &context) {

@@ -64,7 +64,8 @@ async fn has(group: &str, resources: &[&str], context: &Context) -> Result<bool,
         Ok(list) => Ok(resources
             .iter()
             .all(|wanted| list.resources.iter().any(|one| one.name == *wanted))),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        // Of a group that there is not, the API server says no more than the code.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
         Err(error) => Err(failed(&format!("resources of {group}"), &error)),
     }
 }

@@ -13,7 +13,6 @@ use crds::v1alpha1::{
 };
 use kube::Api;
 
-use super::class;
 use super::cloud::Trouble;
 use super::context::Context;
 use super::writes;
@@ -49,31 +48,35 @@ impl From<Problem> for Halt {
     }
 }
 
-/// Brings what the class has of Knative to what it wants; what keeps it from it. It does nothing for a
-/// class that wants nothing and has nothing.
-pub async fn settle(class: &GatewayBindingClass, context: &Context) -> Result<(), Trouble> {
-    if !turn::wants(class) && !has_written(class) {
-        return Ok(());
+/// Brings what the class has of Knative to what it wants: the class as it then is, and what keeps it from
+/// it. It does nothing for a class that wants nothing and has nothing.
+pub async fn settle(
+    mut class: Arc<GatewayBindingClass>,
+    context: &Context,
+) -> (Arc<GatewayBindingClass>, Option<Trouble>) {
+    if !turn::wants(&class) && !has_written(&class) {
+        return (class, None);
     }
     for _ in 0..TRIES {
-        let newest = context.classes.newest(Arc::new(class.clone()));
-        match once(&newest, context).await {
-            Ok(()) => return Ok(()),
+        match once(&mut class, context).await {
+            Ok(()) => return (class, None),
             Err(Halt::Again) => {}
-            Err(Halt::Told(trouble)) => return Err(trouble),
+            Err(Halt::Told(trouble)) => return (class, Some(trouble)),
         }
     }
     let message = "knative: others write the objects of Knative at the same moment.";
-    Err(Problem::retry(Reason::InternalError, message).into())
+    let problem = Problem::retry(Reason::InternalError, message);
+    (class, Some(problem.into()))
 }
 
-async fn once(class: &GatewayBindingClass, context: &Context) -> Result<(), Halt> {
-    let turn = turn::wants(class).then(|| whose_turn(class, context));
+async fn once(noting: &mut Arc<GatewayBindingClass>, context: &Context) -> Result<(), Halt> {
+    let class = noting.clone();
+    let turn = turn::wants(&class).then(|| whose_turn(&class, context));
     let wish = match turn {
-        Some(Turn::Own) => wish(class),
+        Some(Turn::Own) => wish(&class),
         _ => None,
     };
-    let record = noted(class);
+    let record = noted(&class);
     let mut needed: BTreeSet<KnativeObject> = record.keys().map(|slot| slot.object).collect();
     needed.extend(
         wish.iter()
@@ -94,9 +97,10 @@ async fn once(class: &GatewayBindingClass, context: &Context) -> Result<(), Halt
     };
     let foreign = wish.and_then(|(knative, _)| knative.foreign_fields);
     let switch = switch::switch(&wanted, &seen(&found), &record, foreign.unwrap_or_default());
-    let class = note(class, &switch.record, context).await?;
+    note(noting, &switch.record, context).await?;
     carry_out(&switch, &wanted, &found, context).await?;
-    note(&class, &switch::settled(&switch.record, &wanted), context).await?;
+    let settled = switch::settled(&switch.record, &wanted);
+    note(noting, &settled, context).await?;
     told(turn, &switch, &found)
 }
 
@@ -164,27 +168,30 @@ fn seen(found: &BTreeMap<KnativeObject, Found>) -> Values {
     values.collect()
 }
 
-/// Notes a record in the class, unless that is what it says; the class as it then is.
+/// Notes a record in the class, unless that is what it says. It is held before the first one.
 async fn note(
-    class: &GatewayBindingClass,
+    class: &mut Arc<GatewayBindingClass>,
     record: &Record,
     context: &Context,
-) -> Result<Arc<GatewayBindingClass>, Trouble> {
-    let newest = context.classes.newest(Arc::new(class.clone()));
-    if noted(&newest) == *record {
-        return Ok(newest);
+) -> Result<(), Trouble> {
+    if noted(class) == *record {
+        return Ok(());
     }
-    if !record.is_empty() {
-        class::hold(&newest, context).await?;
+    let api = Api::all(context.runtime.client.clone());
+    if !record.is_empty() && !writes::is_held(&**class) {
+        let Some(held) = writes::hold(&api, &**class, context).await? else {
+            let message = "knative: the class is gone.";
+            return Err(Problem::retry(Reason::InternalError, message).into());
+        };
+        *class = context.classes.wrote(held);
     }
-    let newest = context.classes.newest(newest);
     let status = GatewayBindingClassStatus {
         knative: switch::note(record),
-        ..newest.status.clone().unwrap_or_default()
+        ..class.status.clone().unwrap_or_default()
     };
-    let api = Api::all(context.runtime.client.clone());
-    let written = writes::status(&api, &*newest, &status, context).await?;
-    Ok(context.classes.wrote(written))
+    let written = writes::status(&api, &**class, &status, context).await?;
+    *class = context.classes.wrote(written);
+    Ok(())
 }
 
 /// Writes object by object. Requests move with `config-network`, so net-istio and its Gateways come before

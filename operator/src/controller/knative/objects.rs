@@ -34,14 +34,17 @@ pub(super) async fn read(
     let mut all = BTreeMap::new();
     for object in objects {
         let found = if object.is_gateway() {
-            let found = gateways(context).get_opt(object.name()).await;
-            found.map(|found| found.map(|found| gateway(&found)))
+            let found = gateways(context).get(object.name()).await;
+            found.map(|found| gateway(&found))
         } else {
-            let found = config_maps(context).get_opt(object.name()).await;
-            found.map(|found| found.map(config_map))
+            let found = config_maps(context).get(object.name()).await;
+            found.map(config_map)
         };
-        if let Some(found) = found.map_err(|error| failed(*object, &error))? {
-            all.insert(*object, found);
+        match found {
+            Ok(found) => drop(all.insert(*object, found)),
+            // Also where its kind is missing.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => return Err(failed(*object, &error)),
         }
     }
     Ok(all)
