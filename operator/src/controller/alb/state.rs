@@ -15,6 +15,7 @@ use super::children::is_made_by_us;
 use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
+use crate::core::alb::pace::Pace;
 use crate::core::alb::render::ORDER;
 use crate::core::alb::seats::Seats;
 
@@ -37,6 +38,7 @@ pub struct State {
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
     seats: Mutex<Seats>,
+    pace: Mutex<Pace>,
     troubled: Mutex<HashSet<Name>>,
     writers: Mutex<Option<Writers>>,
 }
@@ -80,6 +82,7 @@ impl Default for State {
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
             seats: Mutex::default(),
+            pace: Mutex::default(),
             troubled: Mutex::default(),
             writers: Mutex::new(Some(Writers {
                 kingresses: kingresses_writer,
@@ -115,6 +118,17 @@ impl State {
     /// The places on the load balancers.
     pub fn seats(&self) -> MutexGuard<'_, Seats> {
         lock(&self.seats)
+    }
+
+    /// When Ingresses were written.
+    pub fn pace(&self) -> MutexGuard<'_, Pace> {
+        lock(&self.pace)
+    }
+
+    /// An Ingress is gone, and its place is free.
+    pub fn gone(&self, name: &Name) {
+        self.seats().gone(name);
+        self.pace().gone(name);
     }
 
     /// An Ingress was seen: it has a place.

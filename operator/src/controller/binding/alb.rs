@@ -1,12 +1,13 @@
 //! Bindings whose gateway is an ALB. What serves the requests is made for the Knative Ingress by the
 //! layer of Knative on ALB; a binding moves its Knative Service to that layer, and tells how far it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::keys;
 use crds::v1alpha1::{
     ConditionType, DeletionPolicy, GatewayBinding, GatewayBindingClass, GatewayBindingStatus,
-    LedgerEntry, Mode, NamespacedName, Reason,
+    LedgerEntry, Mode, NamespacedName, PlanStep, Reason,
 };
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
@@ -23,9 +24,10 @@ use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::{class, writes};
 use crate::core::alb::binding::{
-    AlbBinding, alb_of, entry, heard, is_of_another_gateway, moved, validate,
+    AlbBinding, alb_of, claim, entry, heard, is_of_another_gateway, moved, validate,
 };
 use crate::core::alb::kingress::{CLASS_OF_SERVICE, KIngress};
+use crate::core::alb::plan::{self, Annotation};
 use crate::core::conditions::{Standing, judge};
 use crate::core::problem::Problem;
 use crate::metrics::ConditionState;
@@ -60,6 +62,7 @@ pub(super) async fn reconcile(
         valid: None,
         problems: Vec::new(),
         address: None,
+        plan: None,
     };
     if alb_of(&pass.binding, &pass.class).is_none() {
         return pass.leave().await;
@@ -84,6 +87,36 @@ struct Pass<'a> {
     ledger: Vec<LedgerEntry>,
     problems: Vec<Problem>,
     address: Option<String>,
+    plan: Option<Vec<PlanStep>>,
+}
+
+/// The class annotations of the Knative Services that a binding has to do with, of those that are there.
+pub(super) async fn annotations(
+    valid: &AlbBinding,
+    binding: &GatewayBinding,
+    context: &Context,
+) -> Result<BTreeMap<NamespacedName, Annotation>, Trouble> {
+    let mut found = BTreeMap::new();
+    for service in moved(binding).into_iter().chain([valid.service.clone()]) {
+        if let Some(there) = get(&service, context).await? {
+            let annotation = Annotation {
+                value: there.annotations().get(CLASS_OF_SERVICE).cloned(),
+                ours: is_ours(&there),
+            };
+            found.insert(service, annotation);
+        }
+    }
+    Ok(found)
+}
+
+/// The Knative Service that a binding names is not there.
+pub(super) fn no_service(service: &NamespacedName) -> Problem {
+    Problem::unresolved(
+        Reason::ServiceNotFound,
+        format!(
+            "spec.serviceRef: there is no Knative Service {service}. Create it, or correct the name."
+        ),
+    )
 }
 
 impl Pass<'_> {
@@ -115,6 +148,15 @@ impl Pass<'_> {
             self.problems.push(problem.waiting_for_a_person());
             return Ok(());
         }
+        if valid.mode == Mode::Plan {
+            let steps = self.planned(valid).await?;
+            self.problems.extend(plan::problem(steps.len()));
+            if steps.is_empty() {
+                self.look(valid);
+            }
+            self.plan = Some(steps);
+            return Ok(());
+        }
         class::hold(&self.class, self.context).await?;
         for other in moved(&self.binding) {
             if other != valid.service {
@@ -132,12 +174,23 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// What would be written.
+    async fn planned(&mut self, valid: &AlbBinding) -> Result<Vec<PlanStep>, Trouble> {
+        let found = annotations(valid, &self.binding, self.context).await?;
+        if !found.contains_key(&valid.service) {
+            self.problems.push(no_service(&valid.service));
+        }
+        let of = |service: &NamespacedName| found.get(service).cloned().unwrap_or_default();
+        Ok(plan::steps(valid, &self.binding, of))
+    }
+
     /// What is written is in the ledger before it is written.
     async fn claim(&mut self, valid: &AlbBinding) -> Result<(), Trouble> {
-        let claimed = entry(&valid.service);
+        let claimed = claim(&valid.service, &self.binding);
         if self.ledger.contains(&claimed) {
             return Ok(());
         }
+        self.ledger.retain(|entry| entry.key != claimed.key);
         self.ledger.push(claimed);
         self.ledger.sort_by(|a, b| a.key.cmp(&b.key));
         let status = GatewayBindingStatus {
@@ -154,10 +207,7 @@ impl Pass<'_> {
     async fn move_service(&mut self, valid: &AlbBinding) -> Result<(), Trouble> {
         let service = &valid.service;
         let Some(found) = get(service, self.context).await? else {
-            self.problems.push(Problem::unresolved(
-                Reason::ServiceNotFound,
-                format!("spec.serviceRef: there is no Knative Service {service}. Create it, or correct the name."),
-            ));
+            self.problems.push(no_service(service));
             return Ok(());
         };
         let wanted = &valid.ingress_class;
@@ -247,6 +297,12 @@ impl Pass<'_> {
             address: before.address.clone(),
             ..GatewayBindingStatus::default()
         };
+        if let Some(steps) = self.plan {
+            let problems = self.problems.iter();
+            let problems = problems.filter(|problem| problem.reason != Reason::PlanOnly);
+            let blockers = problems.map(|problem| problem.message.clone());
+            status.plan = Some(plan::status(steps, blockers.collect()));
+        }
         if let Some(valid) = &self.valid {
             status.gateway = Some(valid.gateway.clone());
             status.address = self.address.or(status.address);
@@ -334,6 +390,17 @@ async fn finalize(
     if !services.contains(&own) {
         services.push(own);
     }
+    if binding.spec.mode() == Mode::Plan {
+        return match is_any_ours(&services, context).await {
+            Ok(false) => let_go(binding, context).await,
+            Ok(true) => {
+                let words = "spec.mode is Plan, so the annotation of the Knative Service is not taken off. Set mode: Apply, or deletionPolicy: Retain to leave everything in place.";
+                let problem = Problem::blocked(Reason::DeletionBlocked, words);
+                blocked(binding, class, problem, context).await
+            }
+            Err(trouble) => retry(&trouble),
+        };
+    }
     for service in services {
         if is_moved_by_another(&service, binding, context) {
             continue;
@@ -352,6 +419,18 @@ async fn finalize(
         }
     }
     let_go(binding, context).await
+}
+
+async fn is_any_ours(services: &[NamespacedName], context: &Context) -> Result<bool, Trouble> {
+    for service in services {
+        if get(service, context)
+            .await?
+            .is_some_and(|found| is_ours(&found))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn blocked(
@@ -376,6 +455,7 @@ async fn blocked(
         valid: None,
         problems: vec![problem],
         address: None,
+        plan: None,
     };
     pass.publish().await
 }
