@@ -142,7 +142,7 @@ impl<'a> Stage<'a> {
     pub(super) async fn certificate(&self, namespace: &str, name: &str) {
         let secret = format!(
             "{{apiVersion: v1, kind: Secret, metadata: {{name: {name}, namespace: {namespace}}}, type: kubernetes.io/tls, \
-             stringData: {{tls.crt: certificate, tls.key: key}}}}"
+             stringData: {{tls.crt: crt-of-the-case-{name}-7f3a, tls.key: key-of-the-case-{name}-7f3a}}}}"
         );
         self.world.apply(&secret).await.unwrap();
     }

@@ -55,7 +55,7 @@ pub(super) async fn mapped_domains_are_served(world: &World, alb: &str, revision
         )
     };
     let secret = "{apiVersion: v1, kind: Secret, metadata: {name: shop, namespace: default}, type: kubernetes.io/tls, \
-        stringData: {tls.crt: certificate, tls.key: key}}";
+        stringData: {tls.crt: crt-of-the-shop-7f3a, tls.key: key-of-the-shop-7f3a}}";
     world.apply(secret).await.unwrap();
     for host in [MAPPED, SECURE] {
         world.apply(&claim(host)).await.unwrap();

@@ -1,8 +1,9 @@
 //! What this controller knows of the cluster.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -18,6 +19,9 @@ use crate::core::alb::network::{NAME, NAMESPACE, Network};
 use crate::core::alb::pace::Pace;
 use crate::core::alb::render::ORDER;
 use crate::core::alb::seats::Seats;
+
+/// How long it takes at the most until Knative Ingresses are listed, where they can be.
+const LISTING: Duration = Duration::from_secs(30);
 
 /// A Knative Ingress, by namespace and name.
 pub type Name = (String, String);
@@ -37,6 +41,8 @@ pub struct State {
     pub reported: Latest<KIngress>,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
+    listed: AtomicBool,
+    since: Instant,
     seats: Mutex<Seats>,
     pace: Mutex<Pace>,
     troubled: Mutex<HashSet<Name>>,
@@ -81,6 +87,8 @@ impl Default for State {
             written: Latest::default(),
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
+            listed: AtomicBool::default(),
+            since: Instant::now(),
             seats: Mutex::default(),
             pace: Mutex::default(),
             troubled: Mutex::default(),
@@ -98,6 +106,17 @@ impl State {
     /// The writing ends; the first who asks gets them.
     pub fn writers(&self) -> Option<Writers> {
         lock(&self.writers).take()
+    }
+
+    /// The Knative Ingresses were listed, or there is no such kind.
+    pub fn listed(&self) {
+        self.listed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it can be told by now which Knative Ingresses there are: after a while also if they could
+    /// not be listed.
+    pub fn is_known(&self) -> bool {
+        self.listed.load(Ordering::Relaxed) || self.since.elapsed() > LISTING
     }
 
     /// What `config-network` says.

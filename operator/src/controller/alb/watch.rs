@@ -200,9 +200,10 @@ impl Concerns {
 
     fn kingress(&self, seen: &Seen<'_, KIngress>) {
         match seen {
-            Seen::NoSuchKind => {}
+            Seen::NoSuchKind => self.state().listed(),
             Seen::Listed => {
                 self.state().reported.clear();
+                self.state().listed();
                 for ingress in self.state().kingresses.state() {
                     self.note(&ingress);
                     // What is as it was before is looked at when nobody waits for anything else.

@@ -1,8 +1,8 @@
 //! Bindings whose gateway is an ALB. What serves the requests is made for the Knative Ingress by the
 //! layer of Knative on ALB; a binding moves its Knative Service to that layer, and tells how far it is.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crds::keys;
 use crds::v1alpha1::{
@@ -14,6 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
+use super::alb_look::{annotations, no_service, standing_of};
 use super::finalize::{add_finalizer, let_go};
 use super::knative_service::{apply, get, is_ours, put_back};
 use super::report::write_status;
@@ -26,11 +27,14 @@ use crate::controller::{class, writes};
 use crate::core::alb::binding::{
     AlbBinding, alb_of, claim, entry, heard, is_of_another_gateway, moved, validate,
 };
-use crate::core::alb::kingress::{CLASS_OF_SERVICE, KIngress};
-use crate::core::alb::plan::{self, Annotation};
+use crate::core::alb::kingress::CLASS_OF_SERVICE;
+use crate::core::alb::plan;
 use crate::core::conditions::{Standing, judge};
 use crate::core::problem::Problem;
 use crate::metrics::ConditionState;
+
+/// How soon something that is just coming is looked at again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// One pass over a binding that has to do with an ALB, or had.
 pub(super) async fn reconcile(
@@ -67,6 +71,10 @@ pub(super) async fn reconcile(
     if alb_of(&pass.binding, &pass.class).is_none() {
         return pass.leave().await;
     }
+    // After a start nothing is told of what is only not known yet.
+    if !context.alb.is_known() {
+        return Ended::Later(AGAIN);
+    }
     match pass.valid() {
         Ok(valid) => {
             pass.valid = Some(valid.clone());
@@ -88,35 +96,6 @@ struct Pass<'a> {
     problems: Vec<Problem>,
     address: Option<String>,
     plan: Option<Vec<PlanStep>>,
-}
-
-/// The class annotations of the Knative Services that a binding has to do with, of those that are there.
-pub(super) async fn annotations(
-    valid: &AlbBinding,
-    binding: &GatewayBinding,
-    context: &Context,
-) -> Result<BTreeMap<NamespacedName, Annotation>, Trouble> {
-    let mut found = BTreeMap::new();
-    for service in moved(binding).into_iter().chain([valid.service.clone()]) {
-        if let Some(there) = get(&service, context).await? {
-            let annotation = Annotation {
-                value: there.annotations().get(CLASS_OF_SERVICE).cloned(),
-                ours: is_ours(&there),
-            };
-            found.insert(service, annotation);
-        }
-    }
-    Ok(found)
-}
-
-/// The Knative Service that a binding names is not there.
-pub(super) fn no_service(service: &NamespacedName) -> Problem {
-    Problem::unresolved(
-        Reason::ServiceNotFound,
-        format!(
-            "spec.serviceRef: there is no Knative Service {service}. Create it, or correct the name."
-        ),
-    )
 }
 
 impl Pass<'_> {
@@ -281,7 +260,7 @@ impl Pass<'_> {
             ..self.binding.status.clone().unwrap_or_default()
         };
         match write_status(&self.binding, &status, self.context).await {
-            Ok(_) => Ended::Later(std::time::Duration::from_millis(200)),
+            Ok(_) => Ended::Later(AGAIN),
             Err(trouble) => retry(&trouble),
         }
     }
@@ -337,27 +316,6 @@ impl Pass<'_> {
             return retry(&trouble);
         }
         ended(&self.problems, None, None, None)
-    }
-}
-
-/// What the status of a Knative Ingress that is not ready means for its binding.
-fn standing_of(found: &KIngress) -> Problem {
-    let current = found.status["observedGeneration"].as_i64() == found.metadata.generation;
-    let ready = found.condition("Ready").filter(|_| current);
-    let text = |field: &str| {
-        let text = ready.and_then(|ready| ready[field].as_str());
-        text.unwrap_or_default().to_owned()
-    };
-    let reason = Reason::parse(&text("reason"));
-    let words = text("message");
-    match (text("status").as_str(), reason) {
-        ("False", Some(Reason::IngressFailed)) => Problem::waiting(Reason::IngressFailed, words),
-        ("False", Some(reason)) => Problem::blocked(reason, words),
-        (_, Some(reason)) => Problem::waiting(reason, words),
-        _ => Problem::waiting(
-            Reason::WaitingForIngress,
-            "the ALB Ingress controller has not brought the load balancer up to date yet.",
-        ),
     }
 }
 

@@ -7,7 +7,7 @@ use cloud_adapter::gateway::model::Inventory;
 use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, PlanStep, Reason};
 use kube::ResourceExt;
 
-use super::alb::{annotations, no_service};
+use super::alb_look::{annotations, no_service};
 use super::hold::{self, Foreseen};
 use super::report::Report;
 use super::work::Work;
