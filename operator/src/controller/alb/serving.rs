@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, Mode, ServiceKind};
+use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, ServiceKind};
 use kube::ResourceExt;
 
 use crate::controller::context::Context;
 use crate::controller::writes::is_held;
-use crate::core::alb::binding::{alb_of, heard, validate};
+use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
 
@@ -53,9 +53,12 @@ pub(super) fn bindings(ingress_class: &str, context: &Context) -> Vec<Arc<Gatewa
     };
     let bindings = context.stores.bindings.state().into_iter();
     bindings
-        .filter(|binding| binding.spec.alb.is_some())
         .filter(|binding| binding.metadata.deletion_timestamp.is_none())
-        .filter(|binding| binding.spec.mode() == Mode::Apply)
+        .filter(|binding| match say(binding) {
+            Say::Heard => binding.spec.alb.is_some(),
+            Say::Kept => true,
+            Say::Silent => false,
+        })
         .filter(|binding| enters(binding).unwrap_or_default())
         .collect()
 }

@@ -319,7 +319,7 @@ impl Concerns {
                 self.owner(ingress);
             }
             Seen::Gone(ingress) => {
-                self.state().seats().gone(&name_of(*ingress));
+                self.state().gone(&name_of(*ingress));
                 self.state()
                     .written
                     .forget(&ingress.uid().unwrap_or_default());
