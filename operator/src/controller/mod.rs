@@ -4,12 +4,14 @@ pub mod alb;
 pub mod audit;
 pub mod binding;
 pub mod class;
+pub mod class_users;
 pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod guard;
 pub mod handled;
 pub mod higress;
+pub mod knative;
 pub mod latest;
 pub mod line;
 mod newest_event;
@@ -57,7 +59,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let queues = Queues {
         bindings: bindings.clone(),
         consumers: consumers.clone(),
-        classes,
+        classes: classes.clone(),
         alb: signals.clone(),
         higress: higress.clone(),
     };
@@ -87,7 +89,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         binding_requests,
         supervisor,
     );
-    alb::spawn(&context, &signals, bindings, supervisor);
+    alb::spawn(&context, &signals, bindings, classes, supervisor);
     higress::spawn(&context, supervisor);
     consumer::watch_secrets(&context, consumers, supervisor);
     let work = Work {
