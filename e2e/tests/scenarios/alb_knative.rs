@@ -22,7 +22,7 @@ use super::{
 };
 
 const HOST: &str = "hello.default.example.com";
-const FIRST: &str = "hello-00001";
+pub(super) const FIRST: &str = "hello-00001";
 const SECOND: &str = "hello-00002";
 const THIRD: &str = "hello-00003";
 
@@ -48,7 +48,7 @@ async fn world() -> World {
 }
 
 /// A Knative Service whose revisions always have a pod of their own before them.
-fn service(text: &str, traffic: &Value) -> String {
+pub(super) fn service(text: &str, traffic: &Value) -> String {
     let object = json!({
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -79,7 +79,7 @@ fn gradually(text: &str) -> String {
 }
 
 /// Waits until the Knative Service is Ready as it now is, with this traffic.
-async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
+pub(super) async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
     let expected = Expect::that(
         format!("Ready with {revisions:?}"),
         move |service: &DynamicObject| {
@@ -108,7 +108,7 @@ async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
 }
 
 /// The address that Knative has of a Knative Ingress.
-async fn address(world: &World) -> String {
+pub(super) async fn address(world: &World) -> String {
     let exists = Expect::exists();
     let found = world
         .wait_for(&target("default", "hello"), &exists, LONG)
@@ -119,13 +119,13 @@ async fn address(world: &World) -> String {
     list[0]["domain"].as_str().unwrap().to_owned()
 }
 
-async fn ask(world: &World, address: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn ask(world: &World, address: &str, more: &[(&str, &str)]) -> Answer {
     let mut headers = vec![("x-emulated-alb", address)];
     headers.extend(more);
     world.cloud.curl(HOST, "/", &headers).await.unwrap()
 }
 
-fn revision(answer: &Answer) -> String {
+pub(super) fn revision(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{answer:?}");
     let said: Value = serde_json::from_str(&answer.body).unwrap();
     said["revision"].as_str().unwrap().to_owned()

@@ -47,6 +47,8 @@ mod gateway;
 mod idle;
 mod import;
 mod knative;
+mod knative_alb;
+mod knative_switch;
 mod kubectl;
 mod mass_changes;
 mod modes;

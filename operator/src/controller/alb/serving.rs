@@ -6,18 +6,21 @@ use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, ServiceKin
 use kube::ResourceExt;
 
 use crate::controller::context::Context;
+use crate::controller::writes::is_held;
 use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
 
-/// The ALB gateways of this shard's classes, those of the oldest class first.
+/// The ALB gateways of this shard's classes, those of the oldest class first. A class that is being
+/// deleted serves as long as it is held.
 pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
     let mut classes: Vec<Arc<GatewayBindingClass>> = context
         .stores
         .classes
         .state()
         .into_iter()
-        .filter(|class| context.serves(class) && class.metadata.deletion_timestamp.is_none())
+        .filter(|class| context.serves(class))
+        .filter(|class| class.metadata.deletion_timestamp.is_none() || is_held(&**class))
         .collect();
     classes.sort_by_key(|class| {
         let created = class.creation_timestamp().map(|time| time.0);

@@ -87,7 +87,7 @@ impl Default for State {
             written: Latest::default(),
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
-            listed: AtomicBool::default(),
+            listed: AtomicBool::new(false),
             since: Instant::now(),
             seats: Mutex::default(),
             pace: Mutex::default(),
@@ -108,15 +108,20 @@ impl State {
         lock(&self.writers).take()
     }
 
-    /// The Knative Ingresses were listed, or there is no such kind.
+    /// Every Knative Ingress is known, or that there is no such kind.
     pub fn listed(&self) {
-        self.listed.store(true, Ordering::Relaxed);
+        self.listed.store(true, Ordering::Release);
+    }
+
+    /// Whether that is so.
+    pub fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Acquire)
     }
 
     /// Whether it can be told by now which Knative Ingresses there are: after a while also if they could
     /// not be listed.
     pub fn is_known(&self) -> bool {
-        self.listed.load(Ordering::Relaxed) || self.since.elapsed() > LISTING
+        self.is_listed() || self.since.elapsed() > LISTING
     }
 
     /// What `config-network` says.
