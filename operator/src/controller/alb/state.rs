@@ -87,7 +87,7 @@ impl Default for State {
             written: Latest::default(),
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
-            listed: AtomicBool::new(false),
+            listed: AtomicBool::default(),
             since: Instant::now(),
             seats: Mutex::default(),
             pace: Mutex::default(),
