@@ -241,8 +241,7 @@ impl Triggers {
         });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
-                service.is_some_and(|service| {
+                gateway.shared_service().is_some_and(|service| {
                     let source = service.create_from.as_ref();
                     service.namespace == namespace
                         && (service.name == name

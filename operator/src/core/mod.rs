@@ -11,6 +11,7 @@
 pub mod adoption;
 pub mod alb;
 pub mod approval;
+pub mod balancer;
 pub mod class;
 pub mod conditions;
 pub mod consumer;
@@ -36,6 +37,7 @@ pub mod project;
 pub mod published;
 pub mod quota;
 pub mod references;
+pub mod settings;
 pub mod slb;
 pub mod throttling;
 pub mod unreadable;

@@ -20,6 +20,7 @@ use crate::controller::binding::route_host;
 use crate::controller::cloud::{Account, Clouds, Trouble};
 use crate::controller::service;
 use crate::controller::stores::knative_route;
+use crate::core::balancer::LoadBalancer;
 use crate::core::import::{AnnotatedService, GatewayService, Seen};
 use crate::core::slb;
 
@@ -102,7 +103,8 @@ pub(super) async fn service(
     let account = account(args, cluster::runtime(client, run)).await?;
     let mut load_balancer = None;
     if let Some(id) = &state.load_balancer_id {
-        load_balancer = account.load_balancer(id, "", AGE).await.map_err(cloud)?;
+        let found = account.load_balancer(id, "", AGE).await.map_err(cloud)?;
+        load_balancer = found.and_then(|found| found.classic().cloned());
     }
     let spec = found.spec.as_ref();
     let ranges = spec.and_then(|spec| spec.load_balancer_source_ranges.as_ref());
@@ -249,6 +251,9 @@ async fn gateway_services(
         let Some(load_balancer) = state.load_balancer_id else {
             continue;
         };
+        if LoadBalancer::is_network(&load_balancer) {
+            continue; // No API gateway reaches one.
+        }
         let balancer = account.load_balancer(&load_balancer, "", AGE).await;
         found.push(GatewayService {
             namespace: service.namespace().unwrap_or_default(),
@@ -256,7 +261,7 @@ async fn gateway_services(
             annotations: state.annotations,
             address_type: balancer
                 .map_err(cloud)?
-                .map(|balancer| balancer.address_type),
+                .and_then(|balancer| Some(balancer.classic()?.address_type.clone())),
             load_balancer,
         });
     }

@@ -122,7 +122,7 @@ fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
 fn offered(class: &GatewayBindingClass) -> BTreeSet<Feature> {
     let mut features = BTreeSet::new();
     let mut gateways = class.spec.gateways.iter().flatten();
-    if gateways.any(|gateway| gateway.slb.is_some()) {
+    if gateways.any(|gateway| gateway.slb.is_some() || gateway.nlb.is_some()) {
         features.insert(Feature::LoadBalancers);
     }
     if class.spec.api_gateways.iter().flatten().next().is_some() {

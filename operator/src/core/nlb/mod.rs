@@ -4,6 +4,8 @@
 
 mod annotations;
 mod check;
+mod drift;
+mod existing;
 mod offer;
 mod scene;
 mod state;
@@ -21,6 +23,8 @@ use super::slb::undo::with_defaults;
 
 pub use annotations::annotations;
 pub use check::check;
+pub use drift::drift;
+pub use existing::standing;
 pub use offer::{Offered, offered};
 pub use scene::{Scene, unmanaged};
 pub use state::{NlbState, Zone};

@@ -425,6 +425,7 @@ fn judged(settings: &NlbSettings) -> Option<(Reason, &'static str)> {
         service: Some(&service),
         shape: Some(&shape),
         load_balancer: Some(&actual),
+        existing: None,
     };
     let fault = scene.judge(settings)?;
     Some((fault.reason, fault.path))
