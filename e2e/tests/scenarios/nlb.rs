@@ -70,7 +70,8 @@ fn binding_of(class: &str, name: &str, nlb: &Value) -> String {
 
 async fn ready(world: &World, name: &str) -> DynamicObject {
     let ready = Expect::condition("Ready", "True");
-    let waited = world.wait_for(&binding("default", name), &ready, LONG);
+    let target = binding("default", name);
+    let waited = world.wait_for(&target, &ready, LONG);
     waited.await.unwrap()
 }
 
@@ -81,7 +82,8 @@ async fn gone(world: &World, target: &Target) {
 /// Waits until a binding is told what stands in its way, and gives the words.
 async fn told(world: &World, name: &str, type_: &'static str, reason: &'static str) -> String {
     let told = Expect::condition_with_reason(type_, "False", reason);
-    let waited = world.wait_for(&binding("default", name), &told, LONG);
+    let target = binding("default", name);
+    let waited = world.wait_for(&target, &told, LONG);
     let binding = waited.await.unwrap();
     condition(&binding, type_).unwrap().2.to_owned()
 }
@@ -275,8 +277,10 @@ async fn a_service_that_was_there_is_used_and_given_back() {
         let has = finalizers.contains(&"service.k8s.alibaba/nlb".to_owned());
         has.then_some(()).ok_or_else(|| format!("{finalizers:?}"))
     });
-    let waited = world.wait_for(&front("network"), &finalizer, LONG);
-    waited.await.unwrap();
+    world
+        .wait_for(&front("network"), &finalizer, LONG)
+        .await
+        .unwrap();
     assert_eq!(seen(&world).await.unwrap(), (Vec::new(), Vec::new()));
 
     // What somebody annotated counts, until a binding says something else.

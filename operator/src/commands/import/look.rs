@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud_adapter::error::CloudError;
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::{ConsumerId, Credential, Group, Inventory, Watched};
-use crds::v1alpha1::{CredentialKind, GatewayBindingClass};
+use crds::v1alpha1::{CredentialKind, GatewayBindingClass, NlbGateway};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
@@ -22,7 +22,7 @@ use crate::controller::service;
 use crate::controller::stores::knative_route;
 use crate::core::balancer::LoadBalancer;
 use crate::core::import::{AnnotatedService, GatewayService, Seen};
-use crate::core::slb;
+use crate::core::{nlb, slb};
 
 /// What was listed is good for the whole command.
 const AGE: Duration = Duration::from_secs(600);
@@ -95,7 +95,12 @@ pub(super) async fn service(
     let found = found.map_err(|error| ImportError::Cluster(error.into()))?;
     let found = found.ok_or_else(|| ImportError::NoService(namespace.clone(), name.clone()))?;
     let state = service::state(&found, &args.cluster_id);
-    let why = slb::untyped(&state).or_else(|| slb::unmanaged(&state));
+    let network = state.class.as_deref() == Some(NlbGateway::LOAD_BALANCER_CLASS);
+    let unmanaged = match network {
+        true => nlb::unmanaged,
+        false => slb::unmanaged,
+    };
+    let why = slb::untyped(&state).or_else(|| unmanaged(&state));
     if let Some(why) = why {
         let service = format!("{namespace}/{name}");
         return Err(ImportError::NotTaken(service, format!("it {why}")));
@@ -103,8 +108,7 @@ pub(super) async fn service(
     let account = account(args, cluster::runtime(client, run)).await?;
     let mut load_balancer = None;
     if let Some(id) = &state.load_balancer_id {
-        let found = account.load_balancer(id, "", AGE).await.map_err(cloud)?;
-        load_balancer = found.and_then(|found| found.classic().cloned());
+        load_balancer = account.load_balancer(id, "", AGE).await.map_err(cloud)?;
     }
     let spec = found.spec.as_ref();
     let ranges = spec.and_then(|spec| spec.load_balancer_source_ranges.as_ref());

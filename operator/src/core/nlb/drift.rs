@@ -110,3 +110,102 @@ fn protocol(protocol: NlbProtocol) -> &'static str {
         NlbProtocol::TcpSsl => "TCPSSL",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::nlb::Zone;
+
+    fn actual() -> NlbState {
+        NlbState {
+            name: "web".into(),
+            address_type: "Intranet".into(),
+            cross_zone: true,
+            security_group_ids: vec!["sg-1".into(), "sg-2".into()],
+            zones: vec![Zone {
+                id: "a".into(),
+                vswitch_id: "vsw-a".into(),
+                ..Zone::default()
+            }],
+            tags: BTreeMap::from([("team".into(), "shop".into())]),
+            listeners: Some(vec![
+                listener(80, 0, "TCP", "Running"),
+                listener(1000, 2000, "UDP", "Configuring"),
+            ]),
+            ..NlbState::default()
+        }
+    }
+
+    fn listener(port: u16, last_port: u16, protocol: &str, status: &str) -> ListenerState {
+        ListenerState {
+            port,
+            last_port,
+            protocol: protocol.into(),
+            status: status.into(),
+            ..ListenerState::default()
+        }
+    }
+
+    fn paths(settings: Value, actual: &NlbState) -> Vec<String> {
+        let settings: NlbSettings = serde_json::from_value(settings).unwrap();
+        let port = |port, protocol: &str| ServicePort {
+            port,
+            protocol: Some(protocol.into()),
+            ..ServicePort::default()
+        };
+        let ports = [port(80, "TCP"), port(81, "UDP")];
+        let drift = drift(&settings, actual, &ports);
+        drift.into_iter().map(|change| change.path).collect()
+    }
+
+    #[test]
+    fn what_differs_is_named_by_its_setting() {
+        let range =
+            json!([{"port": 81, "protocol": "UDP", "range": {"first": 1000, "last": 2000}}]);
+        let as_it_is = json!({
+            "addressType": "Intranet", "name": "web", "tags": {"team": "shop"}, "crossZone": "Enabled",
+            "zoneMappings": [{"zoneId": "a", "vswitchId": "vsw-a"}],
+            "securityGroupIds": ["sg-2", "sg-1"], "listeners": range,
+        });
+        assert_eq!(paths(as_it_is, &actual()), [""; 0]);
+        let other = json!({
+            "addressType": "Internet", "name": "x", "tags": {"team": "y"}, "crossZone": "Disabled",
+            "zoneMappings": [{"zoneId": "a", "vswitchId": "vsw-x"}, {"zoneId": "b", "vswitchId": "vsw-b"}],
+            "securityGroupIds": [], "bandwidthPackageId": "cbwp-1",
+            "listeners": [{"port": 80, "protocol": "TCPSSL"}],
+        });
+        let all = [
+            "nlb.addressType",
+            "nlb.name",
+            "nlb.zoneMappings.a",
+            "nlb.zoneMappings.b",
+            "nlb.tags.team",
+            "nlb.securityGroupIds",
+            "nlb.bandwidthPackageId",
+            "nlb.crossZone",
+            "nlb.listeners.80",
+            "nlb.listeners.81",
+        ];
+        assert_eq!(paths(other, &actual()), all);
+    }
+
+    #[test]
+    fn listeners_that_are_gone_or_stopped_are_missed_unless_they_are_somebodys_own() {
+        let stopped = NlbState {
+            listeners: Some(vec![listener(80, 0, "TCP", "Stopped")]),
+            ..actual()
+        };
+        let both = ["nlb.listeners.80", "nlb.listeners.81"];
+        assert_eq!(paths(json!({}), &stopped), both);
+        assert_eq!(
+            paths(json!({"existing": {"id": "nlb-1"}}), &stopped),
+            [""; 0]
+        );
+        let unread = NlbState::default();
+        assert_eq!(paths(json!({}), &unread), [""; 0]);
+    }
+}

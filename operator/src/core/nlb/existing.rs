@@ -177,3 +177,151 @@ pub fn standing(actual: &NlbState) -> BTreeMap<String, String> {
         .map(|(name, value)| (key(name), value))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ServicePort;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn settings(existing: Value, more: Value) -> NlbSettings {
+        let mut all = more;
+        all["existing"] = existing;
+        serde_json::from_value(all).unwrap()
+    }
+
+    fn found(change: impl FnOnce(&mut NlbState)) -> ExistingLoadBalancer {
+        let mut state = NlbState {
+            id: "nlb-1".into(),
+            name: "theirs".into(),
+            address_type: "Internet".into(),
+            ip_version: "ipv4".into(),
+            ..NlbState::default()
+        };
+        change(&mut state);
+        ExistingLoadBalancer {
+            id: "nlb-1".into(),
+            of: ("default".into(), "front".into()),
+            state: Some(state.into()),
+            ..ExistingLoadBalancer::default()
+        }
+    }
+
+    fn judged(settings: &NlbSettings, found: &ExistingLoadBalancer) -> Option<(Reason, String)> {
+        let shape = ServiceShape {
+            ports: vec![ServicePort {
+                port: 80,
+                ..ServicePort::default()
+            }],
+            ..ServiceShape::default()
+        };
+        let scene = Scene {
+            shape: Some(&shape),
+            existing: Some(found),
+            ..Scene::default()
+        };
+        judge(settings, &scene)
+            .map(|fault| (fault.reason, format!("{}: {}", fault.path, fault.why)))
+    }
+
+    fn listening(description: &str) -> ExistingLoadBalancer {
+        found(|state| {
+            state.listeners = Some(vec![ListenerState {
+                port: 80,
+                protocol: "TCP".into(),
+                description: description.into(),
+                ..ListenerState::default()
+            }]);
+        })
+    }
+
+    #[test]
+    fn what_cannot_be_used_or_would_take_from_others_is_refused() {
+        let kept = settings(json!({"id": "nlb-1"}), json!({}));
+        let overriding = settings(json!({"id": "nlb-1", "listeners": "Override"}), json!({}));
+        let tagging = settings(
+            json!({"id": "nlb-1", "instance": "Manage"}),
+            json!({"tags": {"team": "shop"}}),
+        );
+        let doubled = settings(json!({"id": "nlb-1"}), json!({"ipVersion": "DualStack"}));
+        let gone = ExistingLoadBalancer {
+            state: None,
+            ..found(|_| {})
+        };
+        let made = found(|state| {
+            state.tags.insert("ack.aliyun.com".into(), "c1".into());
+        });
+        let tagged = found(|state| {
+            state.tags.insert("owner".into(), "x".into());
+        });
+        let others = listening("k8s.80.TCP.other.default.c1");
+        let mut shared = found(|_| {});
+        shared.services.insert("default/other".into(), vec![80]);
+        let unusable = Reason::LoadBalancerUnusable;
+        let refused = [
+            (&kept, &gone, unusable, "no such network load balancer"),
+            (&kept, &made, unusable, "ack.aliyun.com"),
+            (&tagging, &tagged, unusable, "owner"),
+            (
+                &overriding,
+                &others,
+                unusable,
+                "default/other of cluster c1",
+            ),
+            (&overriding, &shared, unusable, "Service default/other"),
+            (&doubled, &found(|_| {}), Reason::Immutable, "nlb.ipVersion"),
+        ];
+        for (settings, found, reason, words) in refused {
+            let (is, message) = judged(settings, found).expect(words);
+            assert_eq!(is, reason, "{message}");
+            assert!(message.contains(words), "no {words:?} in {message}");
+        }
+        let allowed = [
+            (&kept, found(|_| {})),
+            (&kept, others),
+            (&kept, tagged),
+            (&overriding, listening("by hand")),
+            (&overriding, listening("k8s.80.TCP.front.default.c1")),
+        ];
+        for (settings, found) in allowed {
+            assert_eq!(judged(settings, &found), None, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_over_is_not_given_back_and_nothing_is_moved() {
+        let service = |said: &[(&str, &str)], has: Option<&str>| ServiceState {
+            annotations: said
+                .iter()
+                .map(|(name, value)| (key(name), (*value).to_owned()))
+                .collect(),
+            load_balancer_id: has.map(str::to_owned),
+            ..ServiceState::default()
+        };
+        let path = |settings: &NlbSettings, service: &ServiceState| {
+            let scene = Scene {
+                service: Some(service),
+                ..Scene::default()
+            };
+            judge(settings, &scene).map(|fault| fault.path)
+        };
+        let kept = settings(json!({"id": "nlb-1"}), json!({}));
+        let overridden = service(&[("force-override-listeners", "true")], Some("nlb-1"));
+        assert_eq!(path(&kept, &overridden), Some("nlb.existing.listeners"));
+        let own = service(&[], Some("nlb-2"));
+        assert_eq!(path(&kept, &own), Some("nlb.existing.id"));
+        let later = service(&[], Some(crate::core::foresee::LATER));
+        assert_eq!(path(&kept, &later), None);
+        let by_hand = service(&[("id", "nlb-1")], None);
+        assert_eq!(
+            path(&NlbSettings::default(), &by_hand),
+            Some("nlb.existing")
+        );
+        let taken_back = ServiceState {
+            our_annotations: vec![key("id")],
+            ..by_hand
+        };
+        assert_eq!(path(&NlbSettings::default(), &taken_back), None);
+    }
+}

@@ -7,6 +7,7 @@ mod check;
 mod drift;
 mod existing;
 mod offer;
+mod read;
 mod scene;
 mod state;
 pub mod table;
@@ -26,6 +27,7 @@ pub use check::check;
 pub use drift::drift;
 pub use existing::standing;
 pub use offer::{Offered, offered};
+pub use read::read;
 pub use scene::{Scene, unmanaged};
 pub use state::{NlbState, Zone};
 

@@ -64,7 +64,7 @@ fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Everything that can be set together.
-fn everything() -> Value {
+pub(super) fn everything() -> Value {
     json!({
         "addressType": "Internet",
         "name": "web",

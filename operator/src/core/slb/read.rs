@@ -9,20 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::v1alpha1::{
     AddressType, ExistingInstance, ExistingListeners, IpVersion, OnDelete, PublishedAddress,
-    SlbBackendType, SlbBackends, SlbBilling, SlbConsoleWeights, SlbCordonedNodes, SlbExisting,
-    SlbField, SlbInstanceCharge, SlbProtection, SlbSettings, SlbTrafficCharge, SlbZones, Switch,
+    SettingsField, SlbBackendType, SlbBackends, SlbBilling, SlbConsoleWeights, SlbCordonedNodes,
+    SlbExisting, SlbField, SlbInstanceCharge, SlbProtection, SlbSettings, SlbTrafficCharge,
+    SlbZones, Switch,
 };
 use serde::de::DeserializeOwned;
 
 use super::super::observed::ServiceState;
-use super::table::{self, Level};
+use super::check::Fault;
+use super::table::{self, Annotation, Level, Unwritten};
 use super::{BACKEND_TYPE, LEGACY_PREFIX, PREFIX, annotations, check};
 
-/// Annotations as settings.
+/// Annotations as settings of a kind.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct Reading<S = SlbSettings> {
     /// What they say.
-    pub settings: SlbSettings,
+    pub settings: S,
     /// What no setting says, by the name of the annotation.
     pub findings: Vec<Finding>,
 }
@@ -64,10 +66,10 @@ pub fn read(annotations: &BTreeMap<String, String>, actual_type: Option<&str>) -
     reader.listeners(&mut settings);
     settings.backends = reader.backends();
     reader.without_consent(&mut settings);
-    reader.rest();
-    reader.contradictions(&mut settings);
-    let mut findings = reader.findings;
-    findings.sort_by(|a, b| (&a.name, &a.why).cmp(&(&b.name, &b.why)));
+    reader.rest(table::UNWRITTEN, "classic");
+    let rows = table::ANNOTATIONS;
+    reader.contradictions(&mut settings, rows, SlbField::Listeners, check);
+    let findings = reader.findings();
     Reading { settings, findings }
 }
 
@@ -88,7 +90,7 @@ fn address_type(word: &str) -> Option<AddressType> {
 }
 
 /// Annotations, as they are read off.
-struct Reader<'a> {
+pub(in crate::core) struct Reader<'a> {
     annotations: &'a BTreeMap<String, String>,
     /// Names that nobody has asked for yet.
     rest: BTreeSet<&'a str>,
@@ -96,7 +98,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn of(annotations: &'a BTreeMap<String, String>) -> Self {
+    pub(in crate::core) fn of(annotations: &'a BTreeMap<String, String>) -> Self {
         let mut reader = Self {
             annotations,
             rest: BTreeSet::new(),
@@ -117,12 +119,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Something to know of an annotation that is read.
-    fn note(&mut self, name: &str, why: &str) {
+    pub(in crate::core) fn note(&mut self, name: &str, why: &str) {
         self.find(name, why, false);
     }
 
     /// Why an annotation is left out.
-    fn leave(&mut self, name: &str, why: &str) {
+    pub(in crate::core) fn leave(&mut self, name: &str, why: &str) {
         self.find(name, why, true);
     }
 
@@ -135,12 +137,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What is said, if it says anything. The current form is read first, even if it says nothing.
-    fn take(&mut self, name: &str) -> Option<&'a str> {
+    pub(in crate::core) fn take(&mut self, name: &str) -> Option<&'a str> {
         self.rest.remove(name);
         self.peek(name)
     }
 
-    fn peek(&self, name: &str) -> Option<&'a str> {
+    pub(in crate::core) fn peek(&self, name: &str) -> Option<&'a str> {
         let current = self.annotations.get(&super::key(name));
         let older = || {
             let has_older = name != BACKEND_TYPE.0;
@@ -152,7 +154,11 @@ impl<'a> Reader<'a> {
     }
 
     /// One of some words.
-    fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(in crate::core) fn one_of<T: Copy>(
+        &mut self,
+        name: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let said = self.take(name)?;
         let found = words.iter().find(|(word, _)| *word == said);
         if found.is_none() {
@@ -163,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A word that the API has as well.
-    fn word<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+    pub(in crate::core) fn word<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         let said = self.take(name)?;
         let read = serde_json::from_value(said.into()).ok();
         if read.is_none() {
@@ -172,12 +178,12 @@ impl<'a> Reader<'a> {
         read
     }
 
-    fn switch(&mut self, name: &str) -> Option<Switch> {
+    pub(in crate::core) fn switch(&mut self, name: &str) -> Option<Switch> {
         let words = [("on", Switch::Enabled), ("off", Switch::Disabled)];
         self.one_of(name, &words)
     }
 
-    fn number(&mut self, name: &str) -> Option<i32> {
+    pub(in crate::core) fn number(&mut self, name: &str) -> Option<i32> {
         let said = self.take(name)?;
         let read = said.parse().ok();
         if read.is_none() {
@@ -220,6 +226,16 @@ impl<'a> Reader<'a> {
     }
 
     fn existing(&mut self) -> Option<SlbExisting> {
+        let (id, overrides) = self.named()?;
+        Some(SlbExisting {
+            id,
+            listeners: overrides.then_some(ExistingListeners::Override),
+            instance: None,
+        })
+    }
+
+    /// The load balancer of others that is named, and whether its listeners are taken over.
+    pub(in crate::core) fn named(&mut self) -> Option<(String, bool)> {
         let overrides = self.take("force-override-listeners");
         let id = self.take("id").map(str::to_owned);
         let name = "force-override-listeners";
@@ -229,47 +245,17 @@ impl<'a> Reader<'a> {
             (Some(other), _) => self.leave(name, &format!("\"{other}\" is not true: only \"true\" is.")),
             (None, _) => {}
         }
-        Some(SlbExisting {
-            id: id?,
-            listeners: (overrides == Some("true")).then_some(ExistingListeners::Override),
-            instance: None,
-        })
+        Some((id?, overrides == Some("true")))
     }
 
-    /// What is set of a load balancer that others made is set with consent, and what cannot be is
-    /// left out.
     fn without_consent(&mut self, settings: &mut SlbSettings) {
         let Some(existing) = settings.existing.clone() else {
             return;
         };
-        let set: Vec<SlbField> = SlbField::EACH
-            .iter()
-            .copied()
-            .filter(|field| field.is_set(settings))
-            .collect();
-        for field in set {
-            let names: Vec<&str> = table::ANNOTATIONS
-                .iter()
-                .filter(|row| row.field == field && self.peek(row.key).is_some())
-                .map(|row| row.key)
-                .collect();
-            match table::level(field) {
-                Level::Instance if !names.is_empty() => {
-                    for name in names {
-                        self.note(name, "it changes a load balancer that others made.");
-                    }
-                    if let Some(existing) = &mut settings.existing {
-                        existing.instance = Some(ExistingInstance::Manage);
-                    }
-                }
-                Level::Listener if !existing.overrides_listeners() => {
-                    for name in names {
-                        self.leave(name, "it is dead: without force-override-listeners no listener of a load balancer that others made is touched.");
-                    }
-                    field.copy(settings, &SlbSettings::default());
-                }
-                _ => {}
-            }
+        let overrides = existing.overrides_listeners();
+        let manages = self.consented(settings, table::ANNOTATIONS, overrides);
+        if let Some(existing) = settings.existing.as_mut().filter(|_| manages) {
+            existing.instance = Some(ExistingInstance::Manage);
         }
         if settings.vswitch_id.take().is_some() {
             self.leave(
@@ -277,6 +263,44 @@ impl<'a> Reader<'a> {
                 "it is dead: the load balancer is there already.",
             );
         }
+    }
+
+    /// What is set of a load balancer that others made is set with consent, and what cannot be is left
+    /// out. Gives whether the load balancer itself is changed.
+    pub(in crate::core) fn consented<F: SettingsField>(
+        &mut self,
+        settings: &mut F::Settings,
+        rows: &[Annotation<F>],
+        overrides: bool,
+    ) -> bool {
+        let mut manages = false;
+        for field in F::EACH.iter().copied() {
+            let mut of = rows.iter().filter(|row| row.field == field).peekable();
+            let level = of.peek().map(|row| row.level());
+            let names: Vec<&str> = of
+                .filter(|row| self.peek(row.key).is_some())
+                .map(|row| row.key)
+                .collect();
+            if !field.is_set(settings) {
+                continue;
+            }
+            match level {
+                Some(Level::Instance) if !names.is_empty() => {
+                    for name in names {
+                        self.note(name, "it changes a load balancer that others made.");
+                    }
+                    manages = true;
+                }
+                Some(Level::Listener) if !overrides => {
+                    for name in names {
+                        self.leave(name, "it is dead: without force-override-listeners no listener of a load balancer that others made is touched.");
+                    }
+                    field.copy(settings, &F::Settings::default());
+                }
+                _ => {}
+            }
+        }
+        manages
     }
 
     fn billing(&mut self) -> Option<SlbBilling> {
@@ -319,7 +343,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn tags(&mut self) -> Option<BTreeMap<String, String>> {
+    pub(in crate::core) fn tags(&mut self) -> Option<BTreeMap<String, String>> {
         let name = "additional-resource-tags";
         let said = self.take(name)?;
         self.note(name, "the cloud controller manager removes every tag of the load balancer that it does not name.");
@@ -359,7 +383,7 @@ impl<'a> Reader<'a> {
         says.then_some(protection)
     }
 
-    fn on_delete(&mut self) -> Option<OnDelete> {
+    pub(in crate::core) fn on_delete(&mut self) -> Option<OnDelete> {
         let name = "preserve-lb-on-delete";
         let said = self.take(name)?;
         if said != "true" {
@@ -371,7 +395,7 @@ impl<'a> Reader<'a> {
         Some(OnDelete::Preserve)
     }
 
-    fn backends(&mut self) -> Option<SlbBackends> {
+    pub(in crate::core) fn backends(&mut self) -> Option<SlbBackends> {
         let types = [
             ("eni", SlbBackendType::Pods),
             ("ecs", SlbBackendType::Nodes),
@@ -397,32 +421,43 @@ impl<'a> Reader<'a> {
         (backends != nothing).then_some(backends)
     }
 
-    /// What no setting is about.
-    fn rest(&mut self) {
+    /// What no setting of this kind of load balancer is about.
+    pub(in crate::core) fn rest(&mut self, unwritten: &[Unwritten], kind: &str) {
         for name in std::mem::take(&mut self.rest) {
-            let unwritten = table::UNWRITTEN.iter().find(|one| one.key == name);
-            let why = unwritten.map_or("the cloud controller manager (v2.14.0) does not read it for a classic load balancer.", |one| one.why);
-            self.leave(name, why);
+            let unwritten = unwritten.iter().find(|one| one.key == name);
+            let unread = || {
+                format!(
+                    "the cloud controller manager (v2.14.0) does not read it for a {kind} load balancer."
+                )
+            };
+            let why = unwritten.map_or_else(unread, |one| one.why.to_owned());
+            self.leave(name, &why);
         }
     }
 
-    /// What does not go together is left out, one after the other.
-    fn contradictions(&mut self, settings: &mut SlbSettings) {
+    /// What does not go together is left out, one after the other. What is missing is missing to
+    /// listeners.
+    pub(in crate::core) fn contradictions<F: SettingsField>(
+        &mut self,
+        settings: &mut F::Settings,
+        rows: &[Annotation<F>],
+        listeners: F,
+        check: impl Fn(&F::Settings) -> Option<Fault>,
+    ) {
         while let Some(fault) = check(settings) {
-            let of = |field: &&SlbField| {
+            let of = |field: &&F| {
                 fault.path == field.path() || fault.path.starts_with(&format!("{}.", field.path()))
             };
-            // What is missing is missing to listeners.
-            let mut fields = SlbField::EACH
+            let mut fields = F::EACH
                 .iter()
                 .filter(of)
-                .chain([&SlbField::Listeners])
+                .chain([&listeners])
                 .filter(|field| field.is_set(settings));
             let Some(field) = fields.next() else {
                 return;
             };
-            field.copy(settings, &SlbSettings::default());
-            let names: Vec<&str> = table::ANNOTATIONS
+            field.copy(settings, &F::Settings::default());
+            let names: Vec<&str> = rows
                 .iter()
                 .filter(|row| row.field == *field && self.peek(row.key).is_some())
                 .map(|row| row.key)
@@ -431,5 +466,12 @@ impl<'a> Reader<'a> {
                 self.leave(name, &fault.why);
             }
         }
+    }
+
+    /// All that was found, in order.
+    pub(in crate::core) fn findings(self) -> Vec<Finding> {
+        let mut findings = self.findings;
+        findings.sort_by(|a, b| (&a.name, &a.why).cmp(&(&b.name, &b.why)));
+        findings
     }
 }
