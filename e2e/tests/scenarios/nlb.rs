@@ -57,13 +57,16 @@ fn class_of(name: &str, gateway: &Value) -> String {
 }
 
 fn binding_of(class: &str, name: &str, nlb: &Value) -> String {
+    let mut spec = json!({
+        "className": class, "gateway": "network",
+        "serviceRef": {"kind": "KnativeService", "name": "hello"},
+    });
+    if *nlb != json!({}) {
+        spec["nlb"] = nlb.clone();
+    }
     json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "className": class, "gateway": "network",
-            "serviceRef": {"kind": "KnativeService", "name": "hello"}, "nlb": nlb,
-        },
+        "metadata": {"name": name, "namespace": "default"}, "spec": spec,
     })
     .to_string()
 }
@@ -299,7 +302,7 @@ async fn a_service_that_was_there_is_used_and_given_back() {
     };
     let made = balancer(&world, "as annotated", idle(60)).await;
     let gateway = json!({
-        "service": {"namespace": "istio-system", "name": "network"},
+        "service": {"namespace": "istio-system", "name": "network", "foreignFields": "Takeover"},
         "settings": {"addressType": "Intranet", "zoneMappings": &zones},
         "bindingsMaySet": ["idleTimeout"],
     });

@@ -375,6 +375,17 @@ fn what_nobody_wants_goes_back_by_the_defaults_of_this_kind() {
 }
 
 #[test]
+fn zones_in_another_order_are_not_written_again() {
+    let said = "cn-b-h:vsw-b,cn-b-g:vsw-a";
+    let by_hand = service(&[("zone-maps", said)]);
+    let written = completed(&with(json!({})), &by_hand);
+    assert_eq!(written[&key("zone-maps")], said);
+    let other = service(&[("zone-maps", "cn-b-h:vsw-b")]);
+    let written = completed(&with(json!({})), &other);
+    assert_eq!(written[&key("zone-maps")], "cn-b-g:vsw-a,cn-b-h:vsw-b");
+}
+
+#[test]
 fn a_setting_is_meant_as_a_whole() {
     let by_hand = service(&[
         ("health-check-httpcode", "http_5xx"),
