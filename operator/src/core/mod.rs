@@ -39,6 +39,7 @@ pub mod quota;
 pub mod references;
 pub mod settings;
 pub mod slb;
+pub mod strictest;
 pub mod throttling;
 pub mod unreadable;
 pub mod validate;

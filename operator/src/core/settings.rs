@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{LoadBalancerSettings, NlbGateway, NlbSettings, SlbSettings};
+use crds::v1alpha1::{NlbGateway, NlbSettings, SlbSettings};
 use k8s_openapi::api::core::v1::ServicePort;
 
 use super::balancer::LoadBalancer;
@@ -10,6 +10,7 @@ use super::diff::FieldChange;
 use super::observed::{ExistingLoadBalancer, ServiceState};
 use super::references::References;
 use super::slb::Fault;
+use super::strictest::Guarded;
 use super::{nlb, slb};
 use crate::core::desired::ServiceShape;
 
@@ -42,7 +43,7 @@ impl From<NlbSettings> for Settings {
 }
 
 /// A kind of settings, for what is decided field by field in the same way for either.
-pub trait Kind: LoadBalancerSettings + Into<Settings> {
+pub trait Kind: Guarded + Into<Settings> {
     /// Settings, if they are of this kind.
     fn of(settings: &Settings) -> Option<&Self>;
 }

@@ -233,7 +233,7 @@ mod tests {
                 {"zoneId": "cn-b-g", "vswitchId": "vsw-a"},
                 {"zoneId": "cn-b-h", "vswitchId": "vsw-b"},
             ],
-            "idleTimeout": "1m",
+            "idleTimeout": "60s",
         });
         assert_eq!(nlb["settings"], settings);
         let notes = import.manifests[0].notes.join("\n");

@@ -102,15 +102,7 @@ fn of_kind<S: Kind>(
     let contributions: Vec<Contribution<S>> = contributions(binding, gateway, peers);
     let judge = |settings: &S| scene.judge(&settings.clone().into());
     let mut merged = merge::merge_sound(class, &contributions, &gateway.object(), judge);
-    for (path, holder) in &merged.holders {
-        let value = S::Field::EACH
-            .iter()
-            .find(|field| field.path() == *path)
-            .and_then(|field| field.value(&merged.settings));
-        if let (true, Some(value)) = (*holder == binding.binding, value) {
-            outcome.holds.insert((*path).to_owned(), value);
-        }
-    }
+    outcome.holds = merged.held.remove(&binding.binding).unwrap_or_default();
     outcome.conflicts = merged
         .conflicts
         .remove(&binding.binding)
