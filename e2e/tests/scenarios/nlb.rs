@@ -56,10 +56,10 @@ fn class_of(name: &str, gateway: &Value) -> String {
     .to_string()
 }
 
-fn binding_of(class: &str, name: &str, nlb: &Value) -> String {
+fn binding_of(class: &str, (name, service): (&str, &str), nlb: &Value) -> String {
     let mut spec = json!({
         "className": class, "gateway": "network",
-        "serviceRef": {"kind": "KnativeService", "name": "hello"},
+        "serviceRef": {"kind": "KnativeService", "name": service},
     });
     if *nlb != json!({}) {
         spec["nlb"] = nlb.clone();
@@ -131,36 +131,40 @@ async fn nothing_is_left(world: &World) {
     waited.await.unwrap();
 }
 
+/// The manifests of `examples/network-load-balancer`, with zones and vswitches that there are.
+fn example(zones: &Value) -> String {
+    let mut text = super::example("network-load-balancer");
+    let placeholders = [
+        ("cn-beijing-x", "vsw-2zeqgkyib34gw1fxxx"),
+        ("cn-beijing-y", "vsw-2zefv5qwao4prxxx"),
+    ];
+    for (zone, (zone_id, vswitch_id)) in zones.as_array().unwrap().iter().zip(placeholders) {
+        text = text.replace(zone_id, zone["zoneId"].as_str().unwrap());
+        text = text.replace(vswitch_id, zone["vswitchId"].as_str().unwrap());
+    }
+    text
+}
+
+/// Changes settings of the class of the example.
+async fn change_class(world: &World, changes: Value) {
+    let class = class("network");
+    let mut gateways = now(world, &class).await.data["spec"]["gateways"].clone();
+    for (name, value) in changes.as_object().unwrap() {
+        gateways[0]["nlb"]["settings"][name] = value.clone();
+    }
+    let patch = json!({"spec": {"gateways": gateways}});
+    world.patch(&class, &patch).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_network_load_balancer_is_made_changed_repaired_and_deleted() {
     let world = World::start(WorldOptions::default()).await.unwrap();
-    helloworld(&world, "default", "hello", "").await;
-    let gateway = |address_type: &str, zones: &Value, more: Value| {
-        let mut settings = json!({"addressType": address_type, "zoneMappings": zones});
-        for (name, value) in more.as_object().unwrap() {
-            settings[name] = value.clone();
-        }
-        json!({
-            "service": {
-                "namespace": "istio-system", "name": "network",
-                "createFrom": {"name": "istio-ingressgateway", "ports": [80]},
-            },
-            "settings": settings,
-            "bindingsMaySet": ["name", "idleTimeout", "scheduler", "crossZone"],
-        })
-    };
     let zones = zones(&world).await;
-    let first = gateway("Internet", &zones, json!({}));
-    world.apply(&class_of("network", &first)).await.unwrap();
-    let asked = json!({"name": "hello", "idleTimeout": "60s", "scheduler": "RoundRobin"});
-    world
-        .apply(&binding_of("network", "hello", &asked))
-        .await
-        .unwrap();
-    let exposed = ready(&world, "hello").await;
+    world.apply(&example(&zones)).await.unwrap();
+    let exposed = ready(&world, "helloworld-nlb").await;
     let made = balancer(&world, "as it was asked for", |balancer, listeners| {
         balancer["addressType"] == "Internet"
-            && balancer["name"] == "hello"
+            && balancer["name"] == "knative"
             && listeners.len() == 1
             && listeners[0]["port"] == 80
             && listeners[0]["more"]["IdleTimeout"] == 60
@@ -179,25 +183,23 @@ async fn a_network_load_balancer_is_made_changed_repaired_and_deleted() {
     assert_eq!(shown["listeners"], listener);
 
     // Whoever comes later with another value is told who has it.
-    world
-        .apply(&binding_of("network", "later", &json!({"name": "other"})))
-        .await
-        .unwrap();
+    let other = json!({"name": "other"});
+    let other = binding_of("network", ("later", "helloworld-nlb"), &other);
+    world.apply(&other).await.unwrap();
     let message = told(&world, "later", "Programmed", "Conflict").await;
-    for word in ["nlb.name", "default/hello"] {
+    for word in ["nlb.name", "default/helloworld-nlb"] {
         assert!(message.contains(word), "no {word:?} in {message}");
     }
-    let agreeing = json!({"spec": {"nlb": {"name": "hello", "crossZone": "Disabled"}}});
+    let agreeing = json!({"spec": {"nlb": {"name": "knative", "crossZone": "Disabled"}}});
     let later = binding("default", "later");
     world.patch(&later, &agreeing).await.unwrap();
     ready(&world, "later").await;
 
     // The address type of this kind changes in place, and what another binding set stays.
-    let intranet = gateway("Intranet", &zones, json!({}));
-    world.apply(&class_of("network", &intranet)).await.unwrap();
-    let hello = binding("default", "hello");
+    change_class(&world, json!({"addressType": "Intranet"})).await;
+    let first = binding("default", "helloworld-nlb");
     let slower = json!({"spec": {"nlb": {"idleTimeout": "90s"}}});
-    world.patch(&hello, &slower).await.unwrap();
+    world.patch(&first, &slower).await.unwrap();
     balancer(&world, "changed in place", |balancer, listeners| {
         balancer["id"] == made["id"]
             && balancer["addressType"] == "Intranet"
@@ -205,33 +207,32 @@ async fn a_network_load_balancer_is_made_changed_repaired_and_deleted() {
             && listeners[0]["more"]["IdleTimeout"] == 90
     })
     .await;
-    ready(&world, "hello").await;
+    ready(&world, "helloworld-nlb").await;
 
     // What cannot change is refused before anything is written.
-    let doubled = gateway("Intranet", &zones, json!({"ipVersion": "DualStack"}));
-    world.apply(&class_of("network", &doubled)).await.unwrap();
-    let message = told(&world, "hello", "Programmed", "Immutable").await;
+    change_class(&world, json!({"ipVersion": "DualStack"})).await;
+    let message = told(&world, "helloworld-nlb", "Programmed", "Immutable").await;
     assert!(message.contains("nlb.ipVersion"), "{message}");
-    world.apply(&class_of("network", &intranet)).await.unwrap();
-    ready(&world, "hello").await;
+    change_class(&world, json!({"ipVersion": "IPv4"})).await;
+    ready(&world, "helloworld-nlb").await;
 
-    repaired(&world, &hello).await;
+    repaired(&world, &first).await;
 
     // What one took along goes, and with the last one everything.
     world.delete(&later).await.unwrap();
     gone(&world, &later).await;
     balancer(&world, "across zones again", |balancer, _| {
-        balancer["crossZone"] == true && balancer["name"] == "hello"
+        balancer["crossZone"] == true && balancer["name"] == "knative"
     })
     .await;
-    world.delete(&hello).await.unwrap();
-    gone(&world, &hello).await;
+    world.delete(&first).await.unwrap();
+    gone(&world, &first).await;
     gone(&world, &front("network")).await;
     nothing_is_left(&world).await;
 }
 
 /// What somebody changes in the console is put back.
-async fn repaired(world: &World, hello: &Target) {
+async fn repaired(world: &World, first: &Target) {
     let changed = world.cloud.change(|world| {
         for balancer in world.nlb.load_balancers.values_mut() {
             balancer.value.name = "console".to_owned();
@@ -243,12 +244,12 @@ async fn repaired(world: &World, hello: &Target) {
     assert!(changed);
     let annotations = json!({"gatewaybinding.dev/reconcile-at": "1"});
     let patch = json!({"metadata": {"annotations": annotations}});
-    world.patch(hello, &patch).await.unwrap();
+    world.patch(first, &patch).await.unwrap();
     balancer(world, "put back", |balancer, listeners| {
-        balancer["name"] == "hello" && listeners[0]["stopped"] == false
+        balancer["name"] == "knative" && listeners[0]["stopped"] == false
     })
     .await;
-    ready(world, "hello").await;
+    ready(world, "helloworld-nlb").await;
 }
 
 /// A gateway's Service that somebody annotated.
@@ -309,7 +310,7 @@ async fn a_service_that_was_there_is_used_and_given_back() {
     world.apply(&class_of("network", &gateway)).await.unwrap();
     let slower = json!({"idleTimeout": "90s"});
     world
-        .apply(&binding_of("network", "hello", &slower))
+        .apply(&binding_of("network", ("hello", "hello"), &slower))
         .await
         .unwrap();
     ready(&world, "hello").await;
@@ -340,7 +341,7 @@ async fn wrong_class(world: &World, zones: &Value) {
     });
     world.apply(&class_of("classic", &gateway)).await.unwrap();
     world
-        .apply(&binding_of("classic", "classic", &json!({})))
+        .apply(&binding_of("classic", ("classic", "hello"), &json!({})))
         .await
         .unwrap();
     let message = told(world, "classic", "ResolvedRefs", "ServiceInvalid").await;
@@ -383,7 +384,7 @@ async fn of_others(world: &World, made: &Value) {
     let stolen = gateway(&made["id"]);
     world.apply(&class_of("theirs", &stolen)).await.unwrap();
     world
-        .apply(&binding_of("theirs", "theirs", &json!({})))
+        .apply(&binding_of("theirs", ("theirs", "hello"), &json!({})))
         .await
         .unwrap();
     let message = told(world, "theirs", "ResolvedRefs", "LoadBalancerUnusable").await;
