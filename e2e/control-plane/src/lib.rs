@@ -27,6 +27,7 @@ mod go;
 pub mod guardian;
 pub mod knative;
 mod kubeconfig;
+pub mod layers;
 pub mod loopback;
 pub mod monitoring;
 mod pki;

@@ -47,6 +47,10 @@ pub enum Tool {
     KnativeQueue,
     /// A user container for Knative services; a program of ours.
     Hello,
+    /// A networking layer of Knative that makes routes of the Gateway API. Benchmarks alone need it.
+    NetGatewayApi,
+    /// A networking layer of Knative that tells its own Envoy. Benchmarks alone need it.
+    NetKourier,
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -67,7 +71,7 @@ pub enum ToolError {
 }
 
 impl Tool {
-    /// All of them.
+    /// All that tests need.
     pub const ALL: [Self; 13] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -101,6 +105,8 @@ impl Tool {
             Self::KnativeActivator => "knative-activator",
             Self::KnativeQueue => "knative-queue",
             Self::Hello => "hello",
+            Self::NetGatewayApi => "net-gateway-api",
+            Self::NetKourier => "net-kourier",
         }
     }
 
@@ -117,6 +123,8 @@ impl Tool {
             Self::KnativeAutoscaler => "knative.dev/serving/cmd/autoscaler",
             Self::KnativeActivator => "knative.dev/serving/cmd/activator",
             Self::KnativeQueue => "knative.dev/serving/cmd/queue",
+            Self::NetGatewayApi => "knative.dev/net-gateway-api/cmd/controller",
+            Self::NetKourier => "knative.dev/net-kourier/cmd/kourier",
         }
     }
 
@@ -133,6 +141,7 @@ impl Tool {
             | Self::KnativeActivator
             | Self::KnativeQueue
             | Self::Hello => &KNATIVE,
+            Self::NetGatewayApi | Self::NetKourier => &LAYERS,
         }
     }
 
@@ -254,6 +263,8 @@ static GITOPS: Module = Module {
         String::new()
     })
 };
+pub(crate) static LAYERS: Module =
+    module!("layers", "knative.dev/net-gateway-api", |_| String::new());
 pub(crate) static KNATIVE: Module = Module {
     main_go: Some(include_str!("../tools/knative/main.go")),
     ..module!("knative", "knative.dev/serving", |_| String::new())
@@ -342,7 +353,16 @@ mod tests {
 
     #[test]
     fn every_family_names_its_version() {
-        for module in [&KUBE, &ETCD, &HELM, &PROMQL, &GITOPS, &KNATIVE, &MONITORING] {
+        for module in [
+            &KUBE,
+            &ETCD,
+            &HELM,
+            &PROMQL,
+            &GITOPS,
+            &KNATIVE,
+            &LAYERS,
+            &MONITORING,
+        ] {
             assert!(
                 module.version().starts_with('v'),
                 "{}: {}",
