@@ -256,7 +256,6 @@ impl Triggers {
         });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                let service = gateway.slb.as_ref().and_then(|slb| slb.service.as_ref());
                 let higress = gateway.higress.as_ref();
                 let is_higress = higress.is_some_and(|higress| {
                     higress.namespace == namespace && higress.service() == name
@@ -265,7 +264,7 @@ impl Triggers {
                     self.queues.higress.ask(&namespace);
                 }
                 is_higress
-                    || service.is_some_and(|service| {
+                    || gateway.shared_service().is_some_and(|service| {
                         let source = service.create_from.as_ref();
                         service.namespace == namespace
                             && (service.name == name

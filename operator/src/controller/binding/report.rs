@@ -19,11 +19,12 @@ use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::writes;
 use crate::core::approval::Approval;
+use crate::core::balancer::LoadBalancer;
 use crate::core::desire::Wanted;
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
-use crate::core::observed::{LoadBalancerState, Lookup, ServiceState};
+use crate::core::observed::{Lookup, ServiceState};
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::project::{View, status};
@@ -58,7 +59,7 @@ pub(super) struct Report {
     /// The gateway's Service.
     pub service: Option<ServiceState>,
     /// Its load balancer, or the one that it is to have.
-    pub load_balancer: Option<LoadBalancerState>,
+    pub load_balancer: Option<LoadBalancer>,
     /// Ids of what is there.
     pub ids: BTreeMap<ObjectKey, String>,
     /// Steps that were not done.
