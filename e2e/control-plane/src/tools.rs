@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cache::{self, NoCacheFolder, progress},
+    envoy::FetchError,
     files::{FileError, create_dir, write_private},
     go::{self, GoError},
 };
@@ -47,6 +48,8 @@ pub enum Tool {
     KnativeQueue,
     /// A user container for Knative services; a program of ours.
     Hello,
+    /// Of Kourier, a networking layer of Knative: programs Envoy.
+    Kourier,
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -61,6 +64,9 @@ pub enum ToolError {
     /// The build failed.
     #[error(transparent)]
     Go(#[from] GoError),
+    /// A ready-made program could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// `go` answered with something unknown.
     #[error("go mod download: {0}")]
     Answer(String),
@@ -68,7 +74,7 @@ pub enum ToolError {
 
 impl Tool {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -82,6 +88,7 @@ impl Tool {
         Self::KnativeActivator,
         Self::KnativeQueue,
         Self::Hello,
+        Self::Kourier,
     ];
 
     /// The name of the program.
@@ -101,6 +108,7 @@ impl Tool {
             Self::KnativeActivator => "knative-activator",
             Self::KnativeQueue => "knative-queue",
             Self::Hello => "hello",
+            Self::Kourier => "kourier",
         }
     }
 
@@ -117,6 +125,7 @@ impl Tool {
             Self::KnativeAutoscaler => "knative.dev/serving/cmd/autoscaler",
             Self::KnativeActivator => "knative.dev/serving/cmd/activator",
             Self::KnativeQueue => "knative.dev/serving/cmd/queue",
+            Self::Kourier => "knative.dev/net-kourier/cmd/kourier",
         }
     }
 
@@ -133,6 +142,7 @@ impl Tool {
             | Self::KnativeActivator
             | Self::KnativeQueue
             | Self::Hello => &KNATIVE,
+            Self::Kourier => &KOURIER,
         }
     }
 
@@ -141,7 +151,7 @@ impl Tool {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
             Self::Gitops => "about 3 minutes on 2 cores",
-            Self::KnativeController => "about 2 minutes on 2 cores",
+            Self::KnativeController | Self::Kourier => "about 2 minutes on 2 cores",
             _ => "under a minute on 2 cores",
         }
     }
@@ -153,7 +163,7 @@ impl Tool {
 /// [`ToolError::Go`] with the last lines of the build's output, or that Go is missing;
 /// [`ToolError::File`] or [`ToolError::Cache`] when there is no usable cache.
 pub async fn ensure(tool: Tool) -> Result<PathBuf, ToolError> {
-    if let Some(ready_made) = in_assets(std::env::var_os("KUBEBUILDER_ASSETS"), tool) {
+    if let Some(ready_made) = in_assets(tool.name()) {
         return Ok(ready_made);
     }
     let module = tool.module();
@@ -172,8 +182,13 @@ pub async fn ensure(tool: Tool) -> Result<PathBuf, ToolError> {
     Ok(binary)
 }
 
-fn in_assets(assets: Option<OsString>, tool: Tool) -> Option<PathBuf> {
-    let binary = Path::new(&assets?).join(tool.name());
+/// A program that the folder of ready-made ones holds.
+pub(crate) fn in_assets(program: &str) -> Option<PathBuf> {
+    in_folder(std::env::var_os("KUBEBUILDER_ASSETS"), program)
+}
+
+fn in_folder(assets: Option<OsString>, program: &str) -> Option<PathBuf> {
+    let binary = Path::new(&assets?).join(program);
     binary.is_file().then_some(binary)
 }
 
@@ -258,6 +273,8 @@ pub(crate) static KNATIVE: Module = Module {
     main_go: Some(include_str!("../tools/knative/main.go")),
     ..module!("knative", "knative.dev/serving", |_| String::new())
 };
+pub(crate) static KOURIER: Module =
+    module!("kourier", "knative.dev/net-kourier", |_| String::new());
 pub(crate) static MONITORING: Module = module!(
     "monitoring",
     "github.com/prometheus-operator/prometheus-operator",
@@ -371,10 +388,10 @@ mod tests {
         std::fs::write(folder.path().join("etcd"), "").unwrap();
         let assets = Some(folder.path().as_os_str().to_owned());
         assert_eq!(
-            in_assets(assets.clone(), Tool::Etcd),
+            in_folder(assets.clone(), "etcd"),
             Some(folder.path().join("etcd"))
         );
-        assert_eq!(in_assets(assets, Tool::Helm), None);
-        assert_eq!(in_assets(None, Tool::Etcd), None);
+        assert_eq!(in_folder(assets, "helm"), None);
+        assert_eq!(in_folder(None, "etcd"), None);
     }
 }

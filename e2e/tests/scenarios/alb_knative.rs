@@ -21,8 +21,8 @@ use super::{
 };
 
 const HOST: &str = "hello.default.example.com";
-const FIRST: &str = "hello-00001";
-const SECOND: &str = "hello-00002";
+pub(super) const FIRST: &str = "hello-00001";
+pub(super) const SECOND: &str = "hello-00002";
 
 async fn world() -> World {
     let settings = vec![
@@ -69,7 +69,7 @@ fn service(text: &str, traffic: &Value) -> String {
 }
 
 /// Waits until the Knative Service is Ready as it now is, with this traffic.
-async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
+pub(super) async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
     let expected = Expect::that(
         format!("Ready with {revisions:?}"),
         move |service: &DynamicObject| {
@@ -98,7 +98,7 @@ async fn ready(world: &World, revisions: &'static [(&'static str, i64)]) {
 }
 
 /// The address that Knative has of a Knative Ingress.
-async fn address(world: &World) -> String {
+pub(super) async fn address(world: &World) -> String {
     let exists = Expect::exists();
     let found = world
         .wait_for(&target("default", "hello"), &exists, LONG)
@@ -122,7 +122,7 @@ fn revision(answer: &Answer) -> String {
 }
 
 /// How many of so many requests each revision answered.
-async fn counts(
+pub(super) async fn counts(
     world: &World,
     address: &str,
     number: usize,
@@ -138,7 +138,11 @@ async fn counts(
 }
 
 /// Asks all the time, and tells what was not answered with 200.
-async fn keeps_asking(world: &World, address: &str, stop: &AtomicBool) -> (usize, Vec<Answer>) {
+pub(super) async fn keeps_asking(
+    world: &World,
+    address: &str,
+    stop: &AtomicBool,
+) -> (usize, Vec<Answer>) {
     let (mut asked, mut failed) = (0, Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let answer = ask(world, address, &[]).await;
@@ -151,7 +155,7 @@ async fn keeps_asking(world: &World, address: &str, stop: &AtomicBool) -> (usize
     (asked, failed)
 }
 
-fn only(revision: &str, number: usize) -> BTreeMap<String, usize> {
+pub(super) fn only(revision: &str, number: usize) -> BTreeMap<String, usize> {
     [(revision.to_owned(), number)].into()
 }
 

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use e2e::{
     chart,
-    world::{Expect, Target, WorldOptions},
+    knative::types::KIngress,
+    world::{Expect, Target, World, WorldOptions},
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::Api;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::json;
 
 use super::{
@@ -25,6 +29,57 @@ fn example(file: &str, vswitches: &[String]) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/alb-gray-release");
     let text = std::fs::read_to_string(format!("{folder}/{file}.yaml")).unwrap();
     with_vswitches(&text, vswitches)
+}
+
+/// What there is of Kourier's gateway, and of revisions that may be scaled to zero.
+const HOP: &str = "
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kourier-internal-1, namespace: kourier-system, labels: {kubernetes.io/service-name: kourier-internal}}
+addressType: IPv4
+endpoints: [{addresses: [10.9.0.1], conditions: {ready: true}}]
+ports: [{name: http2, port: 8081, protocol: TCP}]
+---
+apiVersion: networking.internal.knative.dev/v1alpha1
+kind: ServerlessService
+metadata: {name: duo-00001, namespace: gray}
+spec: {mode: Proxy, objectRef: {apiVersion: apps/v1, kind: Deployment, name: duo-00001}, protocolType: http1}
+";
+
+/// A split that needs the hop, with Kourier played by hand, and its end.
+async fn split_through_a_hop(world: &World) {
+    namespace(world, "kourier-system").await;
+    world.apply(HOP).await.unwrap();
+    world.apply(&services("gray", "duo")).await.unwrap();
+    let half = kingress("gray", "duo", 50).to_string();
+    world.apply(&half).await.unwrap();
+    let ingresses = Api::<KIngress>::namespaced(world.client(), "gray");
+    let look = async || {
+        let found = ingresses.list(&ListParams::default()).await;
+        let found = found.map_err(|error| error.to_string())?.items;
+        let mut found = found.into_iter();
+        let companion = found.find(|ingress| ingress.name_any().starts_with("hop-duo-"));
+        companion.ok_or_else(|| "there is none".to_owned())
+    };
+    let waited = world.wait_until("the companion", "there", LONG, look);
+    let companion = waited.await.unwrap().name_any();
+    let served = json!({"status": {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }});
+    let params = PatchParams::default();
+    ingresses
+        .patch_status(&companion, &params, &Patch::Merge(served))
+        .await
+        .unwrap();
+    let duo = target("gray", "duo");
+    let ready = says("Ready", "True", "");
+    world.wait_for(&duo, &ready, LONG).await.unwrap();
+    let whole = kingress("gray", "duo", 100).to_string();
+    world.apply(&whole).await.unwrap();
+    let companion = target("gray", &companion);
+    let gone = Expect::gone();
+    world.wait_for(&companion, &gone, LONG).await.unwrap();
 }
 
 #[tokio::test]
@@ -52,6 +107,8 @@ async fn with_the_rights_of_rbac_alb_the_layer_does_all_it_has_to_and_uses_each(
     world.wait_for(&hello, &ready, LONG).await.unwrap();
     let ready = says("Ready", "True", "");
     world.wait_for(&solo, &ready, LONG).await.unwrap();
+
+    split_through_a_hop(world).await;
 
     let finalizer =
         json!({"metadata": {"finalizers": ["ingresses.networking.internal.knative.dev"]}});

@@ -1,6 +1,7 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_hop;
 mod alb_ingress;
 mod alb_knative;
 mod alb_layer;

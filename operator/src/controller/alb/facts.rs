@@ -9,6 +9,7 @@ use super::serving::binding_of;
 use super::state::serverless_service;
 use crate::controller::context::Context;
 use crate::core::alb::gray;
+use crate::core::alb::hop::Hop;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::translate::{Activator, Backing, Cluster, Source};
@@ -22,6 +23,7 @@ const SERVICE_TYPE: &str = "networking.internal.knative.dev/serviceType";
 pub(super) struct Namespace<'a> {
     pub name: &'a str,
     pub ingress_class: &'a str,
+    pub hop: Hop,
     pub context: &'a Context,
 }
 
@@ -85,6 +87,10 @@ impl Cluster for Namespace<'_> {
             let serves = hosts.any(|other| other == host);
             serves.then_some(found)
         })
+    }
+
+    fn hop(&self) -> Hop {
+        self.hop.clone()
     }
 }
 

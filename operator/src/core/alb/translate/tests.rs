@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub(crate) struct Namespace {
     services: BTreeMap<String, Backing>,
     sources: Vec<Source>,
+    pub(crate) hop: Hop,
 }
 
 impl Namespace {
@@ -21,6 +22,12 @@ impl Namespace {
         };
         self.services.insert(service.to_owned(), backing);
         self
+    }
+}
+
+impl Namespace {
+    pub(crate) fn know(&mut self, source: Source) {
+        self.sources.push(source);
     }
 }
 
@@ -39,6 +46,10 @@ impl Cluster for Namespace {
             hosts.any(|other| other == host)
         };
         self.sources.iter().find(serves).cloned()
+    }
+
+    fn hop(&self) -> Hop {
+        self.hop.clone()
     }
 }
 
