@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{PATIENCE, exposed::condition};
+use super::PATIENCE;
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -41,7 +41,7 @@ spec:
 "#;
 
 /// A world with the class, and with the binding if it is to have one.
-async fn start(with_binding: bool) -> World {
+pub(super) async fn start(with_binding: bool) -> World {
     let world = World::start(WorldOptions::default()).await.unwrap();
     world.apply(CLASS).await.unwrap();
     if with_binding {
@@ -50,16 +50,16 @@ async fn start(with_binding: bool) -> World {
     world
 }
 
-fn acme() -> Target {
+pub(super) fn acme() -> Target {
     Target::of::<GatewayConsumer>(Some("default"), "acme")
 }
 
-fn secret(name: &str) -> Target {
+pub(super) fn secret(name: &str) -> Target {
     Target::of::<Secret>(Some("default"), name)
 }
 
 /// Applies the consumer acme.
-async fn apply(world: &World, state: &str, credentials: &str) {
+pub(super) async fn apply(world: &World, state: &str, credentials: &str) {
     let yaml = format!(
         "{{apiVersion: gatewaybinding.dev/v1alpha1, kind: GatewayConsumer, \
          metadata: {{name: acme, namespace: default}}, \
@@ -68,7 +68,7 @@ async fn apply(world: &World, state: &str, credentials: &str) {
     world.apply(&yaml).await.unwrap();
 }
 
-fn generated(name: &str, kinds: &str) -> String {
+pub(super) fn generated(name: &str, kinds: &str) -> String {
     format!("{{name: {name}, type: Generated, kinds: [{kinds}], secretRef: {{name: acme-{name}}}}}")
 }
 
@@ -82,17 +82,21 @@ async fn apply_secret(world: &World, name: &str, entries: &Value) {
     world.apply(&yaml.to_string()).await.unwrap();
 }
 
-async fn wait(world: &World, target: &Target, expect: &Expect) -> kube::api::DynamicObject {
+pub(super) async fn wait(
+    world: &World,
+    target: &Target,
+    expect: &Expect,
+) -> kube::api::DynamicObject {
     world.wait_for(target, expect, PATIENCE).await.unwrap()
 }
 
-async fn ready(world: &World) -> Value {
+pub(super) async fn ready(world: &World) -> Value {
     let expect = Expect::condition("Ready", "True");
     wait(world, &acme(), &expect).await.data
 }
 
 /// Ready, and made in one account.
-async fn made(world: &World) -> Value {
+pub(super) async fn made(world: &World) -> Value {
     let expect = Expect::that("Ready in one account", |object| {
         Expect::condition("Ready", "True").check(Some(object))?;
         let accounts = &object.data["status"]["accounts"];
@@ -104,7 +108,7 @@ async fn made(world: &World) -> Value {
     wait(world, &acme(), &expect).await.data
 }
 
-async fn console(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
+pub(super) async fn console(world: &World, action: &str, params: &[(&str, &str)]) -> Value {
     let keys = &world.options().console_keys;
     world
         .cloud
@@ -114,13 +118,13 @@ async fn console(world: &World, action: &str, params: &[(&str, &str)]) -> Value 
 }
 
 /// The apps in the cloud.
-async fn apps(world: &World) -> Vec<Value> {
+pub(super) async fn apps(world: &World) -> Vec<Value> {
     let answer = console(world, "DescribeAppAttributes", &[]).await;
     answer["Apps"]["AppAttribute"].as_array().unwrap().clone()
 }
 
 /// The codes and keys of the only app.
-async fn credentials(world: &World) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+pub(super) async fn credentials(world: &World) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     let apps = apps(world).await;
     assert_eq!(apps.len(), 1, "{apps:?}");
     let id = apps[0]["AppId"].to_string();
@@ -137,12 +141,12 @@ async fn credentials(world: &World) -> (BTreeSet<String>, BTreeSet<(String, Stri
     )
 }
 
-async fn entry(world: &World, name: &str, key: &str) -> String {
+pub(super) async fn entry(world: &World, name: &str, key: &str) -> String {
     world.secret("default", name, key).await.unwrap()
 }
 
 /// Waits until the codes of the only app are these.
-async fn codes_become(world: &World, wanted: &[&str]) {
+pub(super) async fn codes_become(world: &World, wanted: &[&str]) {
     let wanted: BTreeSet<String> = wanted.iter().map(|code| (*code).to_owned()).collect();
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -159,7 +163,7 @@ async fn codes_become(world: &World, wanted: &[&str]) {
 }
 
 /// Mutating calls of the operator.
-async fn mutating(world: &World) -> Vec<String> {
+pub(super) async fn mutating(world: &World) -> Vec<String> {
     let operator = &world.options().operator_keys.id;
     let calls = world.cloud.calls().await.unwrap();
     let ours = calls
@@ -512,131 +516,4 @@ async fn a_check_on_request_compares_credentials_and_writes_nothing() {
         );
     }
     assert_eq!(ready(&world).await["status"], before["status"]);
-}
-
-#[tokio::test]
-async fn a_lost_status_is_found_again_in_the_cloud() {
-    let world = start(true).await;
-    apply(&world, "Active", &generated("first", "APIKey")).await;
-    made(&world).await;
-    let before = credentials(&world).await;
-    let lose = [
-        "patch",
-        "gwc",
-        "acme",
-        "--subresource=status",
-        "--type=json",
-        "-p",
-        r#"[{"op": "remove", "path": "/status"}]"#,
-    ];
-    world.kubectl(&lose).await.unwrap();
-    world.delete(&secret("acme-first")).await.unwrap();
-    made(&world).await;
-    let complete = Expect::that("is new", |object| {
-        match object.metadata.deletion_timestamp {
-            None => Ok(()),
-            Some(_) => Err("it is being deleted".to_owned()),
-        }
-    });
-    wait(&world, &secret("acme-first"), &complete).await;
-    assert_eq!(credentials(&world).await.0, before.0);
-    let code = entry(&world, "acme-first", consumer_secret::API_KEY).await;
-    codes_become(&world, &[&code]).await;
-    assert_eq!(before.0, BTreeSet::from([code]));
-}
-
-/// Lists of an app's credentials that the operator was answered.
-async fn lists(world: &World) -> usize {
-    let operator = &world.options().operator_keys.id;
-    let calls = world.cloud.calls().await.unwrap();
-    let lists = calls
-        .iter()
-        .filter(|call| call.access_key_id == *operator && call.action == "DescribeAppSecurities");
-    lists.count()
-}
-
-async fn listed(world: &World, times: usize) {
-    let look = async || match lists(world).await {
-        made if made >= times => Ok(()),
-        made => Err(format!("{made} of {times}")),
-    };
-    let waited = world.wait_until("DescribeAppSecurities", "called", 2 * PATIENCE, look);
-    waited.await.unwrap();
-}
-
-/// Asks for a pass over the consumer.
-async fn look_now(world: &World, number: usize) {
-    let annotation = json!({"gatewaybinding.dev/reconcile-at": number.to_string()});
-    let patch = json!({"metadata": {"annotations": annotation}});
-    world.patch(&acme(), &patch).await.unwrap();
-}
-
-/// That a list has not a credential whose Secret was lost does not prove that there is none: callers
-/// have it, and a new one would lock them out.
-#[tokio::test]
-async fn a_list_without_a_credential_does_not_make_a_new_one() {
-    let world = start(true).await;
-    let both = [
-        generated("first", "APIKey, KeyPair"),
-        generated("second", "APIKey"),
-    ];
-    apply(&world, "Active", &both.join(", ")).await;
-    made(&world).await;
-    let before = credentials(&world).await;
-    let second = entry(&world, "acme-second", consumer_secret::API_KEY).await;
-    let key = &world.options().operator_keys.id;
-    let rule = |effect: Value| json!({"accessKeyId": key, "action": "DescribeAppSecurities", "effect": effect});
-    let cut = rule(json!({"type": "truncateList", "keep": 1}));
-    let empty = rule(json!({"type": "emptyList"}));
-
-    // Empty, as often as it is asked for; then without the one in question, in one pass after the other.
-    world.cloud.reset_calls().await.unwrap();
-    world
-        .cloud
-        .faults(&json!({"rules": [empty]}))
-        .await
-        .unwrap();
-    world.delete(&secret("acme-second")).await.unwrap();
-    listed(&world, 2).await;
-    world.cloud.faults(&json!({"rules": [cut]})).await.unwrap();
-    for look in 1..=3 {
-        world.cloud.reset_calls().await.unwrap();
-        look_now(&world, look).await;
-        listed(&world, 1).await;
-    }
-    world.cloud.faults(&json!({"rules": []})).await.unwrap();
-    look_now(&world, 4).await;
-    made(&world).await;
-    let found = entry(&world, "acme-second", consumer_secret::API_KEY).await;
-    assert_eq!(found, second, "it is the one that callers have");
-    assert_eq!(credentials(&world).await, before);
-    let mut changes = mutating(&world).await;
-    changes.retain(|action| action.contains("App"));
-    assert_eq!(changes, Vec::<String>::new());
-
-    // That one was removed only a person knows: it gets another name, and with that a new value.
-    let id = apps(&world).await[0]["AppId"].to_string();
-    let params = [("AppId", id.as_str()), ("AppCode", second.as_str())];
-    console(&world, "DeleteAppCode", &params).await;
-    world.delete(&secret("acme-second")).await.unwrap();
-    let missing = Expect::that("lacking one", |consumer| {
-        match condition(consumer, "Ready") {
-            Some((_, reason, message))
-                if reason == "SecretNotFound" && message.contains("another name") =>
-            {
-                Ok(())
-            }
-            other => Err(format!("it says {other:?}")),
-        }
-    });
-    wait(&world, &acme(), &missing).await;
-    let both = [
-        generated("first", "APIKey, KeyPair"),
-        generated("third", "APIKey"),
-    ];
-    apply(&world, "Active", &both.join(", ")).await;
-    wait(&world, &secret("acme-third"), &Expect::exists()).await;
-    let first = entry(&world, "acme-first", consumer_secret::API_KEY).await;
-    let third = entry(&world, "acme-third", consumer_secret::API_KEY).await;
-    codes_become(&world, &[&first, &third]).await;
 }

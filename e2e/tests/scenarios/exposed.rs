@@ -12,18 +12,7 @@ use super::PATIENCE;
 
 /// The manifests of `examples/api-gateway-intranet-slb`, in the order of their names.
 pub(super) fn example() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/api-gateway-intranet-slb");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-        .collect();
-    files.sort();
-    let texts: Vec<_> = files
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
-    texts.join("\n---\n")
+    super::example("api-gateway-intranet-slb")
 }
 
 /// One file of the example.

@@ -28,6 +28,7 @@ mod charts_values;
 mod class_changes;
 mod console;
 mod consumers;
+mod consumers_lost;
 mod crashes;
 mod crashes_leaders;
 mod deletion;
@@ -67,7 +68,7 @@ mod slb_settings_rows;
 mod traffic;
 mod weather;
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use e2e::{
     knative::types::KnativeService,
@@ -76,6 +77,24 @@ use e2e::{
 
 /// For what takes some reconciliations of a loaded machine; nothing should come near it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The manifests of a folder of `examples`, in the order of their names.
+fn example(folder: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(folder);
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    files.sort();
+    let texts: Vec<_> = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    texts.join("\n---\n")
+}
 
 /// A world without the operator.
 async fn world() -> World {

@@ -1,7 +1,7 @@
 //! `examples/api-gateway-own-slb`: a plain Service with a load balancer of its own, and API Gateway
 //! before it. The class says how many there may be.
 
-use std::{fs, path::Path, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -20,18 +20,7 @@ const LEGACY: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-address-t
 
 /// The manifests of the example, in the order of their names.
 fn example() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/api-gateway-own-slb");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-        .collect();
-    files.sort();
-    let texts: Vec<_> = files
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
-    texts.join("\n---\n")
+    super::example("api-gateway-own-slb")
 }
 
 fn service(name: &str) -> Target {

@@ -191,9 +191,12 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &listeners, 1).await;
     ready(&world, &binding("default", "one")).await;
 
-    // Another one wants the first values, a third one what cannot be: neither moves anything.
+    // Another one wants the first values, a third one what cannot be: neither moves anything. Who may
+    // connect is not decided by who came first, so of that it asks for less until it is alone.
+    let mut looser = first.clone();
+    looser["clientAddresses"] = json!({"denyACLs": ["acl-2"]});
     world
-        .apply(&manifest("front", "two", &first))
+        .apply(&manifest("front", "two", &looser))
         .await
         .unwrap();
     told(&world, "two", "Conflict").await;
@@ -211,6 +214,10 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     // The one that holds them goes, and the other one gets them, in spite of the third.
     world.delete(&binding("default", "one")).await.unwrap();
     gone(&world, &binding("default", "one")).await;
+    world
+        .apply(&manifest("front", "two", &first))
+        .await
+        .unwrap();
     balancer.shows(&world, "front", &rows, 0).await;
     ready(&world, &binding("default", "two")).await;
 

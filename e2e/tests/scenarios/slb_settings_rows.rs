@@ -157,12 +157,12 @@ fn of_listeners() -> Vec<Row> {
         ),
         row(
             "clientAddresses",
-            json!({"allowACLs": ["acl-1", "acl-2"]}),
-            json!({"denyACLs": ["acl-2"]}),
+            json!({"allowACLs": ["acl-1"]}),
+            json!({"denyACLs": ["acl-1", "acl-2"]}),
             &[
                 ("443 AclStatus", ["on", "on", "off"]),
                 ("443 AclType", ["white", "black", "white"]),
-                ("443 AclId", ["acl-1,acl-2", "acl-2", "acl-1,acl-2"]),
+                ("443 AclId", ["acl-1", "acl-1,acl-2", "acl-1"]),
             ],
         ),
         row(

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::v1alpha1::{
-    FieldConflict, LoadBalancerSettings, NamespacedName, SettingsField, SlbSettings,
+    FieldConflict, LoadBalancerSettings, NamespacedName, Reason, SettingsField, SlbSettings,
 };
 use jiff::Timestamp;
 
 use super::slb::{Fault, over};
+use super::strictest::{Guarded, Strictest};
 
 /// What one binding wants of a shared gateway; `S` are the settings of its kind of load balancer.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +31,22 @@ pub struct Contribution<S = SlbSettings> {
 pub struct Merged<S = SlbSettings> {
     /// What is written.
     pub settings: S,
-    /// Who holds each field that comes from a binding, by path.
-    pub holders: BTreeMap<&'static str, NamespacedName>,
+    /// What each binding holds, by path: of most fields what is written, of one that guards access
+    /// what it asks for, since all that ask for one have a part in it.
+    pub held: BTreeMap<NamespacedName, BTreeMap<String, String>>,
     /// Who lost what, by binding.
     pub conflicts: BTreeMap<NamespacedName, Vec<FieldConflict>>,
     /// Whose settings cannot take effect, and why. Of those what is recorded counts instead.
     pub refused: BTreeMap<NamespacedName, Fault>,
+    /// Guards of access of which none is the strictest.
+    clash: Option<Fault>,
+}
+
+impl<S> Merged<S> {
+    fn hold(&mut self, binding: &NamespacedName, path: &str, value: Option<String>) {
+        let held = self.held.entry(binding.clone()).or_default();
+        held.extend(value.map(|value| (path.to_owned(), value)));
+    }
 }
 
 /// Merges what can take effect: one that asks for what cannot be hurts only itself. `judge` says what
@@ -44,14 +55,14 @@ pub struct Merged<S = SlbSettings> {
 /// What is wrong by itself, on top of the class's settings, is left out first. If the rest does not
 /// go together, those come first that ask for what they have, then those that hold something, then
 /// the oldest, then by namespace and name; each that fits stays.
-pub fn merge_sound<S: LoadBalancerSettings>(
+pub fn merge_sound<S: Guarded>(
     class: &S,
     contributions: &[Contribution<S>],
     object: &str,
     judge: impl Fn(&S) -> Option<Fault>,
 ) -> Merged<S> {
     let merged = merge(class, contributions, object);
-    if judge(&merged.settings).is_none() {
+    if merged.clash.is_none() && judge(&merged.settings).is_none() {
         return merged;
     }
     // What is wrong with the class itself is no binding's doing.
@@ -65,19 +76,20 @@ pub fn merge_sound<S: LoadBalancerSettings>(
             one.settings.clone_from(&one.recorded);
         }
     }
+    let fault = |merged: &Merged<S>| merged.clash.clone().or_else(|| new_fault(&merged.settings));
     let mut merged = merge(class, &sound, object);
-    if new_fault(&merged.settings).is_some() {
-        merged = merge_one_by_one(class, sound, object, new_fault, &mut refused);
+    if fault(&merged).is_some() {
+        merged = merge_one_by_one(class, sound, object, fault, &mut refused);
     }
     merged.refused = refused;
     merged
 }
 
-fn merge_one_by_one<S: LoadBalancerSettings>(
+fn merge_one_by_one<S: Guarded>(
     class: &S,
     mut contributions: Vec<Contribution<S>>,
     object: &str,
-    fault: impl Fn(&S) -> Option<Fault>,
+    fault: impl Fn(&Merged<S>) -> Option<Fault>,
     refused: &mut BTreeMap<NamespacedName, Fault>,
 ) -> Merged<S> {
     contributions.sort_by_cached_key(|one| {
@@ -95,13 +107,13 @@ fn merge_one_by_one<S: LoadBalancerSettings>(
         let mut before = one.clone();
         before.settings.clone_from(&one.recorded);
         fitting.push(one);
-        let Some(found) = fault(&merge(class, &fitting, object).settings) else {
+        let Some(found) = fault(&merge(class, &fitting, object)) else {
             continue;
         };
         refused.entry(binding).or_insert(found);
         fitting.pop();
         fitting.push(before);
-        if fault(&merge(class, &fitting, object).settings).is_some() {
+        if fault(&merge(class, &fitting, object)).is_some() {
             fitting.pop();
         }
     }
@@ -110,45 +122,97 @@ fn merge_one_by_one<S: LoadBalancerSettings>(
 
 /// Merges. Equal values agree. For unequal ones the binding that is recorded to hold the field
 /// keeps it, so that a restore or a re-creation does not reshuffle winners; a field that nobody
-/// holds goes to the oldest, then by namespace and name. `object` is named in the conflicts.
-pub fn merge<S: LoadBalancerSettings>(
-    class: &S,
-    contributions: &[Contribution<S>],
-    object: &str,
-) -> Merged<S> {
+/// holds goes to the oldest, then by namespace and name. Who may connect is not decided by age: the
+/// strictest counts. `object` is named in the conflicts.
+pub fn merge<S: Guarded>(class: &S, contributions: &[Contribution<S>], object: &str) -> Merged<S> {
     let mut merged = Merged {
         settings: class.clone(),
-        holders: BTreeMap::new(),
+        held: BTreeMap::new(),
         conflicts: BTreeMap::new(),
         refused: BTreeMap::new(),
+        clash: None,
     };
     for field in S::Field::EACH {
         let path = field.path();
-        let wanting = contributions
+        let mut wanting: Vec<_> = contributions
             .iter()
-            .filter(|contribution| field.is_set(&contribution.settings));
-        let Some(holder) = wanting.clone().min_by_key(|c| precedence(c, path)) else {
+            .filter(|contribution| field.is_set(&contribution.settings))
+            .collect();
+        wanting.sort_by_key(|contribution| precedence(contribution, path));
+        let Some(first) = wanting.first() else {
             continue;
         };
-        field.copy(&mut merged.settings, &holder.settings);
-        merged.holders.insert(path, holder.binding.clone());
-        for loser in wanting {
-            if !field.agrees(&loser.settings, &holder.settings) {
-                merged
-                    .conflicts
-                    .entry(loser.binding.clone())
-                    .or_default()
-                    .push(FieldConflict {
-                        object: object.to_owned(),
-                        field: path.to_owned(),
-                        wanted: shown(*field, &loser.settings),
-                        held: shown(*field, &holder.settings),
-                        held_by: Some(holder.binding.clone()),
-                    });
+        let wishes: Vec<&S> = wanting.iter().map(|one| &one.settings).collect();
+        let strictest = match S::strictest(*field, &wishes) {
+            Strictest::NoGuard => None,
+            Strictest::Is(settings) => Some(settings),
+            Strictest::Unknown => {
+                merged.clash = Some(clash(*field, &wanting, object));
+                None
             }
+        };
+        field.copy(
+            &mut merged.settings,
+            strictest.as_ref().unwrap_or(&first.settings),
+        );
+        let holders = if strictest.is_some() {
+            &wanting[..]
+        } else {
+            &wanting[..1]
+        };
+        for holder in holders {
+            merged.hold(&holder.binding, path, field.value(&holder.settings));
         }
+        tell_losers(&mut merged, *field, &wanting, object);
     }
     merged
+}
+
+/// Tells those that do not get what they want of a field who stands against it.
+fn tell_losers<S: Guarded>(
+    merged: &mut Merged<S>,
+    field: S::Field,
+    wanting: &[&Contribution<S>],
+    object: &str,
+) {
+    for loser in wanting {
+        if field.agrees(&loser.settings, &merged.settings) {
+            continue;
+        }
+        let other = wanting
+            .iter()
+            .find(|other| !field.agrees(&other.settings, &loser.settings));
+        let conflicts = merged.conflicts.entry(loser.binding.clone()).or_default();
+        conflicts.push(FieldConflict {
+            object: object.to_owned(),
+            field: field.path().to_owned(),
+            wanted: shown(field, &loser.settings),
+            held: shown(field, &merged.settings),
+            held_by: other.map(|other| other.binding.clone()),
+        });
+    }
+}
+
+/// Why wishes for a guard do not go together.
+fn clash<S: Guarded>(field: S::Field, wanting: &[&Contribution<S>], object: &str) -> Fault {
+    let wishes = wanting.iter().map(|one| {
+        let value = shown(field, &one.settings).unwrap_or_default();
+        format!(
+            "{}/{} asks for {value}",
+            one.binding.namespace, one.binding.name
+        )
+    });
+    let wishes: Vec<String> = wishes.take(5).collect();
+    Fault {
+        reason: Reason::Conflict,
+        path: field.path(),
+        why: format!(
+            "of the bindings that share {object}, {}. No setting keeps out everybody whom one of \
+             them keeps out, and access is not given to who came first. Ask for something that the \
+             others ask for too, or use another gateway.",
+            wishes.join(", ")
+        ),
+    }
 }
 
 /// A field's value, as much of it as status has room for.
@@ -180,7 +244,7 @@ pub fn not_open<S: LoadBalancerSettings>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crds::v1alpha1::NlbSettings;
+    use crds::v1alpha1::{NlbSettings, SlbField};
     use proptest::prelude::*;
 
     fn contribution(name: &str, age: i64, lb_name: &str, holds: bool) -> Contribution {
@@ -209,7 +273,8 @@ mod tests {
             "Service/x/y",
         );
         assert_eq!(merged.settings.name.as_deref(), Some("b"));
-        assert_eq!(merged.holders["slb.name"], holder.binding);
+        assert_eq!(merged.held[&holder.binding]["slb.name"], "b");
+        assert!(!merged.held.contains_key(&old.binding));
         let conflict = &merged.conflicts[&old.binding][0];
         assert_eq!(conflict.held_by.as_ref(), Some(&holder.binding));
         assert_eq!(conflict.wanted.as_deref(), Some("a"));
@@ -238,6 +303,63 @@ mod tests {
         assert_eq!(merge(&class, &[], "o").settings, class);
         let merged = merge(&class, &[contribution("a", 1, "x", false)], "o");
         assert_eq!(merged.settings.name.as_deref(), Some("x"));
+    }
+
+    fn guarded(name: &str, age: i64, allow: &[&str]) -> Contribution {
+        let mut one = contribution(name, age, "", false);
+        one.settings =
+            serde_json::from_value(serde_json::json!({"clientAddresses": {"allowACLs": allow}}))
+                .unwrap();
+        one
+    }
+
+    #[test]
+    fn the_strictest_guard_counts_however_young_and_all_have_a_part_in_it() {
+        let older = guarded("older", 100, &["acl-a", "acl-b"]);
+        let younger = guarded("younger", 1, &["acl-b"]);
+        let class = SlbSettings::default();
+        let both = [older.clone(), younger.clone()];
+        let merged = merge_sound(&class, &both, "o", |_| None);
+        assert_eq!(
+            merged.settings.client_addresses,
+            younger.settings.client_addresses
+        );
+        let told: Vec<_> = merged.conflicts.keys().collect();
+        assert_eq!(told, [&older.binding]);
+        let conflict = &merged.conflicts[&older.binding][0];
+        assert_eq!(conflict.held_by.as_ref(), Some(&younger.binding));
+        for one in both {
+            let own = SlbField::ClientAddresses.value(&one.settings).unwrap();
+            assert_eq!(merged.held[&one.binding]["slb.clientAddresses"], own);
+        }
+    }
+
+    #[test]
+    fn of_guards_that_cannot_be_compared_the_one_in_effect_stays_and_the_other_is_refused() {
+        let older = guarded("older", 100, &["acl-a"]);
+        let mut younger = guarded("younger", 1, &["acl-b"]);
+        younger.recorded = younger.settings.clone();
+        younger.holds.insert("slb.clientAddresses".to_owned());
+        let class = SlbSettings::default();
+        let merged = merge_sound(
+            &class,
+            &[older.clone(), younger.clone()],
+            "Service/n/s",
+            |_| None,
+        );
+        assert_eq!(
+            merged.settings.client_addresses,
+            younger.settings.client_addresses
+        );
+        let refused = &merged.refused[&older.binding];
+        assert_eq!(refused.reason, Reason::Conflict);
+        assert!(
+            refused
+                .why
+                .contains("n/older asks for {\"allowACLs\":[\"acl-a\"]}"),
+            "{refused:?}"
+        );
+        assert_eq!(merged.refused.len(), 1);
     }
 
     /// Nobody may be called "bad", and nobody "c" beside "a".

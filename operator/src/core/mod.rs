@@ -37,6 +37,7 @@ pub mod published;
 pub mod quota;
 pub mod references;
 pub mod slb;
+pub mod strictest;
 pub mod throttling;
 pub mod unreadable;
 pub mod validate;

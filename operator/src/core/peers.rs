@@ -425,15 +425,7 @@ fn settings(
     let judge = |settings: &SlbSettings| scene.judge(settings);
     let (class, object) = (&gateway.class_settings, gateway.object());
     let mut merged = merge::merge_sound(class, &contributions, &object, judge);
-    for (path, holder) in &merged.holders {
-        let value = SlbField::EACH
-            .iter()
-            .find(|field| field.path() == *path)
-            .and_then(|field| field.value(&merged.settings));
-        if let (true, Some(value)) = (*holder == binding.binding, value) {
-            outcome.holds.insert((*path).to_owned(), value);
-        }
-    }
+    outcome.holds = merged.held.remove(&binding.binding).unwrap_or_default();
     outcome.conflicts = merged
         .conflicts
         .remove(&binding.binding)
