@@ -8,18 +8,26 @@ use std::sync::{
 
 use e2e::{
     knative::types::KIngress,
-    world::{World, WorldOptions},
+    world::{Expect, World, WorldOptions},
 };
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::{
+    core::v1::{Pod, Service},
+    networking::v1::Ingress,
+};
 use kube::{Api, ResourceExt as _, api::ListParams};
 use local_node::serving::HELLO;
 use serde_json::{Value, json};
 
 use super::{
     alb_knative::{FIRST, SECOND, address, counts, keeps_asking, only, ready},
-    alb_stage::{CLASS, alb_configs, children_are, vswitches, with_vswitches},
+    alb_layer::stays_still_over_a_restart,
+    alb_stage::{
+        self, CLASS, alb_configs, children_are, companion, kingress, kourier_serves, may_be_idle,
+        says, serve, services, target, vswitches, with_vswitches,
+    },
     ksvc,
     mass_changes::LONG,
+    namespace,
 };
 
 const KOURIER: &str = "kourier.ingress.networking.knative.dev";
@@ -78,7 +86,7 @@ async fn pods(world: &World, revision: &str) -> usize {
 
 /// The Knative Ingresses on Kourier.
 async fn companions(world: &World) -> Vec<KIngress> {
-    let ingresses = Api::<KIngress>::namespaced(world.client(), "default");
+    let ingresses = Api::<KIngress>::all(world.client());
     let found = ingresses.list(&ListParams::default()).await.unwrap().items;
     let on_kourier = |ingress: &KIngress| {
         let class = ingress
@@ -174,5 +182,96 @@ async fn a_split_over_revisions_without_pods_goes_through_kourier_for_as_long_as
     let none = |found: &(Option<_>, Option<_>)| found.0.is_none() && found.1.is_none();
     children_are(&world, "default", "gone with their Knative Service", none).await;
     hop_is_gone(&world).await;
+    world.stop().await.unwrap();
+}
+
+type Children = (Option<Ingress>, Option<Ingress>);
+
+/// Whether both Ingresses are there, and both lead through the hop, or both straight.
+fn lead(through_hop: bool) -> impl Fn(&Children) -> bool {
+    let leads = move |ingress: &Option<Ingress>| {
+        let actions = |ingress: &Ingress| {
+            let found = ingress
+                .annotations()
+                .get("alb.ingress.kubernetes.io/actions.r0");
+            found.is_some_and(|actions| actions.contains("\"hop-duo-"))
+        };
+        ingress.as_ref().map(actions) == Some(through_hop)
+    };
+    move |found| leads(&found.0) && leads(&found.1)
+}
+
+/// Waits for both Ingresses to lead one way or the other, and has them served.
+async fn served(world: &World, through_hop: bool, hash: &str) -> Children {
+    let expected = if through_hop {
+        "through the hop"
+    } else {
+        "straight to the revision"
+    };
+    let found = children_are(world, "gray", expected, lead(through_hop)).await;
+    serve(world, found.0.as_ref().unwrap(), hash, "alb-1.example.com").await;
+    serve(world, found.1.as_ref().unwrap(), hash, "alb-2.example.com").await;
+    found
+}
+
+#[tokio::test]
+async fn the_hop_is_entered_before_alb_is_told_and_left_after_it() {
+    let mut world = alb_stage::world(false).await;
+    world.apply(CLASS).await.unwrap();
+    for name in ["gray", "kourier-system"] {
+        namespace(&world, name).await;
+    }
+    world.apply(&services("gray", "duo")).await.unwrap();
+    world.apply(&may_be_idle("gray", "duo")).await.unwrap();
+    let split = async |world: &World, first| {
+        let ingress = kingress("gray", "duo", first).to_string();
+        world.apply(&ingress).await.unwrap();
+    };
+    let duo = target("gray", "duo");
+    let tells = async |world: &World, expected: Expect| {
+        world.wait_for(&duo, &expected, LONG).await.unwrap();
+    };
+    split(&world, 100).await;
+    served(&world, false, "one").await;
+    tells(&world, says("Ready", "True", "")).await;
+
+    // Without a hop it is refused; once there is one, ALB waits for it.
+    split(&world, 50).await;
+    let refused = says("NetworkConfigured", "False", "SplitNeedsActivator");
+    tells(&world, refused).await;
+    world.apply(alb_stage::KOURIER).await.unwrap();
+    tells(&world, says("NetworkConfigured", "Unknown", "Pending")).await;
+    let companion = companion(&world, "gray", "duo").await;
+    assert!(lead(false)(&alb_stage::children(&world, "gray").await));
+    kourier_serves(&world, "gray", &companion).await;
+    served(&world, true, "two").await;
+    tells(&world, says("Ready", "True", "")).await;
+    stays_still_over_a_restart(&mut world).await;
+
+    // A step changes the companion only, and counts once Kourier serves it.
+    let versions = |found: &Children| {
+        let version = |one: &Option<Ingress>| one.as_ref().and_then(|one| one.resource_version());
+        (version(&found.0), version(&found.1))
+    };
+    let before = versions(&alb_stage::children(&world, "gray").await);
+    split(&world, 40).await;
+    tells(&world, says("NetworkConfigured", "Unknown", "Pending")).await;
+    kourier_serves(&world, "gray", &companion).await;
+    tells(&world, says("Ready", "True", "")).await;
+    let after = versions(&alb_stage::children(&world, "gray").await);
+    assert_eq!(before, after);
+
+    // ALB goes back first: until it has, the companion serves what is asked of it now.
+    split(&world, 100).await;
+    children_are(&world, "gray", "straight to the revision", lead(false)).await;
+    let found = companions(&world).await;
+    let rules = serde_json::to_value(&found[0].spec).unwrap();
+    let splits = &rules["rules"][0]["http"]["paths"][0]["splits"];
+    assert_eq!(splits.as_array().unwrap().len(), 1, "{splits}");
+    served(&world, false, "three").await;
+    tells(&world, says("Ready", "True", "")).await;
+    let companion = target("gray", &companion);
+    let gone = Expect::gone();
+    world.wait_for(&companion, &gone, LONG).await.unwrap();
     world.stop().await.unwrap();
 }

@@ -201,7 +201,7 @@ async fn a_knative_ingress_is_ready_once_its_own_generation_is_served() {
 }
 
 /// At rest nothing is written, and not after a restart either.
-async fn stays_still_over_a_restart(world: &mut World) {
+pub(super) async fn stays_still_over_a_restart(world: &mut World) {
     let before = world.objects().await.unwrap();
     passes(world, 20).await;
     let after = world.objects().await.unwrap();

@@ -4,19 +4,16 @@ use std::collections::BTreeSet;
 
 use e2e::{
     chart,
-    knative::types::KIngress,
     world::{Expect, Target, World, WorldOptions},
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
-use kube::{
-    Api, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams},
-};
+use kube::Api;
 use serde_json::json;
 
 use super::{
     alb_stage::{
-        alb_configs, children_are, kingress, says, services, target, vswitches, with_vswitches,
+        KOURIER, alb_configs, children_are, companion, kingress, kourier_serves, may_be_idle, says,
+        services, target, vswitches, with_vswitches,
     },
     charts_installed::Installed,
     charts_rights::right,
@@ -31,48 +28,17 @@ fn example(file: &str, vswitches: &[String]) -> String {
     with_vswitches(&text, vswitches)
 }
 
-/// What there is of Kourier's gateway, and of revisions that may be scaled to zero.
-const HOP: &str = "
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: kourier-internal-1, namespace: kourier-system, labels: {kubernetes.io/service-name: kourier-internal}}
-addressType: IPv4
-endpoints: [{addresses: [10.9.0.1], conditions: {ready: true}}]
-ports: [{name: http2, port: 8081, protocol: TCP}]
----
-apiVersion: networking.internal.knative.dev/v1alpha1
-kind: ServerlessService
-metadata: {name: duo-00001, namespace: gray}
-spec: {mode: Proxy, objectRef: {apiVersion: apps/v1, kind: Deployment, name: duo-00001}, protocolType: http1}
-";
-
 /// A split that needs the hop, with Kourier played by hand, and its end.
 async fn split_through_a_hop(world: &World) {
     namespace(world, "kourier-system").await;
-    world.apply(HOP).await.unwrap();
+    world.apply(KOURIER).await.unwrap();
+    world.apply(&may_be_idle("gray", "duo")).await.unwrap();
     world.apply(&services("gray", "duo")).await.unwrap();
+    let duo = target("gray", "duo");
     let half = kingress("gray", "duo", 50).to_string();
     world.apply(&half).await.unwrap();
-    let ingresses = Api::<KIngress>::namespaced(world.client(), "gray");
-    let look = async || {
-        let found = ingresses.list(&ListParams::default()).await;
-        let found = found.map_err(|error| error.to_string())?.items;
-        let mut found = found.into_iter();
-        let companion = found.find(|ingress| ingress.name_any().starts_with("hop-duo-"));
-        companion.ok_or_else(|| "there is none".to_owned())
-    };
-    let waited = world.wait_until("the companion", "there", LONG, look);
-    let companion = waited.await.unwrap().name_any();
-    let served = json!({"status": {
-        "observedGeneration": 1,
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }});
-    let params = PatchParams::default();
-    ingresses
-        .patch_status(&companion, &params, &Patch::Merge(served))
-        .await
-        .unwrap();
-    let duo = target("gray", "duo");
+    let companion = companion(world, "gray", "duo").await;
+    kourier_serves(world, "gray", &companion).await;
     let ready = says("Ready", "True", "");
     world.wait_for(&duo, &ready, LONG).await.unwrap();
     let whole = kingress("gray", "duo", 100).to_string();
