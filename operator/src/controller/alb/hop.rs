@@ -19,7 +19,8 @@ use super::instances::Obstacle;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::core::alb::hop::{
-    Address, Companion, Doorway, GATEWAY, Hop, SERVICE_NAME, addresses, is_companion, name,
+    Address, Companion, Doorway, GATEWAY, Hop, SERVICE_NAME, addresses, complaint, is_companion,
+    name,
 };
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::refusal::Refusal;
@@ -77,8 +78,9 @@ impl Crossing<'_> {
             return Ok(());
         }
         let (name, class) = (companion.name_any(), self.gateway.hop_ingress_class());
+        let said = complaint(&companion);
         let words = format!(
-            "Knative Ingress \"{name}\" of class \"{class}\", through which splits go, is not Ready for what is asked of it now. It is waited for. What was served before stays."
+            "Knative Ingress \"{name}\" of class \"{class}\", through which splits go, is not Ready for what is asked of it now{said}. It is waited for. What was served before stays."
         );
         Err(Refusal::new(Reason::Pending, words).into())
     }
@@ -89,12 +91,10 @@ impl Crossing<'_> {
         source: &Source,
         cluster: &Namespace<'_>,
     ) -> Result<(), Obstacle> {
-        match companion(self.ingress, self.context) {
-            Some(found) if found.metadata.deletion_timestamp.is_none() => {
-                self.companion(source, cluster).await.map(|_| ())
-            }
-            _ => Ok(()),
+        if ours(self.ingress, self.context).is_some() {
+            self.companion(source, cluster).await?;
         }
+        Ok(())
     }
 
     /// The companion as it is to be.
@@ -210,17 +210,20 @@ pub(super) fn companion(ingress: &KIngress, context: &Context) -> Option<Arc<KIn
     }
 }
 
-/// Removes the companion of a Knative Ingress, if it has one; the Service goes with it.
-pub(super) async fn leave(ingress: &KIngress, context: &Context) -> Result<(), Trouble> {
-    let Some(found) = companion(ingress, context) else {
-        return Ok(());
-    };
+/// The companion of a Knative Ingress, unless it is on its way out.
+fn ours(ingress: &KIngress, context: &Context) -> Option<Arc<KIngress>> {
+    let found = companion(ingress, context)?;
     let mut owners = found.owner_references().iter();
     let is_ours =
         is_companion(&found) && owners.any(|owner| Some(&owner.uid) == ingress.uid().as_ref());
-    if !is_ours || found.metadata.deletion_timestamp.is_some() {
+    (is_ours && found.metadata.deletion_timestamp.is_none()).then_some(found)
+}
+
+/// Removes the companion of a Knative Ingress, if it has one; the Service goes with it.
+pub(super) async fn leave(ingress: &KIngress, context: &Context) -> Result<(), Trouble> {
+    let Some(found) = ours(ingress, context) else {
         return Ok(());
-    }
+    };
     lead(context)?;
     let namespace = found.namespace().unwrap_or_default();
     let name = found.name_any();
@@ -237,7 +240,8 @@ pub(super) async fn leave(ingress: &KIngress, context: &Context) -> Result<(), T
             .runtime
             .metrics
             .plan_step("Delete", "KnativeIngress"),
-        Err(kube::Error::Api(status)) if status.is_not_found() => {}
+        // It is gone, or another one is there.
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
         Err(error) => {
             let what = format!("Knative Ingress {namespace}/{name}");
             return Err(failed(&what, &error));

@@ -111,14 +111,14 @@ pub fn is_companion(ingress: &KIngress) -> bool {
     ingress.labels().get(keys::MANAGED_BY).map(String::as_str) == Some(keys::FIELD_MANAGER)
 }
 
-/// The Knative Ingress that a companion is of.
-pub fn owner(companion: &KIngress) -> Option<&str> {
-    if !is_companion(companion) {
-        return None;
-    }
-    let mut owners = companion.owner_references().iter();
-    let owner = owners.find(|owner| owner.controller == Some(true))?;
-    Some(&owner.name)
+/// Kourier's words about a companion that it does not serve, for a message; none while it is at work.
+pub fn complaint(companion: &KIngress) -> String {
+    let ready = companion.condition("Ready");
+    let failed = ready.filter(|ready| ready["status"] == "False");
+    let words = failed.and_then(|failed| failed["message"].as_str());
+    words.map_or_else(String::new, |words| {
+        format!(": {}", words.trim_end_matches('.'))
+    })
 }
 
 /// What a companion is to have.

@@ -145,7 +145,6 @@ fn a_companion_is_only_met_by_one_that_is_the_same_and_ours() {
     let wanted = Companion::of(&ingress(), "kourier", &half_and_half(), &cluster);
     let same = stored(&wanted);
     assert!(wanted.is_met_by(&same));
-    assert_eq!(owner(&same), Some("hello"));
 
     let mut other = same.clone();
     other.spec["rules"][0]["http"]["paths"][0]["headers"] = json!({"a": {"exact": "b"}});
@@ -161,7 +160,16 @@ fn a_companion_is_only_met_by_one_that_is_the_same_and_ours() {
     let mut other = same;
     other.labels_mut().clear();
     assert!(!wanted.is_met_by(&other) && !is_companion(&other));
-    assert_eq!(owner(&other), None);
+}
+
+#[test]
+fn kourier_s_words_are_told_once_it_says_no() {
+    let mut companion = KIngress::default();
+    for (status, wanted) in [("Unknown", ""), ("True", ""), ("False", ": taken")] {
+        companion.status =
+            json!({"conditions": [{"type": "Ready", "status": status, "message": "taken."}]});
+        assert_eq!(complaint(&companion), wanted, "{status}");
+    }
 }
 
 #[test]
