@@ -353,14 +353,24 @@ impl Concerns {
     /// The gateways in the cluster that splits may go through.
     fn gateway(&self, seen: &Seen<'_, EndpointSlice>) {
         match seen {
-            Seen::NoSuchKind | Seen::Listed => self.listed("EndpointSlices"),
+            Seen::NoSuchKind => self.listed("EndpointSlices"),
+            Seen::Listed => {
+                self.listed("EndpointSlices");
+                self.ask_where(|_| true);
+            }
             Seen::Changed(_) | Seen::Gone(_) => self.ask_where(|_| true),
         }
     }
 
     fn endpoints(&self, seen: &Seen<'_, Endpoints>) {
         match seen {
-            Seen::NoSuchKind | Seen::Listed => self.listed("Endpoints"),
+            Seen::NoSuchKind => self.listed("Endpoints"),
+            Seen::Listed => {
+                self.listed("Endpoints");
+                for endpoints in self.state().endpoints.state() {
+                    self.side(&*endpoints);
+                }
+            }
             Seen::Changed(endpoints) | Seen::Gone(endpoints) => self.side(*endpoints),
         }
     }
