@@ -259,3 +259,36 @@ fn help_tells_the_exit_codes() {
         assert!(help.contains(line), "{help}");
     }
 }
+
+#[test]
+fn an_alb_is_planned_as_what_is_written_in_the_cluster() {
+    let files = [
+        "plan",
+        "-f",
+        "../../../examples/alb-gray-release/class.yaml",
+        "-f",
+        "../../../examples/alb-gray-release/binding.yaml",
+        "--detailed-exitcode",
+    ];
+    let output = run(&[&files[..], &["-o", "json"]].concat(), "");
+    assert_eq!(code(&output), 2, "{}", seen(&output));
+    let plans = json(&output);
+    assert_eq!(plans["summary"]["update"], 2);
+    let steps = &plans["items"][0]["steps"];
+    assert_eq!(steps[0]["kind"], "KnativeService");
+    let class = &steps[0]["fields"][0];
+    assert_eq!(
+        (&class["from"], &class["to"]),
+        (&Value::Null, &"alb.ingress.networking.knative.dev".into())
+    );
+    assert_eq!(steps[1]["kind"], "KnativeIngress");
+    assert_eq!(steps[1]["fields"].as_array().unwrap().len(), 2);
+    let text = stdout(&run(&files, ""));
+    for words in [
+        "gateway alb",
+        "kubernetes/KnativeService/default/helloworld-go",
+        "revision helloworld-go-00001 for header demo=test",
+    ] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+}

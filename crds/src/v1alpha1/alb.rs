@@ -216,6 +216,14 @@ pub struct AlbInstance {
     /// listeners over as far as it needs them. Default: one is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing: Option<Existing>,
+
+    /// The name of a Service of the cluster that leads to the load balancer, which is published as
+    /// domainInternal beside the load balancer's own name in the status of Knative Ingresses. Knative
+    /// then sends the cluster's requests there, and the public conformance suite dials it. Example:
+    /// alb-internet.ingress.svc.cluster.local. Default: only the load balancer's own name is published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 253), regex(pattern = crate::schema::DNS_SUBDOMAIN))]
+    pub domain_internal: Option<String>,
 }
 
 /// Settings of application load balancers.

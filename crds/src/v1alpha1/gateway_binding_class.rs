@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassKnative, ClassOrphans, Cloud,
-    DeletionPolicy, DriftPolicy, HigressGateway, MassChangeGuard, MassChangeStatus, NlbGateway,
-    OrphanStatus, SlbGateway,
+    DeletionPolicy, DriftPolicy, HigressGateway, KnativeSwitchStatus, MassChangeGuard,
+    MassChangeStatus, NlbGateway, OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -59,8 +59,8 @@ use super::{
 #[x_kube(validation = Rule::new("!has(self.apiGateways) || self.apiGateways.all(a, !has(a.backends) || a.backends.all(b, has(self.gateways) && self.gateways.exists(g, g.name == b.gateway)))")
     .message("backends of an API gateway must each name one of gateways")
     .reason(Reason::FieldValueInvalid).field_path(".apiGateways"))]
-#[x_kube(validation = Rule::new("!has(self.knative) || (has(self.gateways) && self.gateways.exists(g, g.name == self.knative.gateway && has(g.higress)))")
-    .message("knative.gateway must be the name of one of gateways with higress")
+#[x_kube(validation = Rule::new("!has(self.knative) || (has(self.gateways) && self.gateways.exists(g, g.name == self.knative.gateway && (has(g.higress) || has(g.alb))))")
+    .message("knative.gateway must be the name of one of gateways with higress or alb")
     .reason(Reason::FieldValueInvalid).field_path(".knative.gateway"))]
 pub struct GatewayBindingClassSpec {
     /// The Alibaba Cloud account and region. Required once there is a load balancer or an API gateway.
@@ -231,6 +231,11 @@ pub struct GatewayBindingClassStatus {
     /// What the guard against mass changes holds or lets go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mass_change: Option<MassChangeStatus>,
+
+    /// What was written into objects of Knative's, and what they get back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knative: Option<KnativeSwitchStatus>,
+
     /// Things of this class in cluster and cloud that carry the mark of ownership and belong to nobody.
     /// At most 64, in the order of kind and id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -15,7 +15,7 @@ pub const HIGRESS_INGRESS_CLASS: &str = "higress";
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClassKnative {
-    /// Name of one of gateways, with higress: Knative's own default is switched to it.
+    /// Name of one of gateways, with higress or alb: what names no ingress class is served by it.
     #[schemars(length(min = 1, max = 50), regex(pattern = crate::schema::DNS_LABEL))]
     pub gateway: String,
 
@@ -59,12 +59,6 @@ pub struct HigressGateway {
     /// How Higress learns of Knative Services. KIngress: it reads Knative's Ingresses itself.
     /// IstioCRDs: net-istio turns those into objects of Istio, which Higress reads.
     pub adapter: HigressAdapter,
-
-    /// What is done where Higress lacks the right to read Knative's Ingresses. Ensure grants it, Check
-    /// says how to. Default: Check.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "HigressRbac")]
-    pub rbac: Option<HigressRbac>,
 
     /// Name of the Service of the gateway. Default: higress-gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,16 +104,6 @@ pub enum HigressAdapter {
     KIngress,
     /// It reads Istio's objects.
     IstioCRDs,
-}
-
-/// What is done where Higress lacks the right to read Knative's Ingresses.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum HigressRbac {
-    /// It is granted.
-    Ensure,
-    /// The class says how to grant it.
-    #[default]
-    Check,
 }
 
 /// Where plugins come from.

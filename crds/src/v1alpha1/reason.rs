@@ -80,7 +80,7 @@ reasons! {
     LimitReached,
     /// The class, gateway or group does not allow the namespace of the binding.
     NamespaceNotAllowed,
-    /// Another binding holds a field of a shared thing with another value.
+    /// Another binding holds a field of a shared thing with another value, or another class Knative.
     Conflict,
     /// Another binding publishes the same path and method in the group.
     PathConflict,
@@ -107,6 +107,8 @@ reasons! {
     RevisionNotFound,
     /// No vswitches are named for a load balancer that has to be made.
     VswitchesMissing,
+    /// Knative Serving, or a ConfigMap of it, is not in the cluster.
+    KnativeNotFound,
     /// Higress, or its definition of plugins, is not in the cluster.
     HigressNotFound,
     /// Higress has no right to read Knative's Ingresses.

@@ -537,6 +537,10 @@ fn what_is_legal_is_accepted() {
                 "spec: {cloud: null, apiGateways: null, defaults: null, knative: {gateway: higress, domains: [{name: example.com}]}, gateways: [{name: higress, higress: {namespace: higress-system, adapter: IstioCRDs}}]}",
             ),
             (
+                "Knative switched to an ALB",
+                "spec: {knative: {gateway: alb}, gateways: [{name: intranet, slb: {service: {namespace: a, name: b}, settings: {addressType: Intranet}}}, {name: alb, alb: {}}]}",
+            ),
+            (
                 "Higress behind a load balancer",
                 "spec: {knative: {gateway: intranet}, gateways: [{name: intranet, higress: {namespace: a, adapter: KIngress}, slb: {service: {namespace: a, name: higress-gateway}, settings: {addressType: Intranet}}}]}",
             ),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::{
     definitions::{self, Source, Wanted},
-    tools::{KOURIER, ToolError},
+    tools::{LAYERS, ToolError},
 };
 
 /// Their names begin with numbers, in the order in which they are to be applied.
@@ -23,5 +23,5 @@ const MANIFESTS: [Source; 1] = [Source {
 /// # Errors
 /// As [`crate::tools::ensure`].
 pub async fn manifests() -> Result<Vec<PathBuf>, ToolError> {
-    definitions::ensure(&KOURIER, Wanted::Others, &MANIFESTS, "Kourier").await
+    definitions::ensure(&LAYERS, Wanted::Others, &MANIFESTS, "Kourier").await
 }

@@ -29,6 +29,7 @@ pub mod guardian;
 pub mod knative;
 pub mod kourier;
 mod kubeconfig;
+pub mod layers;
 pub mod loopback;
 pub mod monitoring;
 mod pki;

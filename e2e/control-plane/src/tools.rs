@@ -48,8 +48,10 @@ pub enum Tool {
     KnativeQueue,
     /// A user container for Knative services; a program of ours.
     Hello,
-    /// Of Kourier, a networking layer of Knative: programs Envoy.
-    Kourier,
+    /// A networking layer of Knative that makes routes of the Gateway API. Benchmarks alone need it.
+    NetGatewayApi,
+    /// Kourier, a networking layer of Knative that tells its own Envoy.
+    NetKourier,
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -73,7 +75,7 @@ pub enum ToolError {
 }
 
 impl Tool {
-    /// All of them.
+    /// All that tests need.
     pub const ALL: [Self; 14] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -88,7 +90,7 @@ impl Tool {
         Self::KnativeActivator,
         Self::KnativeQueue,
         Self::Hello,
-        Self::Kourier,
+        Self::NetKourier,
     ];
 
     /// The name of the program.
@@ -108,7 +110,8 @@ impl Tool {
             Self::KnativeActivator => "knative-activator",
             Self::KnativeQueue => "knative-queue",
             Self::Hello => "hello",
-            Self::Kourier => "kourier",
+            Self::NetGatewayApi => "net-gateway-api",
+            Self::NetKourier => "net-kourier",
         }
     }
 
@@ -125,7 +128,8 @@ impl Tool {
             Self::KnativeAutoscaler => "knative.dev/serving/cmd/autoscaler",
             Self::KnativeActivator => "knative.dev/serving/cmd/activator",
             Self::KnativeQueue => "knative.dev/serving/cmd/queue",
-            Self::Kourier => "knative.dev/net-kourier/cmd/kourier",
+            Self::NetGatewayApi => "knative.dev/net-gateway-api/cmd/controller",
+            Self::NetKourier => "knative.dev/net-kourier/cmd/kourier",
         }
     }
 
@@ -142,7 +146,7 @@ impl Tool {
             | Self::KnativeActivator
             | Self::KnativeQueue
             | Self::Hello => &KNATIVE,
-            Self::Kourier => &KOURIER,
+            Self::NetGatewayApi | Self::NetKourier => &LAYERS,
         }
     }
 
@@ -151,7 +155,7 @@ impl Tool {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
             Self::Gitops => "about 3 minutes on 2 cores",
-            Self::KnativeController | Self::Kourier => "about 2 minutes on 2 cores",
+            Self::KnativeController | Self::NetKourier => "about 2 minutes on 2 cores",
             _ => "under a minute on 2 cores",
         }
     }
@@ -269,12 +273,12 @@ static GITOPS: Module = Module {
         String::new()
     })
 };
+pub(crate) static LAYERS: Module =
+    module!("layers", "knative.dev/net-gateway-api", |_| String::new());
 pub(crate) static KNATIVE: Module = Module {
     main_go: Some(include_str!("../tools/knative/main.go")),
     ..module!("knative", "knative.dev/serving", |_| String::new())
 };
-pub(crate) static KOURIER: Module =
-    module!("kourier", "knative.dev/net-kourier", |_| String::new());
 pub(crate) static MONITORING: Module = module!(
     "monitoring",
     "github.com/prometheus-operator/prometheus-operator",
@@ -359,7 +363,16 @@ mod tests {
 
     #[test]
     fn every_family_names_its_version() {
-        for module in [&KUBE, &ETCD, &HELM, &PROMQL, &GITOPS, &KNATIVE, &MONITORING] {
+        for module in [
+            &KUBE,
+            &ETCD,
+            &HELM,
+            &PROMQL,
+            &GITOPS,
+            &KNATIVE,
+            &LAYERS,
+            &MONITORING,
+        ] {
             assert!(
                 module.version().starts_with('v'),
                 "{}: {}",

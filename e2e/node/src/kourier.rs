@@ -15,7 +15,10 @@ const GATEWAY: &str = "docker.io/envoyproxy/envoy:v1.36-latest";
 /// Its images.
 pub(crate) async fn images() -> Result<BTreeMap<String, PathBuf>, ServingError> {
     Ok(BTreeMap::from([
-        (CONTROLLER.to_owned(), tools::ensure(Tool::Kourier).await?),
+        (
+            CONTROLLER.to_owned(),
+            tools::ensure(Tool::NetKourier).await?,
+        ),
         (GATEWAY.to_owned(), envoy::ensure().await?),
     ]))
 }

@@ -2,11 +2,13 @@
 //!
 //! `scale` measures what a number of bindings costs: calls of the cloud and requests to the API
 //! server, time, CPU and memory, from nothing, after a restart, and while nothing changes. It tells
-//! figures and never fails because of one.
+//! figures and never fails because of one. `ingresses` measures what Knative Ingresses cost the layer
+//! of Knative on ALB, beside other layers.
 
 mod apply;
 mod audit;
 mod calls;
+mod ingresses;
 mod manifests;
 mod measure;
 mod print;
@@ -42,6 +44,8 @@ pub struct Arguments {
 enum What {
     /// Measure what a number of bindings costs.
     Scale(Settings),
+    /// Measure what a number of Knative Ingresses costs, beside other networking layers.
+    Ingresses(ingresses::Settings),
 }
 
 /// Settings of `scale`.
@@ -89,9 +93,12 @@ fn bindings(text: &str) -> Result<NonZeroUsize, String> {
     reason = "this is what a command is for"
 )]
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let What::Scale(settings) = arguments.what;
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut tell = |line: &str| eprintln!("{line}");
+    let settings = match arguments.what {
+        What::Scale(settings) => settings,
+        What::Ingresses(settings) => return ingresses::run(settings, &mut tell).await,
+    };
     tell("building the operator and the emulator");
     let programs = binaries::ensure(|_| {}).await?;
     let mut run = Run {
@@ -157,7 +164,9 @@ mod tests {
     fn the_command_line_is_consistent_and_bounded() {
         Arguments::command().debug_assert();
         let parse = |flag: &str| Arguments::try_parse_from(["bench", "scale", flag]);
-        let What::Scale(settings) = parse("--bindings=100,1000").unwrap().what;
+        let What::Scale(settings) = parse("--bindings=100,1000").unwrap().what else {
+            panic!("another command");
+        };
         let sizes: Vec<usize> = settings.bindings.iter().map(|n| n.get()).collect();
         assert_eq!(sizes, [100, 1000]);
         for flag in ["--bindings=0", "--bindings=9000", "--quota=0"] {

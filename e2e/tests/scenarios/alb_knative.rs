@@ -15,6 +15,7 @@ use local_node::serving::HELLO;
 use serde_json::{Value, json};
 
 use super::{
+    alb_domains,
     alb_stage::{CLASS, alb_configs, children_are, target, vswitches, with_vswitches},
     ksvc,
     mass_changes::LONG,
@@ -23,6 +24,7 @@ use super::{
 const HOST: &str = "hello.default.example.com";
 pub(super) const FIRST: &str = "hello-00001";
 pub(super) const SECOND: &str = "hello-00002";
+const THIRD: &str = "hello-00003";
 
 async fn world() -> World {
     let settings = vec![
@@ -46,7 +48,7 @@ async fn world() -> World {
 }
 
 /// A Knative Service whose revisions always have a pod of their own before them.
-fn service(text: &str, traffic: &Value) -> String {
+pub(super) fn service(text: &str, traffic: &Value) -> String {
     let object = json!({
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -65,6 +67,14 @@ fn service(text: &str, traffic: &Value) -> String {
             "traffic": traffic,
         },
     });
+    object.to_string()
+}
+
+/// The same, rolled out over some seconds.
+fn gradually(text: &str) -> String {
+    let latest = json!([{"latestRevision": true, "percent": 100}]);
+    let mut object: Value = serde_json::from_str(&service(text, &latest)).unwrap();
+    object["metadata"]["annotations"] = json!({"serving.knative.dev/rollout-duration": "12s"});
     object.to_string()
 }
 
@@ -109,13 +119,13 @@ pub(super) async fn address(world: &World) -> String {
     list[0]["domain"].as_str().unwrap().to_owned()
 }
 
-async fn ask(world: &World, address: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn ask(world: &World, address: &str, more: &[(&str, &str)]) -> Answer {
     let mut headers = vec![("x-emulated-alb", address)];
     headers.extend(more);
     world.cloud.curl(HOST, "/", &headers).await.unwrap()
 }
 
-fn revision(answer: &Answer) -> String {
+pub(super) fn revision(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{answer:?}");
     let said: Value = serde_json::from_str(&answer.body).unwrap();
     said["revision"].as_str().unwrap().to_owned()
@@ -161,7 +171,7 @@ pub(super) fn only(revision: &str, number: usize) -> BTreeMap<String, usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_by_weight_header_and_cookie_reach_the_revisions_that_they_name() {
-    let world = world().await;
+    let mut world = world().await;
     let latest = json!([{"latestRevision": true, "percent": 100}]);
     // The rule of the annotation names the revision that is just coming.
     world.apply(&service("One", &latest)).await.unwrap();
@@ -221,6 +231,16 @@ async fn releases_by_weight_header_and_cookie_reach_the_revisions_that_they_name
         let found = counts(&world, &at, 100, headers).await;
         assert_eq!(found, only(revision, 100), "{headers:?}");
     }
+
+    let three = gradually("Three");
+    let roll_out = async {
+        ready(&world, &[(THIRD, 100)]).await;
+    };
+    world.apply(&three).await.unwrap();
+    alb_domains::a_gradual_roll_out_fails_no_request(&world, &at, HOST, roll_out, [SECOND, THIRD])
+        .await;
+    alb_domains::mapped_domains_are_served(&world, &at, THIRD).await;
+    alb_domains::a_restart_with_nothing_changed_writes_nothing(&mut world).await;
 
     world.delete(&hello).await.unwrap();
     world.wait_for(&hello, &Expect::gone(), LONG).await.unwrap();

@@ -69,7 +69,13 @@ async fn cluster(helm: &Helm) -> ControlPlane {
         .await
         .unwrap();
     let mut yaml = render(helm, chart::CRDS, &[]).await.unwrap();
-    for namespace in [chart::NAMESPACE, "istio-system", "shop", "restricted"] {
+    for namespace in [
+        chart::NAMESPACE,
+        "istio-system",
+        "knative-serving",
+        "shop",
+        "restricted",
+    ] {
         let level = match namespace {
             "restricted" => "restricted",
             _ => "privileged",
@@ -201,6 +207,10 @@ async fn nothing_is_granted_that_was_not_asked_for() {
                 "gateways in istio-system",
                 "leases in gatewaybinding-system",
             ],
+            "knative" => &[
+                "knative in knative-serving",
+                "leases in gatewaybinding-system",
+            ],
             "own-account" => &[],
             _ => &["leases in gatewaybinding-system"],
         };
@@ -241,6 +251,10 @@ async fn wrong_values_are_refused_with_the_value_and_the_rule() {
         (
             "rbac: {create: false, gatewayNamespaces: [a]}",
             ["rbac.gatewayNamespaces", "need rbac.create"],
+        ),
+        (
+            "rbac: {higress: true}",
+            ["rbac.higress", "needs rbac.knative"],
         ),
         ("extraArgs: [run]", ["/extraArgs/0", "'run' does not match"]),
         ("metrics: {port: 0}", ["/metrics/port", "minimum"]),

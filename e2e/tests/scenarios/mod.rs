@@ -1,6 +1,9 @@
 mod absence;
 mod adoption;
 mod adoption_consumers;
+mod alb_conformance;
+mod alb_conformance_stage;
+mod alb_domains;
 mod alb_hop;
 mod alb_ingress;
 mod alb_knative;
@@ -45,6 +48,8 @@ mod gateway;
 mod idle;
 mod import;
 mod knative;
+mod knative_alb;
+mod knative_switch;
 mod kubectl;
 mod mass_changes;
 mod modes;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crds::v1alpha1::{
-    ConditionStatus, ConditionType, ConditionUpdate, GatewayBinding, GatewayBindingClass,
+    ConditionStatus, ConditionType, ConditionUpdate, GatewayBindingClass,
     GatewayBindingClassStatus, HeldChange, MassChangeStatus, Reason, remove_condition,
     set_condition,
 };
@@ -12,24 +12,23 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
+use super::alb;
+use super::class_users::{in_use, is_used};
 use super::cloud::Trouble;
 use super::context::Context;
+use super::knative;
 use super::orphans::Orphans;
 use super::queue::Ended;
-use super::relations::class_of;
 use super::writes;
 use crate::backoff::ObjectKey as BackoffKey;
-use crate::core::class;
 use crate::core::guard::Limits;
+use crate::core::knative::turn::has_written;
 use crate::core::problem::{Problem, Severity};
 use crate::core::unreadable::{self, Readable};
 use crate::metrics::ConditionState;
 
 /// Kind in metrics, backoff and events.
 pub const KIND: &str = "GatewayBindingClass";
-
-/// Users that a message names at the most.
-const NAMED: usize = 5;
 
 /// The reconciler of classes, with what it remembers of orphans from pass to pass.
 pub fn reconciler(
@@ -50,36 +49,33 @@ async fn reconcile(
     if !context.serves(&class) {
         return Ended::Done;
     }
-    let held = writes::is_held(&*class);
     let deleting = class.metadata.deletion_timestamp.is_some();
     if let Some(problem) = unreadable::problem(&*class).filter(|_| !deleting) {
         return publish(&class, None, Some(Trouble::from(problem)), &context).await;
     }
-    if held && !is_used(&class, &context) {
+    let (class, settled) = knative::settle(class, &context).await;
+    let held = writes::is_held(&*class);
+    let ingresses = alb::users::of(&class, &context);
+    if held && !has_written(&class) && !is_used(&class, &ingresses, &context) {
         return let_go(&class, &context).await;
     }
     if deleting {
         if !held {
             return Ended::Done;
         }
-        let problem = Problem::waiting(
-            Reason::DeletionBlocked,
-            format!(
-                "still in use by {}. Delete them first; one with deletionPolicy: Retain leaves what it has in place.",
-                named(&users(&class, &context))
-            ),
-        );
-        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+        let blocked = in_use(&class, &ingresses, &context).map(Trouble::from);
+        return publish(&class, None, blocked.or(settled), &context).await;
     }
-    if class.spec.knative.is_some() {
-        let problem = Problem::rejected(
-            Reason::Unsupported,
-            "spec.knative: this version of the operator knows the block and cannot yet carry it out. Remove it.",
-        );
-        return publish(&class, None, Some(Trouble::from(problem)), &context).await;
+    // What is served without a binding claims nothing by which its class would be held.
+    if !held
+        && ingresses.are_some()
+        && let Err(trouble) = hold(&class, &context).await
+    {
+        return publish(&class, None, Some(trouble), &context).await;
     }
+    let class = context.classes.newest(class);
     if class.spec.cloud.is_none() {
-        return publish(&class, None, None, &context).await;
+        return publish(&class, None, settled, &context).await;
     }
     let checked = match context.clouds.of(&class).await {
         Ok(account) => match account.check(context.runtime.args.drift_interval).await {
@@ -90,7 +86,7 @@ async fn reconcile(
     };
     match checked {
         Ok(account) => {
-            let ended = publish(&class, Some(account.id.clone()), None, &context).await;
+            let ended = publish(&class, Some(account.id.clone()), settled, &context).await;
             orphans.sweep(&class, &account, &context).await;
             ended
         }
@@ -103,84 +99,6 @@ pub async fn tell_panic(stored: Arc<GatewayBindingClass>, context: Arc<Context>)
     let class = context.classes.newest(stored);
     let trouble = Trouble::from(Problem::defect());
     publish(&class, None, Some(trouble), &context).await;
-}
-
-/// Whether anything still needs the class to be cleaned up.
-fn is_used(class: &GatewayBindingClass, context: &Context) -> bool {
-    let bindings = context.stores.bindings.state();
-    let mut bindings = bindings.iter();
-    bindings.any(|binding| needs(class, &context.bindings.newest(binding.clone()), context))
-        || !consumers(class, context).is_empty()
-}
-
-/// Whatever does.
-fn users(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
-    let bindings = context.stores.bindings.state().into_iter();
-    let mut users: Vec<String> = bindings
-        .map(|binding| context.bindings.newest(binding))
-        .filter(|binding| needs(class, binding, context))
-        .map(|binding| told("GatewayBinding", &*binding))
-        .collect();
-    users.extend(consumers(class, context));
-    users.sort();
-    users
-}
-
-fn told(kind: &str, object: &impl ResourceExt) -> String {
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    format!("{kind} {namespace}/{name}")
-}
-
-/// Whether a binding claims something that takes the class's credentials to be removed.
-fn needs(class: &GatewayBindingClass, binding: &GatewayBinding, context: &Context) -> bool {
-    let name = class.name_any();
-    match &binding.status {
-        Some(status) if !status.is_blank() => {
-            class_of(binding) == Some(&name) && !status.ledger.is_empty()
-        }
-        // What it claimed is not known any more, only which class it has.
-        _ => {
-            let classes = context.stores.classes.state();
-            let classes: Vec<_> = classes.iter().map(AsRef::as_ref).collect();
-            context.has_lost_status(binding)
-                && class::of_lost(binding, &classes).is_some_and(|class| class.name_any() == name)
-        }
-    }
-}
-
-/// The consumers that have something in the class's account.
-fn consumers(class: &GatewayBindingClass, context: &Context) -> Vec<String> {
-    let status = class.status.as_ref();
-    let account = status.and_then(|status| status.account.as_deref());
-    let cloud = class.spec.cloud.as_ref();
-    let region = cloud.map(|cloud| cloud.region_id.as_str());
-    let consumers = context.stores.consumers.state().into_iter();
-    let here = consumers
-        .map(|consumer| context.consumers.newest(consumer))
-        .filter(|consumer| {
-            let mut ledger = consumer.status.iter().flat_map(|status| &status.ledger);
-            ledger.any(|entry| {
-                entry.account.is_some()
-                    && entry.account.as_deref() == account
-                    // The region of a class that cannot be read is not known.
-                    && (region.is_none() || entry.region.as_deref() == region)
-            }) || context.has_lost_status(&**consumer)
-        });
-    here.map(|consumer| told("GatewayConsumer", &*consumer))
-        .collect()
-}
-
-fn named(users: &[String]) -> String {
-    let mut text = users
-        .iter()
-        .take(NAMED)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    if users.len() > NAMED {
-        text.push_str(&format!(" and {} more", users.len() - NAMED));
-    }
-    text
 }
 
 /// Holds a class, before the first claim that needs it.
@@ -370,7 +288,7 @@ fn conditions(
                 set(ConditionType::Accepted, true, Reason::Accepted, "");
             }
             // What holds up a deletion is no fault of what it refers to.
-            if problem.severity == Severity::Held {
+            if problem.severity == Severity::Held || problem.reason == Reason::ForeignField {
                 set(ConditionType::ResolvedRefs, true, Reason::ResolvedRefs, "");
             } else if !refused && problem.reason != Reason::DeletionBlocked {
                 set(

@@ -4,11 +4,13 @@ pub mod alb;
 pub mod audit;
 pub mod binding;
 pub mod class;
+pub mod class_users;
 pub mod cloud;
 pub mod consumer;
 pub mod context;
 pub mod guard;
 pub mod handled;
+pub mod knative;
 pub mod latest;
 pub mod line;
 mod newest_event;
@@ -54,7 +56,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let queues = Queues {
         bindings: bindings.clone(),
         consumers: consumers.clone(),
-        classes,
+        classes: classes.clone(),
         alb: signals.clone(),
     };
     let fates = Fates::default();
@@ -81,7 +83,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         binding_requests,
         supervisor,
     );
-    alb::spawn(&context, &signals, bindings, supervisor);
+    alb::spawn(&context, &signals, bindings, classes, supervisor);
     consumer::watch_secrets(&context, consumers, supervisor);
     let work = Work {
         kind: consumer::KIND,

@@ -20,6 +20,7 @@ use super::queue::Asker;
 use super::relations::{class_of, consumers, leftovers, named};
 use super::stores::{Seen, Stores, fingerprint};
 use crate::core::consumer::name_of;
+use crate::core::knative::turn::has_written;
 
 /// What keeps those who use a class from its account, and is first seen to pass by the class.
 const WAITING_FOR_CLASS: [Reason; 5] = [
@@ -143,6 +144,7 @@ impl Triggers {
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
                 self.queues.alb.tell(Signal::Classes);
+                self.rivals_of(class);
                 self.forget(class);
                 self.guard.class_gone(&class.name_any());
                 self.peers.rebuild();
@@ -155,6 +157,7 @@ impl Triggers {
             self.guard_consumers();
         }
         self.queues.classes.edited(ObjectRef::from_obj(class));
+        self.rivals_of(class);
         if self.is_news(class) {
             self.queues.alb.tell(Signal::Classes);
             // A binding that found no class, or several defaults, may find one now.
@@ -382,6 +385,16 @@ impl Triggers {
     /// Bindings that another one keeps from what they want: they may get it now.
     fn losers_of(&self, binding: &GatewayBinding) {
         self.edited(self.peers.losers(class_of(binding)));
+    }
+
+    /// Other classes that want to switch Knative over: it may be their turn now.
+    fn rivals_of(&self, class: &GatewayBindingClass) {
+        for other in self.stores.classes.state() {
+            let wants = other.spec.knative.is_some() || has_written(&other);
+            if wants && other.name_any() != class.name_any() {
+                self.queues.classes.edited(ObjectRef::from_obj(&*other));
+            }
+        }
     }
 
     /// One binding that shares the gateway of one that is gone: it brings the Service to what is

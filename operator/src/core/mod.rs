@@ -23,6 +23,7 @@ pub mod guard;
 pub mod higress;
 pub mod import;
 pub mod key;
+pub mod knative;
 pub mod ledger;
 pub mod merge;
 pub mod names;

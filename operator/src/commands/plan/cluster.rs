@@ -96,6 +96,8 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
         planned.copied_from = gateway.service.create_from.map(|source| source.name);
         planned.gateway = Some(gateway.name);
     }
+    planned.gateway = planned.gateway.or(preview.gateway);
+    planned.alb = preview.alb;
     planned.adopted = preview.plan.adopted.into_iter().collect();
     planned.steps = preview.plan.steps;
     planned.hash = preview.hash;

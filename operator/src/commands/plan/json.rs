@@ -1,8 +1,9 @@
 //! A plan for programs. Its shape is documented in `docs/plan.md`: fields may be added; none changes
 //! its meaning.
 
-use crds::v1alpha1::{FieldConflict, Mode, NamespacedName, PlanAction};
+use crds::v1alpha1::{FieldConflict, Mode, NamespacedName, PlanAction, PlanField, PlanStep};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::explain::explain;
 use super::planned::{Planned, Plans, Summary};
@@ -62,7 +63,7 @@ struct Step {
     object: String,
     fields: Vec<FieldChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    risk: Option<&'static str>,
+    risk: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held: bool,
     detail: String,
@@ -141,10 +142,11 @@ fn plan(planned: &Planned) -> Plan<'_> {
                 kind: step.key.kind(),
                 object: step.key.to_string(),
                 fields: fields(step, planned.shape_is_known),
-                risk: step.risk(),
+                risk: step.risk().map(str::to_owned),
                 held: planned.held.contains(&step.key),
                 detail: explain(step, planned).detail,
             })
+            .chain(planned.alb.iter().map(in_cluster))
             .collect(),
         adopted: planned
             .adopted
@@ -159,6 +161,30 @@ fn plan(planned: &Planned) -> Plan<'_> {
         assumptions: &planned.assumptions,
         conflicts: &planned.conflicts,
         problems: planned.problems.iter().map(stated).collect(),
+    }
+}
+
+/// A step in the cluster, for a gateway that is an ALB.
+fn in_cluster(step: &PlanStep) -> Step {
+    let value = |text: &Option<String>| text.clone().map(Value::from);
+    let field = |field: &PlanField| FieldChange {
+        path: field.path.clone(),
+        from: value(&field.from),
+        to: value(&field.to),
+    };
+    let kind = if step.object.starts_with("kubernetes/KnativeIngress/") {
+        "KnativeIngress"
+    } else {
+        "KnativeService"
+    };
+    Step {
+        action: step.action,
+        kind,
+        object: step.object.clone(),
+        fields: step.fields.iter().map(field).collect(),
+        risk: step.risk.clone(),
+        held: false,
+        detail: String::new(),
     }
 }
 

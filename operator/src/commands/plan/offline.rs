@@ -11,6 +11,8 @@ use super::given;
 use super::manifests::Manifests;
 use super::planned::{Planned, Plans};
 use super::world::{Account, World};
+use crate::core::alb::binding::{self as alb, alb_of};
+use crate::core::alb::plan::{Annotation, steps as alb_steps};
 use crate::core::class;
 use crate::core::desire::desire;
 use crate::core::desired::Item;
@@ -87,6 +89,23 @@ impl<'a> Judged<'a> {
         });
         planned.class = self.class.map(ResourceExt::name_any);
         planned.mode = self.binding.spec.mode();
+        if let Some(class) = self.class
+            && alb_of(self.binding, class).is_some()
+        {
+            let labels = given::namespace_labels(manifests, &namespace);
+            match alb::validate(self.binding, class, &labels) {
+                Ok(valid) => {
+                    planned.gateway = Some(valid.gateway.clone());
+                    planned.assumptions.push(format!(
+                        "Knative Service {} is there, and names no class.",
+                        valid.service
+                    ));
+                    planned.alb = alb_steps(&valid, self.binding, |_| Annotation::default());
+                }
+                Err(problem) => planned.problems.push(problem),
+            }
+            return planned;
+        }
         let validated = match &self.validated {
             Ok(validated) => validated,
             Err(problem) => {

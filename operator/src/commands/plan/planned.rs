@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crds::v1alpha1::{ConditionType, FieldConflict, Mode, NamespacedName};
+use crds::v1alpha1::{ConditionType, FieldConflict, Mode, NamespacedName, PlanStep};
 use serde::Serialize;
 
 use crate::core::approval::Verdict;
@@ -28,6 +28,9 @@ impl Plans {
         let mut seen = BTreeSet::new();
         let mut total = Summary::default();
         for planned in &self.items {
+            for _ in &planned.alb {
+                total.count(Action::Update);
+            }
             for step in &planned.steps {
                 let action = step.operation.action();
                 if !step.key.is_shared() || seen.insert((&planned.class, &step.key, action)) {
@@ -40,7 +43,8 @@ impl Plans {
 
     /// Whether anything would be done.
     pub(super) fn has_changes(&self) -> bool {
-        self.items.iter().any(|planned| !planned.steps.is_empty())
+        let changes = |planned: &Planned| !planned.steps.is_empty() || !planned.alb.is_empty();
+        self.items.iter().any(changes)
     }
 
     /// Whether a binding cannot be what it says until somebody acts.
@@ -62,6 +66,8 @@ pub(in crate::commands) struct Planned {
     pub(super) mode: Mode,
     /// In the order of execution.
     pub(in crate::commands) steps: Vec<Step>,
+    /// What is written in the cluster for a gateway that is an ALB. All of it are changes.
+    pub(super) alb: Vec<PlanStep>,
     /// What others made and the binding uses, with its name in the cloud.
     pub(super) adopted: Vec<(ObjectKey, String)>,
     /// Stands for exactly these steps; none: there are none, or they were not compared with a cloud.
@@ -112,6 +118,7 @@ impl Planned {
             gateway: None,
             mode: Mode::default(),
             steps: Vec::new(),
+            alb: Vec::new(),
             adopted: Vec::new(),
             hash: None,
             verdict: None,
@@ -129,6 +136,9 @@ impl Planned {
         let mut summary = Summary::default();
         for step in &self.steps {
             summary.count(step.operation.action());
+        }
+        for _ in &self.alb {
+            summary.count(Action::Update);
         }
         summary
     }

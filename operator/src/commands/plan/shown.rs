@@ -1,6 +1,6 @@
 //! A plan in plain words, wherever it comes from: what the text of a plan is made of.
 
-use crds::v1alpha1::{FieldConflict, Mode};
+use crds::v1alpha1::{FieldConflict, Mode, PlanField, PlanStep};
 
 use super::explain::{explain, object};
 use super::planned::{Planned, Plans, Summary};
@@ -98,7 +98,7 @@ fn binding(planned: &Planned) -> ShownBinding {
         ),
         summary: planned.summary(),
         approval: approval(planned),
-        steps: steps.collect(),
+        steps: steps.chain(planned.alb.iter().map(in_cluster)).collect(),
         sections: vec![
             ("Made in the console, and never deleted", adopted(planned)),
             ("Taken for granted", planned.assumptions.clone()),
@@ -109,6 +109,26 @@ fn binding(planned: &Planned) -> ShownBinding {
             ("Problems", problems.collect()),
         ],
         stopped: planned.is_stopped(),
+    }
+}
+
+/// A step in the cluster, for a gateway that is an ALB.
+fn in_cluster(step: &PlanStep) -> ShownStep {
+    let row = |field: &PlanField| {
+        let none = "nothing".to_owned();
+        let to = field.to.as_ref().unwrap_or(&none);
+        let value = match &field.from {
+            Some(from) => format!("{from} -> {to}"),
+            None => to.clone(),
+        };
+        (field.path.clone(), value)
+    };
+    ShownStep {
+        action: Action::Update,
+        object: step.object.clone(),
+        detail: String::new(),
+        rows: step.fields.iter().map(row).collect(),
+        risk: step.risk.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Ingresses that are made for a Knative Ingress.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crds::keys;
 use crds::v1alpha1::Reason;
@@ -94,6 +95,8 @@ pub(super) async fn apply(
                 .runtime
                 .metrics
                 .plan_step(if found.is_some() { "Update" } else { "Create" }, "Ingress");
+            let place = (namespace.clone(), name.clone());
+            context.alb.pace().wrote(place, Instant::now());
             Ok(context.alb.written.wrote(written))
         }
         Err(kube::Error::Api(status)) if status.is_conflict() => Err(Obstacle::Again),

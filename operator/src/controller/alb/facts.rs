@@ -1,5 +1,6 @@
 //! What a translation asks of the cluster, from the stores.
 
+use crds::v1alpha1::Reason;
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -8,6 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::serving::binding_of;
 use super::state::serverless_service;
 use crate::controller::context::Context;
+use crate::core::alb::binding::{Say, say};
 use crate::core::alb::gray;
 use crate::core::alb::hop::Hop;
 use crate::core::alb::kingress::KIngress;
@@ -37,6 +39,15 @@ pub(super) fn source(
     let labelled = ingress.labels().get(SERVICE).cloned();
     let service = labelled.unwrap_or_else(|| ingress.name_any());
     let binding = binding_of(&namespace, &service, ingress_class, context);
+    if let Some(binding) = binding.as_ref().filter(|binding| say(binding) == Say::Kept) {
+        return Err(Refusal::new(
+            Reason::Pending,
+            format!(
+                "GatewayBinding {namespace}/{}: spec.mode is not Apply, and spec.alb is not what is in force. What was served before stays until mode is Apply, or spec.alb is as it was.",
+                binding.name_any()
+            ),
+        ));
+    }
     let rules = binding.and_then(|binding| binding.spec.alb?.revision_rules);
     let mut gray = gray::of_binding(rules.as_deref().unwrap_or_default());
     gray.extend(gray::of_annotations(ingress.annotations())?);

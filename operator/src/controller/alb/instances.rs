@@ -12,6 +12,7 @@ use super::children::{failed, lead};
 use super::serving::bindings;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
+use crate::core::alb::binding::{Say, say};
 use crate::core::alb::instance::{alb_config, class, has_all, zones};
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::seats::ingress_class;
@@ -54,7 +55,8 @@ pub(super) async fn ensure(
 ) -> Result<(), Obstacle> {
     let enter = bindings(gateway.ingress_class(), context);
     let network = context.alb.network();
-    let zones = zones(gateway, enter.iter().map(AsRef::as_ref), &network);
+    let heard = enter.iter().filter(|binding| say(binding) == Say::Heard);
+    let zones = zones(gateway, heard.map(AsRef::as_ref), &network);
     let wanted = alb_config(gateway, placement, instance, &zones);
     let digest = digest(&wanted.as_ref().map_err(|refusal| &refusal.message));
     let now = Instant::now();

@@ -10,6 +10,7 @@ mod secrets;
 mod serving;
 pub mod signals;
 pub mod state;
+pub mod users;
 mod watch;
 
 pub use watch::spawn;

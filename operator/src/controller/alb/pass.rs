@@ -1,7 +1,7 @@
 //! One pass over one Knative Ingress.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crds::v1alpha1::{AlbGateway, Reason};
 use jiff::Timestamp;
@@ -21,12 +21,12 @@ use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::core::alb::hop::is_used;
-use crate::core::alb::instance::fleet;
+use crate::core::alb::instance::{domain_internal, fleet};
 use crate::core::alb::kingress::{FINALIZER, KIngress};
 use crate::core::alb::refusal::Refusal;
-use crate::core::alb::render::{Identity, Progress, address, render};
+use crate::core::alb::render::{Identity, Progress, address, is_outstanding, render};
 use crate::core::alb::seats::ingress_class;
-use crate::core::alb::status::{Standing, Told, status};
+use crate::core::alb::status::{Address, Standing, Told, status};
 use crate::core::alb::translate::{Child, Placement, Translation, translate};
 
 /// How soon something that changed meanwhile is looked at again.
@@ -51,6 +51,7 @@ pub(super) async fn reconcile(stored: Arc<KIngress>, context: Arc<Context>) -> E
         ingress: &ingress,
         gateway: &gateway,
         context: &context,
+        held: Mutex::default(),
     };
     match pass.serve().await {
         Ok(Some(standing)) => pass.publish(&standing, None).await,
@@ -77,6 +78,7 @@ pub(super) async fn tell_panic(stored: Arc<KIngress>, context: Arc<Context>) {
             ingress: &ingress,
             gateway: &gateway,
             context: &context,
+            held: Mutex::default(),
         };
         let words = "the operator met a defect of its own while it worked on this object. Its log says where: please report it.";
         let standing = pass.refused(Refusal::new(Reason::InternalError, words));
@@ -88,6 +90,8 @@ struct Pass<'a> {
     ingress: &'a KIngress,
     gateway: &'a AlbGateway,
     context: &'a Context,
+    /// How soon a change that is kept back is to be written.
+    held: Mutex<Option<Duration>>,
 }
 
 impl Pass<'_> {
@@ -180,6 +184,9 @@ impl Pass<'_> {
         };
         let wanted = render(child, identity, &secrets);
         let Some(met) = found.filter(|found| wanted.is_met_by(found)) else {
+            if let Some(found) = found.filter(|found| self.is_held(&place, found)) {
+                return Ok((Arc::new(found.clone()), Progress::Waiting));
+            }
             let made = children::apply(&wanted, found, false, self.context).await?;
             return Ok((made, Progress::Waiting));
         };
@@ -190,6 +197,18 @@ impl Pass<'_> {
             Arc::new(met.clone())
         };
         Ok((child, progress))
+    }
+
+    /// Whether a change is kept back until the controller has dealt with the last one.
+    fn is_held(&self, place: &(String, String), found: &Ingress) -> bool {
+        let hold = self
+            .context
+            .alb
+            .pace()
+            .hold(place, is_outstanding(found), Instant::now());
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.into_iter().chain(hold).min();
+        hold.is_some()
     }
 
     /// Removes what this Knative Ingress no longer needs.
@@ -245,7 +264,10 @@ impl Pass<'_> {
     fn addresses(&self, find: impl Fn(Placement) -> Option<Arc<Ingress>>) -> Standing {
         let at = |placement| {
             let found = find(placement)?;
-            address(&found).map(str::to_owned)
+            Some(Address {
+                domain: address(&found)?.to_owned(),
+                internal: self.internal(placement, &found),
+            })
         };
         Standing {
             told: Told::Served,
@@ -253,6 +275,14 @@ impl Pass<'_> {
             private: at(Placement::Intranet),
             left_out: Vec::new(),
         }
+    }
+
+    /// The Service that leads to the load balancer of an Ingress, which is the first of its kind.
+    fn internal(&self, placement: Placement, found: &Ingress) -> Option<String> {
+        let fleet = fleet(self.gateway, placement, &self.context.alb.network());
+        let first = fleet.instances.first().map(|first| ingress_class(first));
+        let class = found.spec.as_ref()?.ingress_class_name.as_ref();
+        domain_internal(self.gateway, placement).filter(|_| class == first.as_ref())
     }
 
     /// One write for all of it, and none if nothing has changed.
@@ -274,7 +304,10 @@ impl Pass<'_> {
             .trouble(ingress, matches!(standing.told, Told::Refused(_)));
         match (trouble, waits) {
             (Some(trouble), _) => retry(trouble),
-            (None, true) => Ended::Waiting,
+            (None, true) => {
+                let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.map_or(Ended::Waiting, Ended::Later)
+            }
             (None, false) if standing.told == Told::Served => Ended::Converged { within: None },
             (None, false) => Ended::Stuck,
         }
@@ -354,7 +387,7 @@ async fn let_go(ingress: &KIngress, context: &Context) -> Result<(), Trouble> {
         let name = children::name(ingress, placement);
         let namespace = ingress.namespace().unwrap_or_default();
         if context.alb.ingress(&namespace, &name).is_none() {
-            context.alb.seats().gone(&(namespace, name));
+            context.alb.gone(&(namespace, name));
         }
     }
     context.alb.trouble(ingress, false);

@@ -2,23 +2,26 @@
 
 use std::sync::Arc;
 
-use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, Mode, ServiceKind};
+use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, ServiceKind};
 use kube::ResourceExt;
 
 use crate::controller::context::Context;
-use crate::core::alb::binding::{alb_of, heard, validate};
+use crate::controller::writes::is_held;
+use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
 use crate::core::alb::hop::is_companion;
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
 
-/// The ALB gateways of this shard's classes, those of the oldest class first.
+/// The ALB gateways of this shard's classes, those of the oldest class first. A class that is being
+/// deleted serves as long as it is held.
 pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
     let mut classes: Vec<Arc<GatewayBindingClass>> = context
         .stores
         .classes
         .state()
         .into_iter()
-        .filter(|class| context.serves(class) && class.metadata.deletion_timestamp.is_none())
+        .filter(|class| context.serves(class))
+        .filter(|class| class.metadata.deletion_timestamp.is_none() || is_held(&**class))
         .collect();
     classes.sort_by_key(|class| {
         let created = class.creation_timestamp().map(|time| time.0);
@@ -51,9 +54,12 @@ pub(super) fn bindings(ingress_class: &str, context: &Context) -> Vec<Arc<Gatewa
     };
     let bindings = context.stores.bindings.state().into_iter();
     bindings
-        .filter(|binding| binding.spec.alb.is_some())
         .filter(|binding| binding.metadata.deletion_timestamp.is_none())
-        .filter(|binding| binding.spec.mode() == Mode::Apply)
+        .filter(|binding| match say(binding) {
+            Say::Heard => binding.spec.alb.is_some(),
+            Say::Kept => true,
+            Say::Silent => false,
+        })
         .filter(|binding| enters(binding).unwrap_or_default())
         .collect()
 }

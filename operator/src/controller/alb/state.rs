@@ -1,8 +1,9 @@
 //! What this controller knows of the cluster.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Endpoints};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -16,8 +17,12 @@ use super::children::is_made_by_us;
 use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
+use crate::core::alb::pace::Pace;
 use crate::core::alb::render::ORDER;
 use crate::core::alb::seats::Seats;
+
+/// How long it takes at the most until Knative Ingresses are listed, where they can be.
+const LISTING: Duration = Duration::from_secs(30);
 
 /// A Knative Ingress, by namespace and name.
 pub type Name = (String, String);
@@ -41,7 +46,10 @@ pub struct State {
     pub reported: Latest<KIngress>,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
+    listed: AtomicBool,
+    since: Instant,
     seats: Mutex<Seats>,
+    pace: Mutex<Pace>,
     troubled: Mutex<HashSet<Name>>,
     writers: Mutex<Option<Writers>>,
 }
@@ -92,7 +100,10 @@ impl Default for State {
             written: Latest::default(),
             reported: Latest::default(),
             ensured: tokio::sync::Mutex::default(),
+            listed: AtomicBool::default(),
+            since: Instant::now(),
             seats: Mutex::default(),
+            pace: Mutex::default(),
             troubled: Mutex::default(),
             writers: Mutex::new(Some(Writers {
                 kingresses: kingresses_writer,
@@ -110,6 +121,22 @@ impl State {
     /// The writing ends; the first who asks gets them.
     pub fn writers(&self) -> Option<Writers> {
         lock(&self.writers).take()
+    }
+
+    /// Every Knative Ingress is known, or that there is no such kind.
+    pub fn listed(&self) {
+        self.listed.store(true, Ordering::Release);
+    }
+
+    /// Whether that is so.
+    pub fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Acquire)
+    }
+
+    /// Whether it can be told by now which Knative Ingresses there are: after a while also if they could
+    /// not be listed.
+    pub fn is_known(&self) -> bool {
+        self.is_listed() || self.since.elapsed() > LISTING
     }
 
     /// What `config-network` says.
@@ -130,6 +157,17 @@ impl State {
     /// The places on the load balancers.
     pub fn seats(&self) -> MutexGuard<'_, Seats> {
         lock(&self.seats)
+    }
+
+    /// When Ingresses were written.
+    pub fn pace(&self) -> MutexGuard<'_, Pace> {
+        lock(&self.pace)
+    }
+
+    /// An Ingress is gone, and its place is free.
+    pub fn gone(&self, name: &Name) {
+        self.seats().gone(name);
+        self.pace().gone(name);
     }
 
     /// An Ingress was seen: it has a place.

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crds::keys;
-use crds::v1alpha1::{GatewayBinding, ServiceKind};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, ServiceKind};
 use k8s_openapi::api::core::v1::{ConfigMap, Endpoints};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -22,9 +22,11 @@ use super::pass::{reconcile, tell_panic};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
 use super::state::{State, Writers, name_of, serverless_service};
+use super::users::ingress_classes;
 use crate::controller::context::Context;
 use crate::controller::queue::{self, Asker, Work, queue};
 use crate::controller::stores::{self, Seen, fingerprint, keep, keep_some, keep_with};
+use crate::controller::writes::is_held;
 use crate::core::alb::hop::{GATEWAY, SERVICE_NAME, is_companion};
 use crate::core::alb::kingress::{KIngress, LABEL};
 use crate::core::alb::network::{NAME, NAMESPACE};
@@ -53,6 +55,7 @@ pub fn spawn(
     context: &Arc<Context>,
     signals: &Signals,
     bindings: Asker<GatewayBinding>,
+    classes: Asker<GatewayBindingClass>,
     supervisor: &mut Supervisor,
 ) {
     let (Some(signals), Some(writers)) = (signals.listen(), context.alb.writers()) else {
@@ -64,6 +67,7 @@ pub fn spawn(
         context: context.clone(),
         asker,
         bindings,
+        classes,
         begin: Arc::new(begin),
         seen: Arc::default(),
     };
@@ -126,6 +130,7 @@ struct Concerns {
     context: Arc<Context>,
     asker: Asker<KIngress>,
     bindings: Asker<GatewayBinding>,
+    classes: Asker<GatewayBindingClass>,
     begin: Arc<watch::Sender<Begun>>,
     seen: Arc<Mutex<HashMap<String, u64>>>,
 }
@@ -222,7 +227,10 @@ impl Concerns {
 
     fn kingress(&self, seen: &Seen<'_, KIngress>) {
         match seen {
-            Seen::NoSuchKind => {}
+            Seen::NoSuchKind => {
+                self.state().listed();
+                self.ask_classes();
+            }
             Seen::Listed => {
                 self.state().reported.clear();
                 for ingress in self.state().kingresses.state() {
@@ -238,6 +246,8 @@ impl Concerns {
                         self.asker.edited(reference);
                     }
                 }
+                self.state().listed();
+                self.ask_classes();
                 self.listed("KnativeIngresses");
             }
             Seen::Changed(companion) | Seen::Gone(companion) if is_companion(companion) => {
@@ -251,6 +261,7 @@ impl Concerns {
                 if self.note(ingress) {
                     self.asker.edited(ObjectRef::from_obj(*ingress));
                     self.mapped(ingress);
+                    self.ask_classes();
                 } else if self.is_left_to_others(ingress) {
                     self.asker.edited(ObjectRef::from_obj(*ingress));
                 }
@@ -266,6 +277,17 @@ impl Concerns {
                 self.state().trouble(ingress, false);
                 self.mapped(ingress);
                 self.ask_bindings(ingress);
+                self.ask_classes();
+            }
+        }
+    }
+
+    /// Classes that whom they serve makes a difference to: those not held yet, and those on their way out.
+    fn ask_classes(&self) {
+        for class in self.context.stores.classes.state() {
+            let going = class.metadata.deletion_timestamp.is_some();
+            if (going || !is_held(&*class)) && ingress_classes(&class).next().is_some() {
+                self.classes.edited(ObjectRef::from_obj(&*class));
             }
         }
     }
@@ -329,7 +351,7 @@ impl Concerns {
                 self.owner(ingress);
             }
             Seen::Gone(ingress) => {
-                self.state().seats().gone(&name_of(*ingress));
+                self.state().gone(&name_of(*ingress));
                 self.state()
                     .written
                     .forget(&ingress.uid().unwrap_or_default());

@@ -2,17 +2,19 @@
 //! layer of Knative on ALB; a binding moves its Knative Service to that layer, and tells how far it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crds::keys;
 use crds::v1alpha1::{
     ConditionType, DeletionPolicy, GatewayBinding, GatewayBindingClass, GatewayBindingStatus,
-    LedgerEntry, Mode, NamespacedName, Reason,
+    LedgerEntry, Mode, NamespacedName, PlanStep, Reason,
 };
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
+use super::alb_look::{annotations, no_service, standing_of};
 use super::finalize::{add_finalizer, let_go};
 use super::knative_service::{apply, get, is_ours, put_back};
 use super::report::write_status;
@@ -23,12 +25,16 @@ use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::controller::{class, writes};
 use crate::core::alb::binding::{
-    AlbBinding, alb_of, entry, heard, is_of_another_gateway, moved, validate,
+    AlbBinding, alb_of, claim, entry, heard, is_of_another_gateway, moved, validate,
 };
-use crate::core::alb::kingress::{CLASS_OF_SERVICE, KIngress};
+use crate::core::alb::kingress::CLASS_OF_SERVICE;
+use crate::core::alb::plan;
 use crate::core::conditions::{Standing, judge};
 use crate::core::problem::Problem;
 use crate::metrics::ConditionState;
+
+/// How soon something that is just coming is looked at again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// One pass over a binding that has to do with an ALB, or had.
 pub(super) async fn reconcile(
@@ -60,9 +66,14 @@ pub(super) async fn reconcile(
         valid: None,
         problems: Vec::new(),
         address: None,
+        plan: None,
     };
     if alb_of(&pass.binding, &pass.class).is_none() {
         return pass.leave().await;
+    }
+    // After a start nothing is told of what is only not known yet.
+    if !context.alb.is_known() {
+        return Ended::Later(AGAIN);
     }
     match pass.valid() {
         Ok(valid) => {
@@ -84,6 +95,7 @@ struct Pass<'a> {
     ledger: Vec<LedgerEntry>,
     problems: Vec<Problem>,
     address: Option<String>,
+    plan: Option<Vec<PlanStep>>,
 }
 
 impl Pass<'_> {
@@ -115,6 +127,15 @@ impl Pass<'_> {
             self.problems.push(problem.waiting_for_a_person());
             return Ok(());
         }
+        if valid.mode == Mode::Plan {
+            let steps = self.planned(valid).await?;
+            self.problems.extend(plan::problem(steps.len()));
+            if steps.is_empty() {
+                self.look(valid);
+            }
+            self.plan = Some(steps);
+            return Ok(());
+        }
         class::hold(&self.class, self.context).await?;
         for other in moved(&self.binding) {
             if other != valid.service {
@@ -132,12 +153,23 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// What would be written.
+    async fn planned(&mut self, valid: &AlbBinding) -> Result<Vec<PlanStep>, Trouble> {
+        let found = annotations(valid, &self.binding, self.context).await?;
+        if !found.contains_key(&valid.service) {
+            self.problems.push(no_service(&valid.service));
+        }
+        let of = |service: &NamespacedName| found.get(service).cloned().unwrap_or_default();
+        Ok(plan::steps(valid, &self.binding, of))
+    }
+
     /// What is written is in the ledger before it is written.
     async fn claim(&mut self, valid: &AlbBinding) -> Result<(), Trouble> {
-        let claimed = entry(&valid.service);
+        let claimed = claim(&valid.service, &self.binding);
         if self.ledger.contains(&claimed) {
             return Ok(());
         }
+        self.ledger.retain(|entry| entry.key != claimed.key);
         self.ledger.push(claimed);
         self.ledger.sort_by(|a, b| a.key.cmp(&b.key));
         let status = GatewayBindingStatus {
@@ -154,10 +186,7 @@ impl Pass<'_> {
     async fn move_service(&mut self, valid: &AlbBinding) -> Result<(), Trouble> {
         let service = &valid.service;
         let Some(found) = get(service, self.context).await? else {
-            self.problems.push(Problem::unresolved(
-                Reason::ServiceNotFound,
-                format!("spec.serviceRef: there is no Knative Service {service}. Create it, or correct the name."),
-            ));
+            self.problems.push(no_service(service));
             return Ok(());
         };
         let wanted = &valid.ingress_class;
@@ -231,7 +260,7 @@ impl Pass<'_> {
             ..self.binding.status.clone().unwrap_or_default()
         };
         match write_status(&self.binding, &status, self.context).await {
-            Ok(_) => Ended::Later(std::time::Duration::from_millis(200)),
+            Ok(_) => Ended::Later(AGAIN),
             Err(trouble) => retry(&trouble),
         }
     }
@@ -247,6 +276,12 @@ impl Pass<'_> {
             address: before.address.clone(),
             ..GatewayBindingStatus::default()
         };
+        if let Some(steps) = self.plan {
+            let problems = self.problems.iter();
+            let problems = problems.filter(|problem| problem.reason != Reason::PlanOnly);
+            let blockers = problems.map(|problem| problem.message.clone());
+            status.plan = Some(plan::status(steps, blockers.collect()));
+        }
         if let Some(valid) = &self.valid {
             status.gateway = Some(valid.gateway.clone());
             status.address = self.address.or(status.address);
@@ -284,27 +319,6 @@ impl Pass<'_> {
     }
 }
 
-/// What the status of a Knative Ingress that is not ready means for its binding.
-fn standing_of(found: &KIngress) -> Problem {
-    let current = found.status["observedGeneration"].as_i64() == found.metadata.generation;
-    let ready = found.condition("Ready").filter(|_| current);
-    let text = |field: &str| {
-        let text = ready.and_then(|ready| ready[field].as_str());
-        text.unwrap_or_default().to_owned()
-    };
-    let reason = Reason::parse(&text("reason"));
-    let words = text("message");
-    match (text("status").as_str(), reason) {
-        ("False", Some(Reason::IngressFailed)) => Problem::waiting(Reason::IngressFailed, words),
-        ("False", Some(reason)) => Problem::blocked(reason, words),
-        (_, Some(reason)) => Problem::waiting(reason, words),
-        _ => Problem::waiting(
-            Reason::WaitingForIngress,
-            "the ALB Ingress controller has not brought the load balancer up to date yet.",
-        ),
-    }
-}
-
 /// Puts the Knative Service back, then lets the binding go.
 async fn finalize(
     binding: &GatewayBinding,
@@ -334,6 +348,17 @@ async fn finalize(
     if !services.contains(&own) {
         services.push(own);
     }
+    if binding.spec.mode() == Mode::Plan {
+        return match is_any_ours(&services, context).await {
+            Ok(false) => let_go(binding, context).await,
+            Ok(true) => {
+                let words = "spec.mode is Plan, so the annotation of the Knative Service is not taken off. Set mode: Apply, or deletionPolicy: Retain to leave everything in place.";
+                let problem = Problem::blocked(Reason::DeletionBlocked, words);
+                blocked(binding, class, problem, context).await
+            }
+            Err(trouble) => retry(&trouble),
+        };
+    }
     for service in services {
         if is_moved_by_another(&service, binding, context) {
             continue;
@@ -352,6 +377,18 @@ async fn finalize(
         }
     }
     let_go(binding, context).await
+}
+
+async fn is_any_ours(services: &[NamespacedName], context: &Context) -> Result<bool, Trouble> {
+    for service in services {
+        if get(service, context)
+            .await?
+            .is_some_and(|found| is_ours(&found))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn blocked(
@@ -376,6 +413,7 @@ async fn blocked(
         valid: None,
         problems: vec![problem],
         address: None,
+        plan: None,
     };
     pass.publish().await
 }

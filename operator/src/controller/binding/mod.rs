@@ -1,6 +1,7 @@
 //! The controller of GatewayBindings. The way of one binding reads top to bottom in [`pass`].
 
 mod alb;
+mod alb_look;
 mod approve;
 mod dereference;
 pub(super) mod execute;

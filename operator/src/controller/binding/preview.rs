@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloud_adapter::gateway::model::Inventory;
-use crds::v1alpha1::{FieldConflict, GatewayBinding, Mode, Reason};
+use crds::v1alpha1::{FieldConflict, GatewayBinding, GatewayBindingClass, Mode, PlanStep, Reason};
 use kube::ResourceExt;
 
+use super::alb_look::{annotations, no_service};
 use super::hold::{self, Foreseen};
 use super::report::Report;
 use super::work::Work;
 use super::{approve, is_stranger};
 use crate::controller::context::Context;
+use crate::core::alb::binding as alb;
+use crate::core::alb::plan::steps;
 use crate::core::approval::{self, Verdict};
 use crate::core::class;
 use crate::core::key::ObjectKey;
@@ -24,6 +27,8 @@ use crate::core::validate::{Validated, validate};
 pub struct Preview {
     /// The class, once known.
     pub class: Option<String>,
+    /// Its gateway, where that is an ALB.
+    pub gateway: Option<String>,
     /// The binding as it is meant, if it is valid.
     pub validated: Option<Validated>,
     /// What would be done: all of it, with what waits for something that earlier steps bring about.
@@ -38,8 +43,50 @@ pub struct Preview {
     pub conflicts: Vec<FieldConflict>,
     /// What the guard against mass changes would hold of it.
     pub held: BTreeSet<ObjectKey>,
+    /// What would be written in the cluster for a gateway that is an ALB.
+    pub alb: Vec<PlanStep>,
     /// What stands in the way.
     pub problems: Vec<Problem>,
+}
+
+/// The same of a binding that enters through an ALB.
+async fn preview_alb(
+    binding: &GatewayBinding,
+    class: &GatewayBindingClass,
+    context: &Context,
+) -> Preview {
+    let namespace = binding.namespace().unwrap_or_default();
+    let labels = context.stores.namespace_labels(&namespace);
+    let mut preview = Preview {
+        class: Some(class.name_any()),
+        gateway: None,
+        validated: None,
+        plan: Plan::default(),
+        hash: None,
+        verdict: Verdict::Unapproved,
+        compared: None,
+        conflicts: Vec::new(),
+        held: BTreeSet::new(),
+        alb: Vec::new(),
+        problems: Vec::new(),
+    };
+    match alb::validate(binding, class, &labels) {
+        Ok(valid) => {
+            preview.gateway = Some(valid.gateway.clone());
+            match annotations(&valid, binding, context).await {
+                Ok(found) => {
+                    if !found.contains_key(&valid.service) {
+                        preview.problems.push(no_service(&valid.service));
+                    }
+                    let of = |service: &_| found.get(service).cloned().unwrap_or_default();
+                    preview.alb = steps(&valid, binding, of);
+                }
+                Err(trouble) => preview.problems.push(trouble.problem),
+            }
+        }
+        Err(problem) => preview.problems.push(problem),
+    }
+    preview
 }
 
 /// A pass over one binding up to its plan, without a write.
@@ -52,6 +99,11 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
         .stores
         .namespace_labels(&binding.namespace().unwrap_or_default());
     let class = class::resolve(&binding, classes.iter().map(AsRef::as_ref));
+    if let Ok(class) = &class
+        && alb::alb_of(&binding, class).is_some()
+    {
+        return preview_alb(&binding, class, context).await;
+    }
     report.class = class.as_ref().ok().map(|class| class.name_any());
     let validated = class.and_then(|class| Ok((class, validate(&binding, class, &labels)?)));
     match validated {
@@ -94,6 +146,7 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
     let obstacles = report.obstacles();
     Preview {
         class: report.class,
+        gateway: None,
         validated: report.validated,
         verdict: approval::judge(
             binding.spec.approved_plan.as_deref(),
@@ -111,5 +164,6 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
             .collect(),
         conflicts: report.conflicts,
         held: held.objects,
+        alb: Vec::new(),
     }
 }

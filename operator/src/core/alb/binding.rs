@@ -10,6 +10,7 @@ use crds::v1alpha1::{
 use kube::ResourceExt;
 
 use crate::core::class;
+use crate::core::names::digest;
 use crate::core::problem::Problem;
 
 /// Kind of the ledger's entry for a Knative Service that was moved.
@@ -77,6 +78,56 @@ pub fn entry(service: &NamespacedName) -> LedgerEntry {
         namespace: Some(service.namespace.clone()),
         name: Some(service.name.clone()),
         ..LedgerEntry::default()
+    }
+}
+
+/// The same with a digest of the binding's `alb` block, which is in force from then on.
+pub fn claim(service: &NamespacedName, binding: &GatewayBinding) -> LedgerEntry {
+    LedgerEntry {
+        applied: Some(alb_digest(binding)),
+        ..entry(service)
+    }
+}
+
+/// A digest of a binding's `alb` block.
+pub fn alb_digest(binding: &GatewayBinding) -> String {
+    digest(&binding.spec.alb)
+}
+
+/// The entry for the Knative Service that a binding names.
+pub fn ledger_entry(binding: &GatewayBinding) -> Option<&LedgerEntry> {
+    let own = NamespacedName {
+        namespace: binding.namespace()?,
+        name: binding.spec.service_ref.name.clone(),
+    };
+    let key = entry(&own).key;
+    let mut ledger = binding.status.iter().flat_map(|status| &status.ledger);
+    ledger.find(|entry| entry.key == key)
+}
+
+/// What a binding's `alb` block says at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// It counts as it is written.
+    Heard,
+    /// It was changed since the operator may no longer write, so what was in force stays.
+    Kept,
+    /// It does not count yet.
+    Silent,
+}
+
+/// Whether a binding's `alb` block counts. While its mode is Plan or Suspend, only what was in force
+/// before does.
+pub fn say(binding: &GatewayBinding) -> Say {
+    if binding.spec.mode() == Mode::Apply {
+        return Say::Heard;
+    }
+    match ledger_entry(binding) {
+        None => Say::Silent,
+        Some(entry) => match &entry.applied {
+            Some(applied) if *applied != alb_digest(binding) => Say::Kept,
+            _ => Say::Heard,
+        },
     }
 }
 
@@ -181,14 +232,6 @@ fn check(
             ),
         ));
     }
-    if spec.mode() == Mode::Plan {
-        return Err(Problem::rejected(
-            Reason::Unsupported,
-            format!(
-                "spec.mode: Plan is not offered with gateway \"{name}\", an ALB: nothing is written. Set mode: Apply, or Suspend to leave everything as it is."
-            ),
-        ));
-    }
     Ok(())
 }
 
@@ -260,15 +303,35 @@ mod tests {
             reason(json!({"slb": {"name": "a"}}), json!({})),
             Reason::InvalidSpec
         );
-        assert_eq!(
-            reason(json!({"mode": "Plan"}), json!({})),
-            Reason::Unsupported
-        );
         let zones =
             || json!({"alb": {"zoneMappings": [{"vswitchId": "vsw-a"}, {"vswitchId": "vsw-b"}]}});
         assert_eq!(reason(zones(), json!({})), Reason::NotAllowedByClass);
         let open = class(json!({"bindingsMaySet": ["*"]}));
         assert!(validate(&binding(zones()), &open, &BTreeMap::new()).is_ok());
+    }
+
+    #[test]
+    fn without_leave_to_write_only_what_was_in_force_counts() {
+        let rules = |value: &str| json!({"revisionRules": [{"name": "a", "tag": "b", "headers": [{"name": "c", "value": value}]}]});
+        let said = |mode: &str, value: &str| binding(json!({"mode": mode, "alb": rules(value)}));
+        let in_force = |mut binding: GatewayBinding| {
+            let service = NamespacedName {
+                namespace: "gray".to_owned(),
+                name: "hello".to_owned(),
+            };
+            binding.status = Some(crds::v1alpha1::GatewayBindingStatus {
+                ledger: vec![claim(&service, &said("Apply", "d"))],
+                ..Default::default()
+            });
+            binding
+        };
+        assert_eq!(say(&said("Apply", "d")), Say::Heard);
+        for mode in ["Plan", "Suspend"] {
+            assert_eq!(say(&said(mode, "d")), Say::Silent);
+            assert_eq!(say(&in_force(said(mode, "d"))), Say::Heard);
+            assert_eq!(say(&in_force(said(mode, "other"))), Say::Kept);
+        }
+        assert_eq!(say(&in_force(said("Apply", "other"))), Say::Heard);
     }
 
     #[test]

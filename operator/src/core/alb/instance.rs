@@ -42,6 +42,11 @@ pub fn fleet(gateway: &AlbGateway, placement: Placement, network: &Network) -> F
     }
 }
 
+/// The name of the Service that leads to the load balancers of a placement, if one was given.
+pub fn domain_internal(gateway: &AlbGateway, placement: Placement) -> Option<String> {
+    offer(gateway, placement)?.domain_internal.clone()
+}
+
 fn offer(gateway: &AlbGateway, placement: Placement) -> Option<&crds::v1alpha1::AlbInstance> {
     match placement {
         Placement::Internet => gateway.internet.as_ref(),

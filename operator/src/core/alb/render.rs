@@ -202,8 +202,7 @@ impl Wanted {
     /// come one after the other, and so has read the first change.
     pub fn progress(&self, found: &Ingress) -> Progress {
         let annotations = found.annotations();
-        let hash = found.labels().get(HASH).filter(|hash| !hash.is_empty());
-        if hash.is_none() || annotations.get(HASH_BEFORE) == hash || address(found).is_none() {
+        if is_outstanding(found) {
             Progress::Waiting
         } else if annotations.get(DEALT_WITH) == Some(&self.digest()) {
             Progress::Served
@@ -250,6 +249,12 @@ impl Wanted {
         }
         body
     }
+}
+
+/// Whether the controller still has to deal with our last change of an Ingress.
+pub fn is_outstanding(found: &Ingress) -> bool {
+    let hash = found.labels().get(HASH).filter(|hash| !hash.is_empty());
+    hash.is_none() || found.annotations().get(HASH_BEFORE) == hash || address(found).is_none()
 }
 
 /// Whether an annotation is one that is written for each rule.

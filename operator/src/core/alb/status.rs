@@ -23,11 +23,30 @@ pub struct Standing {
     /// What was told to the load balancers.
     pub told: Told,
     /// Address of the public load balancer.
-    pub public: Option<String>,
+    pub public: Option<Address>,
     /// Address of the private load balancer.
-    pub private: Option<String>,
+    pub private: Option<Address>,
     /// Hosts that are not served.
     pub left_out: Vec<String>,
+}
+
+/// Where a load balancer is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Its own name.
+    pub domain: String,
+    /// Name of a Service of the cluster that leads to it.
+    pub internal: Option<String>,
+}
+
+impl Address {
+    fn entry(&self) -> Value {
+        let mut entry = json!({"domain": self.domain});
+        if let Some(internal) = &self.internal {
+            entry["domainInternal"] = json!(internal);
+        }
+        entry
+    }
 }
 
 /// What was told to the load balancers.
@@ -100,7 +119,7 @@ pub fn status(ingress: &KIngress, standing: &Standing, now: Timestamp) -> Value 
     ] {
         // An address stays while the load balancer is changed.
         if let Some(address) = address {
-            status.insert(list.to_owned(), json!({"ingress": [{"domain": address}]}));
+            status.insert(list.to_owned(), json!({"ingress": [address.entry()]}));
         }
     }
     Value::Object(status)
@@ -172,7 +191,10 @@ mod tests {
     fn standing(told: Told) -> Standing {
         Standing {
             told,
-            public: Some("alb-1.example.com".to_owned()),
+            public: Some(Address {
+                domain: "alb-1.example.com".to_owned(),
+                internal: None,
+            }),
             private: None,
             left_out: Vec::new(),
         }
@@ -200,6 +222,25 @@ mod tests {
         }
         assert!(ingress(3, status.clone()).is_ready());
         assert!(!ingress(4, status).is_ready());
+    }
+
+    #[test]
+    fn a_service_that_leads_to_a_load_balancer_is_told_beside_its_own_name() {
+        let mut served = standing(Told::Served);
+        let private = Address {
+            domain: "alb-2.example.com".to_owned(),
+            internal: Some("alb.ingress.svc.cluster.local".to_owned()),
+        };
+        served.private = Some(private);
+        let first = status(&ingress(1, Value::Null), &served, at(0));
+        assert_eq!(
+            first["privateLoadBalancer"]["ingress"],
+            json!([{"domain": "alb-2.example.com", "domainInternal": "alb.ingress.svc.cluster.local"}])
+        );
+        assert_eq!(
+            first["publicLoadBalancer"]["ingress"],
+            json!([{"domain": "alb-1.example.com"}])
+        );
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! What must be there before Knative is switched over to Higress: otherwise its services would be
 //! served by nobody. Each lack is told with the command that helps.
 
-use crds::v1alpha1::{HigressAdapter, HigressGateway, HigressRbac, Reason};
-use k8s_openapi::api::rbac::v1::PolicyRule;
+use crds::v1alpha1::{HigressAdapter, HigressGateway, Reason};
 
 use crate::core::problem::Problem;
 
 /// API group of Knative's Ingresses.
-const NETWORKING: &str = "networking.internal.knative.dev";
+pub const NETWORKING: &str = "networking.internal.knative.dev";
 
 /// What was found in the cluster. What could not be looked at is not there.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +21,8 @@ pub struct Facts {
     pub istio_definitions: bool,
     /// Knative's two Gateways, which come with net-istio.
     pub knative_gateways: bool,
-    /// The rules of all cluster roles that Higress' ServiceAccount is bound to.
-    pub rules: Vec<PolicyRule>,
+    /// Whether Higress' ServiceAccount has all of [`RIGHTS`].
+    pub may_serve: bool,
     /// Whether Higress was installed to read Istio's objects, where its Deployment tells.
     pub reads_istio: Option<bool>,
 }
@@ -72,15 +71,14 @@ fn lacks_of_ingresses(gateway: &HigressGateway, facts: &Facts) -> Option<Problem
             ),
         ));
     }
-    let ensured = gateway.rbac.unwrap_or_default() == HigressRbac::Ensure;
-    if ensured || may_serve(&facts.rules) {
+    if facts.may_serve {
         return None;
     }
     let role = format!("higress-controller-{namespace}");
     Some(lack(
         Reason::HigressNotPermitted,
         format!(
-            "higress: Higress has no right to read Knative's Ingresses and to write their status. Set higress.rbac: Ensure, or run: kubectl patch clusterrole {role} --type json -p '{}'.",
+            "higress: Higress has no right to read Knative's Ingresses and to write their status. Run: kubectl patch clusterrole {role} --type json -p '{}'.",
             patch()
         ),
     ))
@@ -111,27 +109,6 @@ fn lacks_of_istio(gateway: &HigressGateway, facts: &Facts) -> Option<Problem> {
     None
 }
 
-/// Whether these rules let Higress serve Knative's Ingresses.
-pub fn may_serve(rules: &[PolicyRule]) -> bool {
-    let mut needed = RIGHTS
-        .iter()
-        .flat_map(|(resource, verbs)| verbs.iter().map(move |verb| (*resource, *verb)));
-    needed.all(|(resource, verb)| rules.iter().any(|rule| grants(rule, resource, verb)))
-}
-
-fn grants(rule: &PolicyRule, resource: &str, verb: &str) -> bool {
-    let has = |list: &Option<Vec<String>>, wanted: &str| {
-        list.iter()
-            .flatten()
-            .any(|entry| entry == wanted || entry == "*")
-    };
-    let named = rule.resource_names.iter().flatten().next().is_some();
-    !named
-        && has(&rule.api_groups, NETWORKING)
-        && has(&rule.resources, resource)
-        && rule.verbs.iter().any(|entry| entry == verb || entry == "*")
-}
-
 /// The rights as a JSON patch of a role.
 fn patch() -> String {
     let rules = RIGHTS.map(|(resource, verbs)| {
@@ -144,7 +121,7 @@ fn patch() -> String {
 }
 
 fn lack(reason: Reason, message: String) -> Problem {
-    Problem::unresolved(reason, message).about_acceptance()
+    Problem::unresolved(reason, message)
 }
 
 #[cfg(test)]
@@ -156,11 +133,6 @@ mod tests {
         serde_json::from_value(json!({"namespace": "higress-system", "adapter": adapter})).unwrap()
     }
 
-    fn rule(resources: &[&str], verbs: &[&str]) -> PolicyRule {
-        let rule = json!({"apiGroups": [NETWORKING], "resources": resources, "verbs": verbs});
-        serde_json::from_value(rule).unwrap()
-    }
-
     fn all_there() -> Facts {
         Facts {
             service: true,
@@ -168,10 +140,7 @@ mod tests {
             ingress_definition: true,
             istio_definitions: true,
             knative_gateways: true,
-            rules: vec![
-                rule(&["ingresses"], &["get", "watch", "list"]),
-                rule(&["ingresses/status"], &["get", "patch", "update"]),
-            ],
+            may_serve: true,
             reads_istio: Some(true),
         }
     }
@@ -204,7 +173,7 @@ mod tests {
         }
         let knative = without(|facts| facts.ingress_definition = false);
         assert_eq!(reasons("KIngress", &knative), [Reason::HigressNotFound]);
-        let rights = without(|facts| facts.rules.truncate(1));
+        let rights = without(|facts| facts.may_serve = false);
         assert_eq!(reasons("KIngress", &rights), [Reason::HigressNotPermitted]);
         assert_eq!(reasons("IstioCRDs", &rights), []);
         let istio = [
@@ -216,24 +185,5 @@ mod tests {
             assert_eq!(reasons("IstioCRDs", &facts), [Reason::IstioAPIDisabled]);
             assert_eq!(reasons("KIngress", &facts), []);
         }
-    }
-
-    #[test]
-    fn rights_for_one_ingress_alone_are_not_enough() {
-        let mut named = rule(&["*"], &["*"]);
-        assert!(may_serve(std::slice::from_ref(&named)));
-        named.resource_names = Some(vec!["hello".to_owned()]);
-        assert!(!may_serve(&[named]));
-    }
-
-    #[test]
-    fn rights_that_are_ensured_are_not_asked_for() {
-        let mut ensured = gateway("KIngress");
-        ensured.rbac = Some(HigressRbac::Ensure);
-        let facts = Facts {
-            rules: Vec::new(),
-            ..all_there()
-        };
-        assert_eq!(lacks(&ensured, &facts), []);
     }
 }

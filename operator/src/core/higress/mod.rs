@@ -1,4 +1,4 @@
-//! Higress: from what bindings ask of it to its plugins' objects, and Knative's switch to it.
+//! Higress: from what bindings ask of it to its plugins' objects, and what it takes to serve Knative.
 //!
 //! ```text
 //! translate (one binding) → merge (all of them) → render (one WasmPlugin for each plugin) → writes
@@ -10,8 +10,6 @@
 pub mod check;
 pub mod config;
 pub mod merge;
-pub mod network;
-pub mod network_config;
 pub mod render;
 pub mod rule;
 pub mod scope;

@@ -1,44 +1,30 @@
-//! Switching Knative over to Higress, and back: our keys of objects that others share, what they had
+//! Switching Knative over to a gateway, and back: our keys of objects that others share, what they had
 //! before, and nothing else of them.
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::ForeignFields;
-use serde::{Deserialize, Serialize};
+use crds::v1alpha1::{
+    ForeignFields, KnativeKey, KnativeObject, KnativeSwitchStatus, LONGEST_VALUE,
+};
 
-/// An object of Knative's, all in its own namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Shared {
-    /// ConfigMap `config-network`.
-    Network,
-    /// ConfigMap `config-domain`.
-    Domain,
-    /// ConfigMap `config-istio`.
-    Istio,
-    /// Istio's Gateway `knative-ingress-gateway`.
-    IngressGateway,
-    /// Istio's Gateway `knative-local-gateway`.
-    LocalGateway,
-}
+/// Namespace of all these objects.
+pub const NAMESPACE: &str = "knative-serving";
 
-impl Shared {
-    /// Its kind and name, for people.
-    pub const fn describe(self) -> &'static str {
-        match self {
-            Self::Network => "ConfigMap knative-serving/config-network",
-            Self::Domain => "ConfigMap knative-serving/config-domain",
-            Self::Istio => "ConfigMap knative-serving/config-istio",
-            Self::IngressGateway => "Gateway knative-serving/knative-ingress-gateway",
-            Self::LocalGateway => "Gateway knative-serving/knative-local-gateway",
-        }
-    }
+/// An object, for people.
+pub fn describe(object: KnativeObject) -> String {
+    let kind = if object.is_gateway() {
+        "Gateway"
+    } else {
+        "ConfigMap"
+    };
+    format!("{kind} {NAMESPACE}/{}", object.name())
 }
 
 /// A key of such an object. A Gateway has one, its selector.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     /// The object.
-    pub object: Shared,
+    pub object: KnativeObject,
     /// The key.
     pub key: String,
 }
@@ -47,7 +33,7 @@ pub struct Slot {
 pub type Values = BTreeMap<Slot, String>;
 
 /// What was written, and what was there before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// What was written.
     pub value: String,
@@ -57,6 +43,35 @@ pub struct Written {
 
 /// All that was written. It is stored before anything is written.
 pub type Record = BTreeMap<Slot, Written>;
+
+/// What a class has noted.
+pub fn noted(status: Option<&KnativeSwitchStatus>) -> Record {
+    let keys = status.into_iter().flat_map(|status| &status.keys);
+    keys.map(|key| {
+        let slot = Slot {
+            object: key.object,
+            key: key.key.clone(),
+        };
+        let written = Written {
+            value: key.value.clone(),
+            before: key.before.clone(),
+        };
+        (slot, written)
+    })
+    .collect()
+}
+
+/// The other way round; none for nothing.
+pub fn note(record: &Record) -> Option<KnativeSwitchStatus> {
+    let keys = record.iter().map(|(slot, written)| KnativeKey {
+        object: slot.object,
+        key: slot.key.clone(),
+        value: written.value.clone(),
+        before: written.before.clone(),
+    });
+    let keys: Vec<KnativeKey> = keys.collect();
+    (!keys.is_empty()).then_some(KnativeSwitchStatus { keys })
+}
 
 /// The change of one key: it is written only if the key still has what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +101,8 @@ pub struct Switch {
 /// A key that has what is wanted without a record of it is somebody else's, and is never taken away. One
 /// that somebody changed after it was written is theirs from then on: with [`ForeignFields::Report`] it is
 /// left and told, with [`ForeignFields::Takeover`] it is written again and they get theirs back later.
+/// But for the domains, Knative is switched over as a whole: while one key is left to somebody else, none
+/// of the others gets a new value.
 pub fn switch(wanted: &Values, seen: &Values, record: &Record, foreign: ForeignFields) -> Switch {
     let mut switch = Switch::default();
     for (slot, value) in wanted {
@@ -103,7 +120,34 @@ pub fn switch(wanted: &Values, seen: &Values, record: &Record, foreign: ForeignF
             give_back(slot, written, seen.get(slot), &mut switch);
         }
     }
+    if switch.foreign.iter().any(is_of_the_whole) {
+        hold_back(wanted, record, &mut switch);
+    }
     switch
+}
+
+fn is_of_the_whole(slot: &Slot) -> bool {
+    slot.object != KnativeObject::ConfigDomain
+}
+
+/// What was written before and is still wanted is kept up, and what is given back is given back.
+fn hold_back(wanted: &Values, record: &Record, switch: &mut Switch) {
+    let is_new = |change: &Change| {
+        let written = record.get(&change.slot).map(|written| &written.value);
+        is_of_the_whole(&change.slot)
+            && wanted.contains_key(&change.slot)
+            && written != change.to.as_ref()
+    };
+    let (held, kept) = std::mem::take(&mut switch.changes)
+        .into_iter()
+        .partition(is_new);
+    switch.changes = kept;
+    for Change { slot, .. } in held {
+        match record.get(&slot) {
+            Some(written) => switch.record.insert(slot, written.clone()),
+            None => switch.record.remove(&slot),
+        };
+    }
 }
 
 /// The record once the changes of a switch were carried out: what was given back is forgotten.
@@ -138,7 +182,8 @@ fn want(
         (Some(recorded), seen) if seen == recorded.before.as_ref() => recorded.before.clone(),
         (_, None) => None,
         (recorded, Some(seen)) => {
-            if foreign == ForeignFields::Report {
+            // What cannot be noted could not be given back.
+            if foreign == ForeignFields::Report || seen.len() > LONGEST_VALUE {
                 switch.foreign.push(slot.clone());
                 if let Some(recorded) = recorded {
                     switch.record.insert(slot.clone(), recorded.clone());
@@ -179,8 +224,15 @@ mod tests {
 
     fn slot(key: &str) -> Slot {
         Slot {
-            object: Shared::Network,
+            object: KnativeObject::ConfigNetwork,
             key: key.to_owned(),
+        }
+    }
+
+    fn domain() -> Slot {
+        Slot {
+            object: KnativeObject::ConfigDomain,
+            key: "example.com".to_owned(),
         }
     }
 
@@ -212,12 +264,51 @@ mod tests {
 
     #[test]
     fn what_somebody_set_is_left_and_told() {
-        let wanted = values(&[("ingress-class", "higress"), ("other", "x")]);
+        let mut wanted = values(&[("ingress-class", "higress"), ("other", "x")]);
+        wanted.insert(domain(), String::new());
         let seen = values(&[("ingress-class", "kourier")]);
         let found = switch(&wanted, &seen, &Record::new(), ForeignFields::Report);
         assert_eq!(found.foreign, [slot("ingress-class")]);
-        assert_eq!(found.changes.len(), 1);
-        assert!(!found.record.contains_key(&slot("ingress-class")));
+        let changed: Vec<&Slot> = found.changes.iter().map(|change| &change.slot).collect();
+        assert_eq!(changed, [&domain()], "Knative would be half switched over");
+        assert!(found.record.keys().eq([&domain()]));
+    }
+
+    #[test]
+    fn the_other_way_waits_until_all_of_it_can_be_written() {
+        let first = values(&[("class", "higress"), ("kept", "x")]);
+        let mut seen = Values::new();
+        let record = run(&first, &mut seen, Record::new(), ForeignFields::Report);
+        seen.insert(slot("selector"), "theirs".to_owned());
+        seen.remove(&slot("kept"));
+        let second = values(&[("class", "istio"), ("kept", "x"), ("selector", "ours")]);
+        let record = run(&second, &mut seen, record, ForeignFields::Report);
+        let expected = [("class", "higress"), ("kept", "x"), ("selector", "theirs")];
+        assert_eq!(seen, values(&expected));
+        let record = run(&second, &mut seen, record, ForeignFields::Takeover);
+        assert_eq!(seen, second);
+        let record = run(&Values::new(), &mut seen, record, ForeignFields::Report);
+        assert_eq!(seen, values(&[("selector", "theirs")]));
+        assert_eq!(record, Record::new());
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_noted_is_left() {
+        let long = "x".repeat(LONGEST_VALUE + 1);
+        let seen = values(&[("a", &long)]);
+        let wanted = values(&[("a", "ours")]);
+        let found = switch(&wanted, &seen, &Record::new(), ForeignFields::Takeover);
+        assert_eq!((found.foreign.len(), found.changes.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_noted_can_be_read_back() {
+        let wanted = values(&[("a", "ours"), ("b", "")]);
+        let seen = values(&[("a", "theirs")]);
+        let record = switch(&wanted, &seen, &Record::new(), ForeignFields::Takeover).record;
+        assert_eq!(noted(note(&record).as_ref()), record);
+        assert_eq!(note(&Record::new()), None);
+        assert_eq!(noted(None), Record::new());
     }
 
     #[test]
