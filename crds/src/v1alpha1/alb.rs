@@ -10,6 +10,13 @@ use super::Existing;
 /// another one.
 pub const ALB_INGRESS_CLASS: &str = "alb.ingress.networking.knative.dev";
 
+/// Value of the class annotation of the Knative Ingresses that Kourier serves, unless a class names
+/// another one.
+pub const KOURIER_INGRESS_CLASS: &str = "kourier.ingress.networking.knative.dev";
+
+/// Namespace of Kourier's gateway, unless a class names another one.
+pub const KOURIER_NAMESPACE: &str = "kourier-system";
+
 /// Application load balancers that serve Knative. The operator turns each Knative Ingress of the
 /// ingress class into Ingresses of the ALB Ingress controller.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +24,9 @@ pub const ALB_INGRESS_CLASS: &str = "alb.ingress.networking.knative.dev";
 #[x_kube(validation = Rule::new("(has(self.internet) && has(self.internet.albConfig) ? self.internet.albConfig : 'knative-internet') != (has(self.intranet) && has(self.intranet.albConfig) ? self.intranet.albConfig : 'knative-intranet')")
     .message("internet and intranet need two different AlbConfigs: one load balancer has one kind of address")
     .reason(Reason::FieldValueInvalid).field_path(".intranet"))]
+#[x_kube(validation = Rule::new("(has(self.hop) && has(self.hop.ingressClass) ? self.hop.ingressClass : 'kourier.ingress.networking.knative.dev') != (has(self.ingressClass) ? self.ingressClass : 'alb.ingress.networking.knative.dev')")
+    .message("the hop needs an ingress class of its own: that of the controller in the cluster, not the one that ALB serves")
+    .reason(Reason::FieldValueInvalid).field_path(".hop"))]
 pub struct AlbGateway {
     /// The Knative Ingresses that are served: those whose annotation
     /// networking.knative.dev/ingress.class has exactly this value. Name another one where the
@@ -40,6 +50,12 @@ pub struct AlbGateway {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AlbVisibility")]
     pub visibility: Option<AlbVisibility>,
+
+    /// The way that requests take where ALB cannot split them by itself, since one of the revisions may
+    /// be scaled to zero: through Kourier in the cluster, for as long as it is so. Default: Kourier in
+    /// the namespace kourier-system; where it is not, such a split is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<AlbHop>,
 
     /// Forwarding rules that are put on one load balancer before the next one is made. The account's
     /// quota is 100 for a Standard one and 40 for a Basic one unless it was raised. Default: 100, or
@@ -83,6 +99,27 @@ impl AlbGateway {
         self.visibility.unwrap_or_default()
     }
 
+    /// The namespace of the gateway in the cluster through which splits may go; none if they are not to.
+    #[must_use]
+    pub fn hop_namespace(&self) -> Option<&str> {
+        let hop = self.hop.as_ref();
+        if hop.and_then(|hop| hop.through) == Some(AlbHopThrough::Nothing) {
+            return None;
+        }
+        let namespace = hop.and_then(|hop| hop.namespace.as_deref());
+        Some(namespace.unwrap_or(KOURIER_NAMESPACE))
+    }
+
+    /// The class annotation of the Knative Ingresses that this gateway serves.
+    #[must_use]
+    pub fn hop_ingress_class(&self) -> &str {
+        let class = self
+            .hop
+            .as_ref()
+            .and_then(|hop| hop.ingress_class.as_deref());
+        class.unwrap_or(KOURIER_INGRESS_CLASS)
+    }
+
     /// Forwarding rules on one load balancer at the most.
     #[must_use]
     pub fn max_rules(&self) -> usize {
@@ -121,6 +158,39 @@ pub enum AlbVisibility {
     Strict,
     /// On the internet load balancer, with the public names of the service.
     Combined,
+}
+
+/// The way in the cluster that requests take where ALB cannot split them by itself.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.through) || has(self.namespace) || has(self.ingressClass)")
+    .message("hop says nothing: give through, namespace or ingressClass, or leave the whole block out")
+    .reason(Reason::FieldValueRequired))]
+pub struct AlbHop {
+    /// What such a split goes through: Kourier, or Nothing to have it refused. Default: Kourier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AlbHopThrough")]
+    pub through: Option<AlbHopThrough>,
+
+    /// Namespace of Kourier's Service kourier-internal. Default: kourier-system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = crate::schema::DNS_LABEL))]
+    pub namespace: Option<String>,
+
+    /// The class annotation of the Knative Ingresses that Kourier serves. Default:
+    /// kourier.ingress.networking.knative.dev.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = crate::schema::DNS_SUBDOMAIN))]
+    pub ingress_class: Option<String>,
+}
+
+/// What a split goes through.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AlbHopThrough {
+    /// Knative's networking layer Kourier.
+    Kourier,
+    /// Nothing: it is refused.
+    Nothing,
 }
 
 /// The load balancers of one kind of address.

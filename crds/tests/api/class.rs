@@ -168,6 +168,21 @@ const REFUSED: &[(&str, Patch, &str)] = &[
         "settings of alb and must stand alone",
     ),
     (
+        "a hop that says nothing",
+        "spec: {gateways: [{name: intranet, alb: {hop: {}}}]}",
+        "hop says nothing",
+    ),
+    (
+        "a hop of the class that ALB serves",
+        "spec: {gateways: [{name: intranet, alb: {hop: {ingressClass: alb.ingress.networking.knative.dev}}}]}",
+        "an ingress class of its own",
+    ),
+    (
+        "an ALB for the class of the hop",
+        "spec: {gateways: [{name: intranet, alb: {ingressClass: kourier.ingress.networking.knative.dev}}]}",
+        "an ingress class of its own",
+    ),
+    (
         "a Service made after itself",
         "spec: {gateways: [{name: intranet, slb: {service: {namespace: a, name: b, createFrom: {name: b}}}}]}",
         "another Service",

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cache::{self, NoCacheFolder, progress},
+    envoy::FetchError,
     files::{FileError, create_dir, write_private},
     go::{self, GoError},
 };
@@ -49,7 +50,7 @@ pub enum Tool {
     Hello,
     /// A networking layer of Knative that makes routes of the Gateway API. Benchmarks alone need it.
     NetGatewayApi,
-    /// A networking layer of Knative that tells its own Envoy. Benchmarks alone need it.
+    /// Kourier, a networking layer of Knative that tells its own Envoy.
     NetKourier,
 }
 
@@ -65,6 +66,9 @@ pub enum ToolError {
     /// The build failed.
     #[error(transparent)]
     Go(#[from] GoError),
+    /// A ready-made program could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// `go` answered with something unknown.
     #[error("go mod download: {0}")]
     Answer(String),
@@ -72,7 +76,7 @@ pub enum ToolError {
 
 impl Tool {
     /// All that tests need.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -86,6 +90,7 @@ impl Tool {
         Self::KnativeActivator,
         Self::KnativeQueue,
         Self::Hello,
+        Self::NetKourier,
     ];
 
     /// The name of the program.
@@ -150,7 +155,7 @@ impl Tool {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
             Self::Gitops => "about 3 minutes on 2 cores",
-            Self::KnativeController => "about 2 minutes on 2 cores",
+            Self::KnativeController | Self::NetKourier => "about 2 minutes on 2 cores",
             _ => "under a minute on 2 cores",
         }
     }
@@ -162,7 +167,7 @@ impl Tool {
 /// [`ToolError::Go`] with the last lines of the build's output, or that Go is missing;
 /// [`ToolError::File`] or [`ToolError::Cache`] when there is no usable cache.
 pub async fn ensure(tool: Tool) -> Result<PathBuf, ToolError> {
-    if let Some(ready_made) = in_assets(std::env::var_os("KUBEBUILDER_ASSETS"), tool) {
+    if let Some(ready_made) = in_assets(tool.name()) {
         return Ok(ready_made);
     }
     let module = tool.module();
@@ -181,8 +186,13 @@ pub async fn ensure(tool: Tool) -> Result<PathBuf, ToolError> {
     Ok(binary)
 }
 
-fn in_assets(assets: Option<OsString>, tool: Tool) -> Option<PathBuf> {
-    let binary = Path::new(&assets?).join(tool.name());
+/// A program that the folder of ready-made ones holds.
+pub(crate) fn in_assets(program: &str) -> Option<PathBuf> {
+    in_folder(std::env::var_os("KUBEBUILDER_ASSETS"), program)
+}
+
+fn in_folder(assets: Option<OsString>, program: &str) -> Option<PathBuf> {
+    let binary = Path::new(&assets?).join(program);
     binary.is_file().then_some(binary)
 }
 
@@ -391,10 +401,10 @@ mod tests {
         std::fs::write(folder.path().join("etcd"), "").unwrap();
         let assets = Some(folder.path().as_os_str().to_owned());
         assert_eq!(
-            in_assets(assets.clone(), Tool::Etcd),
+            in_folder(assets.clone(), "etcd"),
             Some(folder.path().join("etcd"))
         );
-        assert_eq!(in_assets(assets, Tool::Helm), None);
-        assert_eq!(in_assets(None, Tool::Etcd), None);
+        assert_eq!(in_folder(assets, "helm"), None);
+        assert_eq!(in_folder(None, "etcd"), None);
     }
 }

@@ -28,10 +28,13 @@ const RESTART_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Recipe {
     pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) hosts: PathBuf,
     /// Holds the ServiceAccount's token and what goes with it.
     pub(crate) account: PathBuf,
+    /// Says which folders it sees where.
+    pub(crate) mounts: PathBuf,
     /// Where its output goes.
     pub(crate) log: PathBuf,
     pub(crate) pid_file: PathBuf,
@@ -68,7 +71,7 @@ impl Container {
         recipe: Recipe,
         sandbox: &Sandbox,
     ) -> Result<Self, PodError> {
-        let state = run(&spec, &recipe, sandbox).await?;
+        let state = run(&recipe, sandbox).await?;
         Ok(Self {
             spec,
             restarts: 0,
@@ -95,7 +98,7 @@ impl Container {
                 }
             }
             State::Ended { since, .. } if since.elapsed() >= RESTART_AFTER => {
-                self.state = run(&self.spec, &self.recipe, sandbox).await?;
+                self.state = run(&self.recipe, sandbox).await?;
                 self.restarts += 1;
             }
             State::Ended { .. } => {}
@@ -122,7 +125,7 @@ impl Container {
     }
 }
 
-async fn run(spec: &ContainerSpec, recipe: &Recipe, sandbox: &Sandbox) -> Result<State, PodError> {
+async fn run(recipe: &Recipe, sandbox: &Sandbox) -> Result<State, PodError> {
     remove(&recipe.pid_file)?;
     let output = File::options().create(true).append(true).open(&recipe.log);
     let output = output.map_err(PodError::at("open a log"))?;
@@ -134,8 +137,9 @@ async fn run(spec: &ContainerSpec, recipe: &Recipe, sandbox: &Sandbox) -> Result
     command
         .arg(&recipe.hosts)
         .arg(&recipe.account)
-        .arg(&recipe.program);
-    command.args(spec.args.iter().flatten());
+        .arg(&recipe.mounts)
+        .arg(&recipe.program)
+        .args(&recipe.arguments);
     command.env_clear().envs(&recipe.variables);
     command.stdout(output).stderr(errors);
     let mut guarded = Guarded::spawn(command).map_err(PodError::at("start a container"))?;

@@ -107,7 +107,7 @@ async fn object(
 }
 
 /// Replaces `$(NAME)` by the value of NAME where there is one.
-fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
+pub(crate) fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("$(") {

@@ -10,6 +10,7 @@
 mod container;
 mod environment;
 mod hosts;
+pub mod kourier;
 mod network;
 mod node;
 mod pod;
@@ -17,6 +18,7 @@ mod probe;
 mod sandbox;
 pub mod serving;
 mod status;
+mod volumes;
 
 pub use network::NetworkError;
 pub use node::{LocalNode, NodeError, NodeOptions};

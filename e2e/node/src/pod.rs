@@ -11,7 +11,7 @@ use std::{
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Pod, PodSpec, PodStatus, ServiceAccount, Volume},
+    core::v1::{ConfigMap, Container as ContainerSpec, Pod, PodSpec, PodStatus, ServiceAccount},
 };
 use kube::{
     Api, Client, ResourceExt as _,
@@ -28,7 +28,7 @@ use crate::{
     network::{NetworkError, PodAddress, PodNetwork},
     probe,
     sandbox::Sandbox,
-    status,
+    status, volumes,
 };
 
 const TICK: Duration = Duration::from_millis(100);
@@ -157,28 +157,8 @@ fn checked(pod: &Pod) -> Result<&PodSpec, PodError> {
     {
         return Err(unknown("initContainers"));
     }
-    let is_token =
-        |volume: &Volume| volume.projected.is_some() && volume.name.starts_with("kube-api-access-");
-    let tokens: Vec<&str> = spec
-        .volumes
-        .iter()
-        .flatten()
-        .filter(|volume| is_token(volume))
-        .map(|volume| volume.name.as_str())
-        .collect();
     for container in &spec.containers {
         probe::check(container)?;
-        if container
-            .command
-            .as_ref()
-            .is_some_and(|command| !command.is_empty())
-        {
-            return Err(unknown("command of a container: an image is a program"));
-        }
-        let mut mounts = container.volume_mounts.iter().flatten();
-        if let Some(mount) = mounts.find(|mount| !tokens.contains(&mount.name.as_str())) {
-            return Err(unknown(&format!("the volume {}", mount.name)));
-        }
     }
     Ok(spec)
 }
@@ -195,10 +175,15 @@ async fn start(
         let image = container.image.clone().unwrap_or_default();
         let program = shared.images.get(&image).ok_or(PodError::Image(image))?;
         let gateway = shared.network.gateway();
+        check_command(container, program)?;
         let variables =
             environment::of(&shared.client, pod, container, address.ip(), gateway).await?;
+        let arguments = container.args.iter().flatten();
+        let arguments = arguments.map(|argument| environment::expand(argument, &variables));
         let recipe = Recipe {
             program: program.clone(),
+            arguments: arguments.collect(),
+            mounts: volumes::write(&shared.client, pod, container, folder).await?,
             variables,
             hosts: shared.hosts.clone(),
             account: account.to_owned(),
@@ -208,6 +193,18 @@ async fn start(
         containers.push(Container::start(container.clone(), recipe, sandbox).await?);
     }
     Ok(containers)
+}
+
+/// An image is a program here, so a command can only name that one.
+fn check_command(container: &ContainerSpec, program: &Path) -> Result<(), PodError> {
+    match container.command.as_deref().unwrap_or_default() {
+        [] => Ok(()),
+        [command] if Path::new(command).file_name() == program.file_name() => Ok(()),
+        _ => Err(PodError::Unsupported(format!(
+            "the command of container {}: an image is a program",
+            container.name
+        ))),
+    }
 }
 
 /// Writes what programs in Pods use to reach the API server.

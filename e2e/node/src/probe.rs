@@ -12,14 +12,16 @@ use crate::pod::PodError;
 
 /// Whether the kinds of a container's probe are known here.
 pub(crate) fn check(container: &Container) -> Result<(), PodError> {
-    let known = |probe: &Probe| probe.http_get.is_some() || probe.tcp_socket.is_some();
+    let known = |probe: &Probe| {
+        probe.http_get.is_some() || probe.tcp_socket.is_some() || probe.grpc.is_some()
+    };
     if container
         .readiness_probe
         .as_ref()
         .is_some_and(|probe| !known(probe))
     {
         let what = format!(
-            "readinessProbe of container {}: only httpGet and tcpSocket",
+            "readinessProbe of container {}: only httpGet, tcpSocket and grpc",
             container.name
         );
         return Err(PodError::Unsupported(what));
@@ -39,10 +41,12 @@ pub(crate) async fn is_ready(
     if let Some(action) = &probe.http_get {
         return get(http, container, action, address).await;
     }
-    let port = probe
-        .tcp_socket
-        .as_ref()
-        .and_then(|action| port(container, &action.port));
+    // Of gRPC only that somebody listens is asked.
+    let grpc = probe.grpc.as_ref();
+    let port = match &probe.tcp_socket {
+        Some(action) => port(container, &action.port),
+        None => grpc.and_then(|action| u16::try_from(action.port).ok()),
+    };
     match port {
         Some(port) => TcpStream::connect((address, port)).await.is_ok(),
         None => false,

@@ -1,7 +1,11 @@
 //! Knative Serving itself: its published controller, webhook, autoscaler and activator, installed from
 //! its own manifests and run as Pods of the local node.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use control_plane::{
     ApplyError, ControlPlane, ToolError, apply_yaml, install_crds, knative,
@@ -14,7 +18,7 @@ use kube::{
     runtime::wait::{Condition, await_condition},
 };
 
-use crate::{LocalNode, NodeError, NodeOptions};
+use crate::{LocalNode, NodeError, NodeOptions, kourier};
 
 /// Where Knative Serving lives.
 pub const NAMESPACE: &str = "knative-serving";
@@ -72,12 +76,10 @@ pub enum ServingError {
     #[error("the URL of the API server, {0}, has no port")]
     NoPort(String),
     /// A Deployment was not available in time.
-    #[error("Deployment {NAMESPACE}/{name} was not available within {} s; see the logs in {folder}", PATIENCE.as_secs())]
+    #[error("Deployment {name} was not available within {} s; see the logs of its Pods", PATIENCE.as_secs())]
     NotAvailable {
-        /// Which.
+        /// Which, with its namespace.
         name: String,
-        /// The folder of its Pods.
-        folder: String,
     },
 }
 
@@ -100,7 +102,30 @@ impl Serving {
         settings: &[(&str, &str, &str)],
         folder: &Path,
     ) -> Result<Self, ServingError> {
-        let mut images = BTreeMap::new();
+        Self::run(control_plane, settings, folder, BTreeMap::new()).await
+    }
+
+    /// The same with [Kourier](crate::kourier) beside it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_kourier(
+        control_plane: &ControlPlane,
+        settings: &[(&str, &str, &str)],
+        folder: &Path,
+    ) -> Result<Self, ServingError> {
+        let images = kourier::images().await?;
+        let serving = Self::run(control_plane, settings, folder, images).await?;
+        kourier::install(control_plane).await?;
+        Ok(serving)
+    }
+
+    async fn run(
+        control_plane: &ControlPlane,
+        settings: &[(&str, &str, &str)],
+        folder: &Path,
+        mut images: BTreeMap<String, PathBuf>,
+    ) -> Result<Self, ServingError> {
         for (image, tool) in PROGRAMS {
             images.insert(image.to_owned(), tools::ensure(tool).await?);
         }
@@ -113,7 +138,9 @@ impl Serving {
         };
         let node = LocalNode::start(control_plane.client(), options).await?;
         install(control_plane, settings).await?;
-        available(control_plane, folder).await?;
+        for name in DEPLOYMENTS {
+            available(control_plane, NAMESPACE, name).await?;
+        }
         Ok(Self { node })
     }
 }
@@ -126,10 +153,7 @@ async fn install(
     install_crds(client.clone(), &knative::crds().await?).await?;
     let mut configured = false;
     for file in knative::manifests().await? {
-        let text = std::fs::read_to_string(&file).map_err(|cause| ServingError::Read {
-            file: file.display().to_string(),
-            cause,
-        })?;
+        let text = read(&file)?;
         // Settings go in before the programs that read them, and before the webhook that guards them.
         if text.lines().any(|line| line == "kind: Deployment") && !configured {
             configure(control_plane, settings).await?;
@@ -152,18 +176,26 @@ async fn configure(
     Ok(())
 }
 
-async fn available(control_plane: &ControlPlane, folder: &Path) -> Result<(), ServingError> {
-    let deployments = Api::<Deployment>::namespaced(control_plane.client(), NAMESPACE);
-    for name in DEPLOYMENTS {
-        let wait = await_condition(deployments.clone(), name, is_available());
-        if !matches!(tokio::time::timeout(PATIENCE, wait).await, Ok(Ok(_))) {
-            return Err(ServingError::NotAvailable {
-                name: name.to_owned(),
-                folder: folder.display().to_string(),
-            });
-        }
+pub(crate) fn read(file: &Path) -> Result<String, ServingError> {
+    std::fs::read_to_string(file).map_err(|cause| ServingError::Read {
+        file: file.display().to_string(),
+        cause,
+    })
+}
+
+pub(crate) async fn available(
+    control_plane: &ControlPlane,
+    namespace: &str,
+    name: &str,
+) -> Result<(), ServingError> {
+    let deployments = Api::<Deployment>::namespaced(control_plane.client(), namespace);
+    let wait = await_condition(deployments, name, is_available());
+    if matches!(tokio::time::timeout(PATIENCE, wait).await, Ok(Ok(_))) {
+        return Ok(());
     }
-    Ok(())
+    Err(ServingError::NotAvailable {
+        name: format!("{namespace}/{name}"),
+    })
 }
 
 fn is_available() -> impl Condition<Deployment> {

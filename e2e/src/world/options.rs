@@ -46,6 +46,8 @@ pub struct WorldOptions {
     /// Runs Knative Serving itself, with these settings of its ConfigMaps (name, key, value); the
     /// stand-ins of `knative` are for worlds without it.
     pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
+    /// Runs Kourier beside Knative Serving: its controller and Envoy, reached within the cluster only.
+    pub kourier: bool,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
@@ -81,6 +83,7 @@ impl Default for WorldOptions {
             knative: true,
             sells_pay_by_spec: false,
             serving: None,
+            kourier: false,
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,

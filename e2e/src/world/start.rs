@@ -67,7 +67,11 @@ impl World {
         if let Some(settings) = world.options.serving.clone() {
             tell("starting Knative Serving");
             let folder = world.folder().join("pods");
-            let serving = Serving::start(&world.control_plane, &settings, &folder).await?;
+            let serving = if world.options.kourier {
+                Serving::start_with_kourier(&world.control_plane, &settings, &folder).await?
+            } else {
+                Serving::start(&world.control_plane, &settings, &folder).await?
+            };
             world.serving = Some(serving);
         }
         if let Some(options) = world.options.operator.clone() {

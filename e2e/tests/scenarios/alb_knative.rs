@@ -23,7 +23,7 @@ use super::{
 
 const HOST: &str = "hello.default.example.com";
 pub(super) const FIRST: &str = "hello-00001";
-const SECOND: &str = "hello-00002";
+pub(super) const SECOND: &str = "hello-00002";
 const THIRD: &str = "hello-00003";
 
 async fn world() -> World {
@@ -132,7 +132,7 @@ pub(super) fn revision(answer: &Answer) -> String {
 }
 
 /// How many of so many requests each revision answered.
-async fn counts(
+pub(super) async fn counts(
     world: &World,
     address: &str,
     number: usize,
@@ -148,7 +148,11 @@ async fn counts(
 }
 
 /// Asks all the time, and tells what was not answered with 200.
-async fn keeps_asking(world: &World, address: &str, stop: &AtomicBool) -> (usize, Vec<Answer>) {
+pub(super) async fn keeps_asking(
+    world: &World,
+    address: &str,
+    stop: &AtomicBool,
+) -> (usize, Vec<Answer>) {
     let (mut asked, mut failed) = (0, Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let answer = ask(world, address, &[]).await;
@@ -161,7 +165,7 @@ async fn keeps_asking(world: &World, address: &str, stop: &AtomicBool) -> (usize
     (asked, failed)
 }
 
-fn only(revision: &str, number: usize) -> BTreeMap<String, usize> {
+pub(super) fn only(revision: &str, number: usize) -> BTreeMap<String, usize> {
     [(revision.to_owned(), number)].into()
 }
 

@@ -220,7 +220,7 @@ async fn changes_wait_for_the_controller(world: &World) {
 }
 
 /// At rest nothing is written, and not after a restart either.
-async fn stays_still_over_a_restart(world: &mut World) {
+pub(super) async fn stays_still_over_a_restart(world: &mut World) {
     let before = world.objects().await.unwrap();
     passes(world, 20).await;
     let after = world.objects().await.unwrap();

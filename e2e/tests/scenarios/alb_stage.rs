@@ -244,3 +244,52 @@ pub(super) fn says(type_: &'static str, status: &'static str, reason: &'static s
         }
     })
 }
+
+/// What the operator sees of Kourier: the addresses of its gateway.
+pub(super) const KOURIER: &str = "
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kourier-internal-1, namespace: kourier-system, labels: {kubernetes.io/service-name: kourier-internal}}
+addressType: IPv4
+endpoints: [{addresses: [10.9.0.1], conditions: {ready: true}}]
+ports: [{name: http2, port: 8081, protocol: TCP}]
+";
+
+/// What says of the first revision of a Knative Service that it may be scaled to zero.
+pub(super) fn may_be_idle(namespace: &str, name: &str) -> String {
+    let revision = format!("{name}-00001");
+    format!(
+        "{{apiVersion: networking.internal.knative.dev/v1alpha1, kind: ServerlessService, \
+         metadata: {{name: {revision}, namespace: {namespace}}}, spec: {{mode: Proxy, protocolType: http1, \
+         objectRef: {{apiVersion: apps/v1, kind: Deployment, name: {revision}}}}}}}"
+    )
+}
+
+/// Waits for the companion on Kourier of a Knative Ingress, and tells its name.
+pub(super) async fn companion(world: &World, namespace: &str, owner: &str) -> String {
+    let ingresses = Api::<KIngress>::namespaced(world.client(), namespace);
+    let look = async || {
+        let found = ingresses.list(&Default::default()).await;
+        let found = found.map_err(|error| error.to_string())?;
+        let mut names = found.items.iter().map(|ingress| ingress.name_any());
+        let name = names.find(|name| name.starts_with(&format!("hop-{owner}-")));
+        name.ok_or_else(|| "there is none".to_owned())
+    };
+    let waited = world.wait_until("the companion", "there", LONG, look);
+    waited.await.unwrap()
+}
+
+/// What Kourier does: it says that it serves a Knative Ingress as it now is.
+pub(super) async fn kourier_serves(world: &World, namespace: &str, name: &str) {
+    let ingresses = Api::<KIngress>::namespaced(world.client(), namespace);
+    let found = ingresses.get(name).await.unwrap();
+    let status = json!({"status": {
+        "observedGeneration": found.metadata.generation,
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }});
+    let params = PatchParams::default();
+    ingresses
+        .patch_status(name, &params, &Patch::Merge(status))
+        .await
+        .unwrap();
+}

@@ -176,6 +176,9 @@ async fn nothing_is_granted_that_was_not_asked_for() {
                 assert!(!text.contains('*'), "{name}: {text}");
                 let secrets = text.contains("\"secrets\"");
                 let services = text.contains("\"services\"") && text.contains("\"create\"");
+                // Those through which ALB reaches Kourier: they stand beside Knative Services.
+                let hop = name == "alb" && rule["verbs"] == json!(["create", "patch"]);
+                let services = services && !hop;
                 assert!(everywhere || !(secrets || services), "{name}: {text}");
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use e2e::{
     chart,
-    world::{Expect, Target, WorldOptions},
+    world::{Expect, Target, World, WorldOptions},
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::{
     alb_stage::{
-        alb_configs, children_are, kingress, says, services, target, vswitches, with_vswitches,
+        KOURIER, alb_configs, children_are, companion, kingress, kourier_serves, may_be_idle, says,
+        services, target, vswitches, with_vswitches,
     },
     charts_installed::Installed,
     charts_rights::right,
@@ -25,6 +26,26 @@ fn example(file: &str, vswitches: &[String]) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/alb-gray-release");
     let text = std::fs::read_to_string(format!("{folder}/{file}.yaml")).unwrap();
     with_vswitches(&text, vswitches)
+}
+
+/// A split that needs the hop, with Kourier played by hand, and its end.
+async fn split_through_a_hop(world: &World) {
+    namespace(world, "kourier-system").await;
+    world.apply(KOURIER).await.unwrap();
+    world.apply(&may_be_idle("gray", "duo")).await.unwrap();
+    world.apply(&services("gray", "duo")).await.unwrap();
+    let duo = target("gray", "duo");
+    let half = kingress("gray", "duo", 50).to_string();
+    world.apply(&half).await.unwrap();
+    let companion = companion(world, "gray", "duo").await;
+    kourier_serves(world, "gray", &companion).await;
+    let ready = says("Ready", "True", "");
+    world.wait_for(&duo, &ready, LONG).await.unwrap();
+    let whole = kingress("gray", "duo", 100).to_string();
+    world.apply(&whole).await.unwrap();
+    let companion = target("gray", &companion);
+    let gone = Expect::gone();
+    world.wait_for(&companion, &gone, LONG).await.unwrap();
 }
 
 #[tokio::test]
@@ -52,6 +73,8 @@ async fn with_the_rights_of_rbac_alb_the_layer_does_all_it_has_to_and_uses_each(
     world.wait_for(&hello, &ready, LONG).await.unwrap();
     let ready = says("Ready", "True", "");
     world.wait_for(&solo, &ready, LONG).await.unwrap();
+
+    split_through_a_hop(world).await;
 
     let finalizer =
         json!({"metadata": {"finalizers": ["ingresses.networking.internal.knative.dev"]}});

@@ -4,6 +4,7 @@ mod adoption_consumers;
 mod alb_conformance;
 mod alb_conformance_stage;
 mod alb_domains;
+mod alb_hop;
 mod alb_ingress;
 mod alb_knative;
 mod alb_layer;

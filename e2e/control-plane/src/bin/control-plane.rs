@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use control_plane::{ControlPlane, Tool, install_crds, knative, monitoring, tools};
+use control_plane::{ControlPlane, Tool, envoy, install_crds, knative, kourier, monitoring, tools};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Parser)]
@@ -79,6 +79,8 @@ async fn build() -> anyhow::Result<()> {
     for tool in Tool::ALL {
         println!("{}", tools::ensure(tool).await?.display());
     }
+    println!("{}", envoy::ensure().await?.display());
+    kourier::manifests().await?;
     let definitions = [knative::crds().await?, monitoring::crds().await?];
     for definition in definitions.iter().flatten() {
         println!("{}", definition.display());

@@ -11,6 +11,7 @@ use super::state::serverless_service;
 use crate::controller::context::Context;
 use crate::core::alb::binding::{Say, say};
 use crate::core::alb::gray;
+use crate::core::alb::hop::Hop;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::translate::{Activator, Backing, Cluster, Source};
@@ -24,6 +25,7 @@ const SERVICE_TYPE: &str = "networking.internal.knative.dev/serviceType";
 pub(super) struct Namespace<'a> {
     pub name: &'a str,
     pub ingress_class: &'a str,
+    pub hop: Hop,
     pub context: &'a Context,
 }
 
@@ -96,6 +98,10 @@ impl Cluster for Namespace<'_> {
             let serves = hosts.any(|other| other == host);
             serves.then_some(found)
         })
+    }
+
+    fn hop(&self) -> Hop {
+        self.hop.clone()
     }
 }
 

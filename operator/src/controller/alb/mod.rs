@@ -3,6 +3,7 @@
 
 mod children;
 mod facts;
+mod hop;
 mod instances;
 mod pass;
 mod secrets;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::children::{self, Found, PLACEMENTS, failed, lead};
 use super::facts::{Namespace, source};
+use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
 use super::secrets;
 use super::serving::gateway_of;
@@ -19,6 +20,7 @@ use super::state::name_of;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
+use crate::core::alb::hop::is_used;
 use crate::core::alb::instance::{domain_internal, fleet};
 use crate::core::alb::kingress::{FINALIZER, KIngress};
 use crate::core::alb::refusal::Refusal;
@@ -101,9 +103,21 @@ impl Pass<'_> {
         let cluster = Namespace {
             name: &namespace,
             ingress_class: class,
+            hop: hop::way(self.ingress, self.gateway, self.context),
             context: self.context,
         };
         let translation = translate(&source, self.gateway.visibility(), &cluster)?;
+        let crossing = Crossing {
+            ingress: self.ingress,
+            gateway: self.gateway,
+            context: self.context,
+        };
+        let crosses = is_used(&translation, &cluster.hop);
+        if crosses {
+            crossing.enter(&source, &cluster).await?;
+        } else {
+            crossing.follow(&source, &cluster).await?;
+        }
         let mut written = Vec::new();
         for child in &translation.children {
             let found = match children::find(self.ingress, child.placement, self.context) {
@@ -120,7 +134,12 @@ impl Pass<'_> {
             written.push((child.placement, made, progress));
         }
         self.remove_others(&translation).await?;
-        Ok(Some(self.standing(&written, translation).await))
+        let standing = self.standing(&written, translation).await;
+        // ALB may send requests through the hop until it is known to do otherwise.
+        if !crosses && standing.told == Told::Served {
+            hop::leave(self.ingress, self.context).await?;
+        }
+        Ok(Some(standing))
     }
 
     async fn child(
@@ -337,6 +356,12 @@ async fn hand_over(ingress: &KIngress, context: &Context) -> Result<Ended, Troub
         } else {
             waits = true;
         }
+    }
+    // Kourier does not serve a host for two Knative Ingresses.
+    let companion = hop::companion(ingress, context);
+    let in_its_way = companion.is_some_and(|companion| companion.class() == ingress.class());
+    if !waits || in_its_way {
+        hop::leave(ingress, context).await?;
     }
     context.alb.trouble(ingress, false);
     Ok(if waits { Ended::Waiting } else { Ended::Done })

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use crate::controller::context::Context;
 use crate::controller::writes::is_held;
 use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
+use crate::core::alb::hop::is_companion;
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
 
@@ -34,7 +35,7 @@ pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
 
 /// The gateway that serves a Knative Ingress; none: it is none of ours.
 pub(super) fn gateway_of(ingress: &KIngress, context: &Context) -> Option<AlbGateway> {
-    let class = ingress.class()?;
+    let class = ingress.class().filter(|_| !is_companion(ingress))?;
     gateways(context)
         .into_iter()
         .find(|gateway| gateway.ingress_class() == class)

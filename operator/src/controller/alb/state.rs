@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -34,10 +35,14 @@ pub struct State {
     pub ingresses: Store<Ingress>,
     /// What stands before the pods of each revision. Empty where Serving is not installed.
     pub scaling: Store<DynamicObject>,
+    /// Addresses of the gateways that splits may go through.
+    pub slices: Store<EndpointSlice>,
+    /// The copies of them that we made.
+    pub endpoints: Store<Endpoints>,
     network: Store<ConfigMap>,
     /// Ingresses that we wrote.
     pub written: Latest<Ingress>,
-    /// Knative Ingresses whose status we wrote.
+    /// Knative Ingresses whose status we wrote, and companions.
     pub reported: Latest<KIngress>,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
@@ -57,6 +62,10 @@ pub struct Writers {
     pub ingresses: Writer<Ingress>,
     /// See [`State::scaling`].
     pub scaling: Writer<DynamicObject>,
+    /// See [`State::slices`].
+    pub slices: Writer<EndpointSlice>,
+    /// See [`State::endpoints`].
+    pub endpoints: Writer<Endpoints>,
     /// The ConfigMap `config-network`.
     pub network: Writer<ConfigMap>,
 }
@@ -77,12 +86,16 @@ impl Default for State {
     fn default() -> Self {
         let (kingresses, kingresses_writer) = reflector::store();
         let (ingresses, ingresses_writer) = reflector::store();
+        let (slices, slices_writer) = reflector::store();
+        let (endpoints, endpoints_writer) = reflector::store();
         let (network, network_writer) = reflector::store();
         let scaling_writer = Writer::new(serverless_service());
         Self {
             kingresses,
             ingresses,
             scaling: scaling_writer.as_reader(),
+            slices,
+            endpoints,
             network,
             written: Latest::default(),
             reported: Latest::default(),
@@ -96,6 +109,8 @@ impl Default for State {
                 kingresses: kingresses_writer,
                 ingresses: ingresses_writer,
                 scaling: scaling_writer,
+                slices: slices_writer,
+                endpoints: endpoints_writer,
                 network: network_writer,
             })),
         }

@@ -5,8 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crds::keys;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, ServiceKind};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
@@ -25,16 +27,19 @@ use crate::controller::context::Context;
 use crate::controller::queue::{self, Asker, Work, queue};
 use crate::controller::stores::{self, Seen, fingerprint, keep, keep_some, keep_with};
 use crate::controller::writes::is_held;
+use crate::core::alb::hop::{GATEWAY, SERVICE_NAME, is_companion};
 use crate::core::alb::kingress::{KIngress, LABEL};
 use crate::core::alb::network::{NAME, NAMESPACE};
 use crate::core::alb::render::label_value;
 use crate::supervise::{Stage, Supervisor};
 
 /// The lists that a pass needs.
-const AWAITED: [&str; 4] = [
+const AWAITED: [&str; 6] = [
     "KnativeIngresses",
     "Ingresses",
     "ServerlessServices",
+    "EndpointSlices",
+    "Endpoints",
     "config-network",
 ];
 
@@ -194,7 +199,24 @@ impl Concerns {
             stores::lighten,
             &mut tell,
         );
-        tokio::join!(kingresses, ingresses, scaling, network);
+        let mut tell = |seen: Seen<'_, _>| self.gateway(&seen);
+        let slices = keep_some(
+            Api::<EndpointSlice>::all(client.clone()),
+            watcher::Config::default().labels(&format!("{SERVICE_NAME}={GATEWAY}")),
+            writers.slices,
+            stores::lighten,
+            &mut tell,
+        );
+        let mut tell = |seen: Seen<'_, _>| self.endpoints(&seen);
+        let ours = format!("{}={}", keys::MANAGED_BY, keys::FIELD_MANAGER);
+        let endpoints = keep_some(
+            Api::<Endpoints>::all(client.clone()),
+            watcher::Config::default().labels(&ours),
+            writers.endpoints,
+            stores::lighten,
+            &mut tell,
+        );
+        tokio::join!(kingresses, ingresses, scaling, network, slices, endpoints);
     }
 
     fn listed(&self, kind: &'static str) {
@@ -212,6 +234,9 @@ impl Concerns {
             Seen::Listed => {
                 self.state().reported.clear();
                 for ingress in self.state().kingresses.state() {
+                    if is_companion(&ingress) {
+                        continue;
+                    }
                     self.note(&ingress);
                     // What is as it was before is looked at when nobody waits for anything else.
                     let reference = ObjectRef::from_obj(&*ingress);
@@ -224,6 +249,13 @@ impl Concerns {
                 self.state().listed();
                 self.ask_classes();
                 self.listed("KnativeIngresses");
+            }
+            Seen::Changed(companion) | Seen::Gone(companion) if is_companion(companion) => {
+                if matches!(seen, Seen::Gone(_)) {
+                    let uid = companion.uid().unwrap_or_default();
+                    self.state().reported.forget(&uid);
+                }
+                self.side(*companion);
             }
             Seen::Changed(ingress) => {
                 if self.note(ingress) {
@@ -328,6 +360,43 @@ impl Concerns {
         }
     }
 
+    /// Something beside a Knative Ingress that bears its name in a label.
+    fn side(&self, object: &impl ResourceExt) {
+        let (Some(label), Some(namespace)) = (object.labels().get(LABEL), object.namespace())
+        else {
+            return;
+        };
+        self.ask_where(|ingress| {
+            ingress.namespace().as_ref() == Some(&namespace)
+                && label_value(&ingress.name_any()) == *label
+        });
+    }
+
+    /// The gateways in the cluster that splits may go through.
+    fn gateway(&self, seen: &Seen<'_, EndpointSlice>) {
+        match seen {
+            Seen::NoSuchKind => self.listed("EndpointSlices"),
+            Seen::Listed => {
+                self.listed("EndpointSlices");
+                self.ask_where(|_| true);
+            }
+            Seen::Changed(_) | Seen::Gone(_) => self.ask_where(|_| true),
+        }
+    }
+
+    fn endpoints(&self, seen: &Seen<'_, Endpoints>) {
+        match seen {
+            Seen::NoSuchKind => self.listed("Endpoints"),
+            Seen::Listed => {
+                self.listed("Endpoints");
+                for endpoints in self.state().endpoints.state() {
+                    self.side(&*endpoints);
+                }
+            }
+            Seen::Changed(endpoints) | Seen::Gone(endpoints) => self.side(*endpoints),
+        }
+    }
+
     fn owner(&self, child: &Ingress) {
         let label = child.labels().get(LABEL);
         let owner = child
@@ -381,7 +450,7 @@ impl Concerns {
 
     fn ask_where(&self, concerned: impl Fn(&KIngress) -> bool) {
         for ingress in self.state().kingresses.state() {
-            if concerned(&ingress) {
+            if !is_companion(&ingress) && concerned(&ingress) {
                 self.asker.edited(ObjectRef::from_obj(&*ingress));
             }
         }

@@ -3,6 +3,7 @@
 
 pub mod binding;
 pub mod gray;
+pub mod hop;
 pub mod instance;
 pub mod kingress;
 pub mod loose;

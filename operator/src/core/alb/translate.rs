@@ -6,6 +6,7 @@ use crds::v1alpha1::{AlbVisibility, Reason};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::gray::{GrayRule, Target};
+use super::hop::{self, Hop};
 use super::kingress::{Path, Rule, Spec, Split, Tls, Visibility};
 use super::pack::child;
 use super::refusal::Refusal;
@@ -65,6 +66,8 @@ pub trait Cluster {
     fn revisions(&self, service: &str) -> Vec<String>;
     /// The Knative Ingress that serves a host.
     fn serving(&self, host: &str) -> Option<Source>;
+    /// The way within the cluster for splits that ALB cannot serve by itself.
+    fn hop(&self) -> Hop;
 }
 
 /// On which of the load balancers something is.
@@ -200,7 +203,17 @@ impl Source {
     }
 }
 
+/// The rule for a path: straight to its Services, or through the hop where that cannot be.
 fn forward(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Forward, Refusal> {
+    match (straight(path, at, cluster), cluster.hop()) {
+        (Err(refusal), Hop::Through(service)) if refusal.reason == Reason::SplitNeedsActivator => {
+            hop::forward(path, at, &service, cluster)
+        }
+        (forward, _) => forward,
+    }
+}
+
+fn straight(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Forward, Refusal> {
     let mut insert = path.append_headers.clone();
     insert.extend(headers_of_splits(&path.splits, at, cluster)?);
     let headers = path.headers.iter();
@@ -219,7 +232,12 @@ fn forward(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Forward, Refu
     Ok(forward)
 }
 
-fn groups(splits: &[Split], at: &str, cluster: &dyn Cluster) -> Result<Vec<Group>, Refusal> {
+/// The Services of splits, each with its share.
+pub(super) fn groups(
+    splits: &[Split],
+    at: &str,
+    cluster: &dyn Cluster,
+) -> Result<Vec<Group>, Refusal> {
     let group = |split: &Split| {
         let name = &split.service_name;
         let Some(backing) = cluster.service(name) else {
@@ -282,7 +300,7 @@ fn headers_of_splits(
     match serving.as_slice() {
         // Whatever its settings, a revision is behind the activator while it starts.
         [only] => Ok(only.append_headers.clone()),
-        several => headers_of_shares(several, at, activator),
+        several => headers_of_shares(several, at, activator, &cluster.hop()),
     }
 }
 
@@ -290,6 +308,7 @@ fn headers_of_shares(
     serving: &[&Split],
     at: &str,
     activator: impl Fn(&Split) -> Activator,
+    hop: &Hop,
 ) -> Result<BTreeMap<String, String>, Refusal> {
     let those = |state: Activator| -> Vec<&str> {
         let splits = serving.iter().filter(|split| activator(split) == state);
@@ -310,8 +329,9 @@ fn headers_of_shares(
         return Err(Refusal::new(
             Reason::SplitNeedsActivator,
             format!(
-                "{at}: requests are split, and {} may have no pods of its own at times: the activator in its place needs a header that says which revision a request is for, and ALB sets headers for a whole rule only. Annotate the revisions with autoscaling.knative.dev/min-scale: \"1\" or more and autoscaling.knative.dev/target-burst-capacity: \"0\", or send all requests to one revision. What was served before stays.",
-                listed(idle.into_iter())
+                "{at}: requests are split, and {} may have no pods of its own at times: the activator in its place needs a header that says which revision a request is for, and ALB sets headers for a whole rule only. Annotate the revisions with autoscaling.knative.dev/min-scale: \"1\" or more and autoscaling.knative.dev/target-burst-capacity: \"0\", or send all requests to one revision{}. What was served before stays.",
+                listed(idle.into_iter()),
+                hop.way_out()
             ),
         ));
     }
@@ -359,7 +379,8 @@ fn gray_rule(
         is_gray: true,
         headers: gray.headers.clone(),
         cookies: gray.cookies.clone(),
-        ..forward(&path, at, cluster)?
+        // Kourier knows nothing of these rules.
+        ..straight(&path, at, cluster)?
     };
     forward.check(at)?;
     Ok(forward)
@@ -402,7 +423,12 @@ fn of_revision(
 /// name for a load balancer, so what serves that other host is put in its place.
 fn mapped(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Vec<Forward>, Refusal> {
     let host = &path.rewrite_host;
+    let way = cluster.hop();
     let adorn = |mut forward: Forward| {
+        if hop::is_hop(&forward, &way) {
+            // It does this itself.
+            return Ok(forward);
+        }
         forward.rewrite_host = Some(host.clone());
         let set = path.append_headers.iter();
         forward

@@ -12,6 +12,7 @@ mod revisions;
 pub(crate) struct Namespace {
     services: BTreeMap<String, Backing>,
     sources: Vec<Source>,
+    pub(crate) hop: Hop,
 }
 
 impl Namespace {
@@ -23,6 +24,12 @@ impl Namespace {
         };
         self.services.insert(service.to_owned(), backing);
         self
+    }
+}
+
+impl Namespace {
+    pub(crate) fn know(&mut self, source: Source) {
+        self.sources.push(source);
     }
 }
 
@@ -41,6 +48,10 @@ impl Cluster for Namespace {
             hosts.any(|other| other == host)
         };
         self.sources.iter().find(serves).cloned()
+    }
+
+    fn hop(&self) -> Hop {
+        self.hop.clone()
     }
 }
 
