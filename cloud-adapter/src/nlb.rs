@@ -122,6 +122,21 @@ pub struct NetworkListener {
     pub description: String,
     /// `sgp-…`, the server group behind it.
     pub server_group_id: String,
+    /// The first port of a range, as text; empty without one.
+    pub start_port: String,
+    /// The last port of a range, as text; empty without one.
+    pub end_port: String,
+}
+
+impl NetworkListener {
+    /// The port that it serves and 0, or the first and the last of a range.
+    pub fn ports(&self) -> (u16, u16) {
+        let number = |text: &str| text.parse().unwrap_or(0);
+        match self.port {
+            0 => (number(&self.start_port), number(&self.end_port)),
+            port => (port, 0),
+        }
+    }
 }
 
 /// One load balancer with all that can be asked of it; none if it does not exist.
@@ -237,5 +252,13 @@ mod tests {
         );
         assert_eq!(read.tag("ack.aliyun.com"), Some("c1f0"));
         assert_eq!(read.tag("team"), None);
+    }
+
+    #[test]
+    fn a_listener_serves_a_port_or_a_range() {
+        let read = |answer| serde_json::from_value::<NetworkListener>(answer).unwrap();
+        assert_eq!(read(json!({"ListenerPort": 80})).ports(), (80, 0));
+        let range = json!({"ListenerPort": 0, "StartPort": "1000", "EndPort": "2000"});
+        assert_eq!(read(range).ports(), (1000, 2000));
     }
 }

@@ -18,9 +18,11 @@ use crate::operations::Operation;
 /// What somebody uses of the operator, as far as it makes a difference for permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
-    /// Gateways with a load balancer in front, which the cloud controller manager makes and the
+    /// Gateways with a classic load balancer in front, which the cloud controller manager makes and the
     /// operator only looks at.
     LoadBalancers,
+    /// The same with a network load balancer.
+    NetworkLoadBalancers,
     /// Publishing on the classic API Gateway: groups, VPC authorizations, APIs; and looking at all
     /// that is there, since that is one look.
     ApiGateway,
@@ -34,8 +36,9 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::LoadBalancers,
+        Self::NetworkLoadBalancers,
         Self::ApiGateway,
         Self::Consumers,
         Self::Throttling,
@@ -46,6 +49,7 @@ impl Feature {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoadBalancers => "load-balancers",
+            Self::NetworkLoadBalancers => "network-load-balancers",
             Self::ApiGateway => "api-gateway",
             Self::Consumers => "consumers",
             Self::Throttling => "throttling",

@@ -1,7 +1,9 @@
 //! The table of permissions. Source of `Documented`: the section "RAM authorization" (授权信息) of the
 //! API action's page in the vendor's API reference.
 
-use super::Feature::{ApiGateway, Consumers, LoadBalancers, Orphans, Throttling};
+use super::Feature::{
+    ApiGateway, Consumers, LoadBalancers, NetworkLoadBalancers, Orphans, Throttling,
+};
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{
     ApiGroup, App, LoadBalancer, NetworkLoadBalancer, Plugin, VSwitch, Vpc, VpcAccess,
@@ -91,17 +93,24 @@ pub const PERMISSIONS: &[Permission] = &[
         Documented,
     ),
     // The pages of these were not seen.
-    nothing_needs(
+    needs(
+        NetworkLoadBalancers,
         LIST_NETWORK_LOAD_BALANCERS,
         &[NetworkLoadBalancer],
         Inferred,
     ),
-    nothing_needs(
+    needs(
+        NetworkLoadBalancers,
         GET_NETWORK_LOAD_BALANCER_ATTRIBUTE,
         &[NetworkLoadBalancer],
         Inferred,
     ),
-    nothing_needs(LIST_NETWORK_LISTENERS, &[NetworkLoadBalancer], Inferred),
+    needs(
+        NetworkLoadBalancers,
+        LIST_NETWORK_LISTENERS,
+        &[NetworkLoadBalancer],
+        Inferred,
+    ),
     nothing_needs(DESCRIBE_VPCS, &[Vpc], Documented),
     nothing_needs(DESCRIBE_VSWITCHES, &[VSwitch], Documented),
     nothing_needs(DESCRIBE_ZONES, &[], Unknown),

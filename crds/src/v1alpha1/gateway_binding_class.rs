@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoptable, AlbGateway, AllowedNamespaces, ClassApiGateway, ClassKnative, ClassOrphans, Cloud,
-    DeletionPolicy, DriftPolicy, HigressGateway, KnativeSwitchStatus, MassChangeGuard,
-    MassChangeStatus, NlbGateway, OrphanStatus, SlbGateway,
+    DeletionPolicy, DriftPolicy, GatewayService, HigressGateway, KnativeSwitchStatus,
+    MassChangeGuard, MassChangeStatus, NlbGateway, OrphanStatus, SlbGateway,
 };
 
 /// What a platform team offers to bindings: a cloud account, the gateways that bindings may use, and
@@ -213,6 +213,15 @@ pub struct ClassGateway {
     /// Higress, which serves Knative. With slb too, that is the load balancer in front of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub higress: Option<HigressGateway>,
+}
+
+impl ClassGateway {
+    /// The Service with a load balancer that bindings on it share, if there is one.
+    #[must_use]
+    pub fn shared_service(&self) -> Option<&GatewayService> {
+        let slb = self.slb.as_ref().and_then(|slb| slb.service.as_ref());
+        slb.or_else(|| self.nlb.as_ref()?.service.as_ref())
+    }
 }
 
 /// Where a class stands.

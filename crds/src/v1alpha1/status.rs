@@ -93,12 +93,12 @@ impl GatewayBindingStatus {
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadBalancerStatus {
-    /// Its id. Example: lb-2ze8x0q1.
+    /// Its id. Example: lb-2ze8x0q1, or nlb-4xbm0q1 of a network one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub id: Option<String>,
 
-    /// Its address. Example: 192.168.0.23.
+    /// Its address; of a network one a host name. Example: 192.168.0.23.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub address: Option<String>,
@@ -112,7 +112,7 @@ pub struct LoadBalancerStatus {
     #[schemars(length(max = 32))]
     pub address_type: Option<String>,
 
-    /// Id of the VPC of an intranet one.
+    /// Id of the VPC of an intranet one, or of a network one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub vpc_id: Option<String>,
@@ -142,6 +142,12 @@ pub struct LoadBalancerStatus {
     #[schemars(length(max = 64))]
     pub spec: Option<String>,
 
+    /// The zones of a network one, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["zoneId".into()]))]
+    pub zones: Vec<LoadBalancerZone>,
+
     /// Its listeners, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
@@ -152,17 +158,38 @@ pub struct LoadBalancerStatus {
 impl LoadBalancerStatus {
     /// The most listeners that are shown.
     pub const MAX_LISTENERS: usize = 50;
+    /// The most zones that are shown.
+    pub const MAX_ZONES: usize = 10;
+}
+
+/// A zone of a network load balancer.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadBalancerZone {
+    /// The zone. Example: cn-beijing-g.
+    #[schemars(length(min = 1, max = 64))]
+    pub zone_id: String,
+
+    /// Id of its vswitch there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub vswitch_id: Option<String>,
+
+    /// Its address there within the VPC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub address: Option<String>,
 }
 
 /// A listener of a load balancer.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerStatus {
-    /// The port that it serves.
+    /// The port that it serves, or the first of several.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
 
-    /// What it speaks: tcp, udp, http or https.
+    /// What it speaks: tcp, udp, http, https or tcpssl.
     #[schemars(length(min = 1, max = 16))]
     pub protocol: String,
 

@@ -109,7 +109,7 @@ async fn services(
             Object::Class(class) => {
                 let gateways = class.spec.gateways.iter().flatten();
                 let named = gateways.filter_map(|gateway| {
-                    let service = gateway.slb.as_ref()?.service.as_ref()?;
+                    let service = gateway.shared_service()?;
                     Some((service.namespace.clone(), service.name.clone()))
                 });
                 services.extend(named);

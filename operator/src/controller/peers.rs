@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloud_adapter::gateway::model::{Method, Path};
-use crds::v1alpha1::{GatewayBinding, NamespacedName, SlbExisting};
+use crds::v1alpha1::{GatewayBinding, NamespacedName};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -23,7 +23,7 @@ use crate::core::key::ObjectKey;
 use crate::core::peers::{self, Peer};
 use crate::core::problem::Problem;
 use crate::core::references::References;
-use crate::core::slb::Scene;
+use crate::core::settings::Scene;
 use crate::core::validate::{Validated, owner, validate};
 use crate::core::{class, peers::Outcome};
 use crate::supervise::payload_text;
@@ -213,8 +213,8 @@ impl Peers {
         peers::shares(validated, &peers, Scene::of(references))
     }
 
-    /// The load balancer of others that the settings of a binding's gateway name.
-    pub fn existing(&self, validated: &Validated) -> Option<SlbExisting> {
+    /// The id of the load balancer of others that the settings of a binding's gateway name.
+    pub fn existing(&self, validated: &Validated) -> Option<String> {
         peers::existing(validated, &self.of(validated))
     }
 

@@ -102,6 +102,7 @@ pub fn shape(service: &Service) -> ServiceShape {
             Some("ClientIP") => SessionAffinity::ClientIP,
             _ => SessionAffinity::None,
         },
+        load_balancer_class: spec.load_balancer_class.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ mod service;
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::{ApiBackend, ApiSpec, BackendName, ConsumerId, Method, Path};
-use crds::v1alpha1::{NamespacedName, Reason, ServiceKind, SlbSettings};
+use crds::v1alpha1::{NamespacedName, Reason, ServiceKind};
 use jiff::Timestamp;
 
 use super::adoption::{Adopted, GroupWish, Holder};
@@ -16,6 +16,7 @@ use super::exposure::{Exposure, RouteApi, method_str};
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
 use super::problem::Problem;
 use super::references::{ConsumerState, References, Target};
+use super::settings::Settings;
 use super::slb::Fault;
 use super::validate::{Gateway, Validated, owner};
 use super::{names, throttling};
@@ -53,7 +54,7 @@ impl Wanted {
 #[derive(Clone, Debug, Default)]
 pub struct Shares {
     /// The gateway's settings, merged over all bindings.
-    pub settings: SlbSettings,
+    pub settings: Settings,
     /// Why the binding's own part of them was left out.
     pub refused: Option<Fault>,
     /// Paths of the group that another binding holds.
@@ -313,8 +314,8 @@ fn backend(
         .load_balancer
         .as_ref()
         .map(|load_balancer| LoadBalancerPlace {
-            id: load_balancer.id.clone(),
-            vpc_id: load_balancer.vpc_id.clone(),
+            id: load_balancer.id().to_owned(),
+            vpc_id: load_balancer.vpc_id().to_owned(),
         });
     let backend = BackendName(name.clone());
     let path = format!(

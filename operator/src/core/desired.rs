@@ -1,6 +1,7 @@
 //! The resources a binding wants, each under its key, before anything is known of what is there.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use cloud_adapter::gateway::model::{ApiSpec, BackendName, ConsumerId, GroupSpec, PolicySpec};
 use crds::v1alpha1::{CreateFrom, ExternalTrafficPolicy, SessionAffinity};
@@ -99,7 +100,7 @@ pub struct ServiceDesired {
 
 /// What is ours of a Service that we create: selector and ports, copied from another one, and how
 /// requests come to pods.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceShape {
     /// Which pods.
@@ -110,12 +111,39 @@ pub struct ServiceShape {
     pub external_traffic_policy: ExternalTrafficPolicy,
     /// What keeps a caller at one pod.
     pub session_affinity: SessionAffinity,
+    /// `spec.loadBalancerClass`: who makes the load balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_class: Option<String>,
+}
+
+/// A class that is not there is left out: ledgers have digests of this from before there was one.
+impl fmt::Debug for ServiceShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            selector,
+            ports,
+            external_traffic_policy,
+            session_affinity,
+            load_balancer_class,
+        } = self;
+        let mut shape = f.debug_struct("ServiceShape");
+        shape
+            .field("selector", selector)
+            .field("ports", ports)
+            .field("external_traffic_policy", external_traffic_policy)
+            .field("session_affinity", session_affinity);
+        if let Some(class) = load_balancer_class {
+            shape.field("load_balancer_class", class);
+        }
+        shape.finish()
+    }
 }
 
 impl ServiceShape {
-    /// This Service's selector and ports for one that is made after it.
+    /// This Service's selector and ports for one that is made after it, with a class of its own.
     #[must_use]
-    pub fn copied(mut self, wish: &CreateFrom) -> Self {
+    pub fn copied(mut self, wish: &CreateFrom, class: Option<&str>) -> Self {
+        self.load_balancer_class = class.map(str::to_owned);
         if let Some(wanted) = &wish.ports {
             self.ports.retain(|port| wanted.contains(&port.port));
         }

@@ -3,14 +3,15 @@
 //! because the binding names it) is taken to be there, under an id that is not known yet. So a plan
 //! is whole before its first step is done.
 
-use cloud_adapter::gateway::model::{ApiId, ConsumerId, Inventory};
-use crds::v1alpha1::SlbSettings;
-
+use super::balancer::LoadBalancer;
 use super::key::{ApiKey, ConsumerKey, ObjectKey};
+use super::nlb::NlbState;
 use super::observed::{LoadBalancerState, ServiceState};
 use super::plan::{Operation, Plan, Step};
 use super::references::{ConsumerState, References};
+use super::settings::Settings;
 use super::validate::{Gateway, Validated};
+use cloud_adapter::gateway::model::{ApiId, ConsumerId, Inventory};
 
 /// Stands for what only the cluster or the cloud can tell.
 pub const LATER: &str = "(known after apply)";
@@ -46,30 +47,37 @@ pub fn consumer(key: &ConsumerKey) -> ConsumerId {
 }
 
 /// The load balancer as it will be: what a gateway's settings ask for.
-pub fn load_balancer(gateway: &Gateway, settings: &SlbSettings) -> LoadBalancerState {
+pub fn load_balancer(gateway: &Gateway, settings: &Settings) -> LoadBalancer {
     let of = format!(
         "of Service {}/{}",
         gateway.service.namespace, gateway.service.name
     );
-    let existing = settings.existing.as_ref();
-    LoadBalancerState {
-        id: existing.map_or_else(
-            || later(&format!("load balancer {of}")),
-            |existing| existing.id.clone(),
-        ),
-        vpc_id: later(&format!("VPC of the load balancer {of}")),
-        name: settings.name.clone().unwrap_or_default(),
-        status: "active".to_owned(),
-        ..LoadBalancerState::default()
+    let id = match settings.existing() {
+        Some(id) => id.to_owned(),
+        None => later(&format!("load balancer {of}")),
+    };
+    let vpc_id = later(&format!("VPC of the load balancer {of}"));
+    let name = settings.name().unwrap_or_default().to_owned();
+    match settings {
+        Settings::Slb(_) => LoadBalancer::Classic(LoadBalancerState {
+            id,
+            vpc_id,
+            name,
+            status: "active".to_owned(),
+            ..LoadBalancerState::default()
+        }),
+        Settings::Nlb(_) => LoadBalancer::Network(NlbState {
+            id,
+            vpc_id,
+            name,
+            status: "Active".to_owned(),
+            ..NlbState::default()
+        }),
     }
 }
 
 /// What a binding refers to, once its plan is carried out.
-pub fn references(
-    binding: &Validated,
-    references: &References,
-    settings: &SlbSettings,
-) -> References {
+pub fn references(binding: &Validated, references: &References, settings: &Settings) -> References {
     let mut foreseen = references.clone();
     for (key, state) in &mut foreseen.consumers {
         match state {
@@ -85,6 +93,7 @@ pub fn references(
         gateway.service.create_from.as_ref()?;
         Some(ServiceState {
             type_: "LoadBalancer".to_owned(),
+            class: settings.load_balancer_class().map(str::to_owned),
             shape: references.source.clone()?,
             ..ServiceState::default()
         })

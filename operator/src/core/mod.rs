@@ -11,6 +11,7 @@
 pub mod adoption;
 pub mod alb;
 pub mod approval;
+pub mod balancer;
 pub mod class;
 pub mod conditions;
 pub mod consumer;
@@ -37,6 +38,7 @@ pub mod project;
 pub mod published;
 pub mod quota;
 pub mod references;
+pub mod settings;
 pub mod slb;
 pub mod strictest;
 pub mod throttling;

@@ -7,6 +7,7 @@ use cloud_adapter::gateway::model::{
     Api, ApiId, Backend, Group, GroupId, Inventory, Marker, Method, Path, Policy, PolicyId,
 };
 
+use super::balancer::LoadBalancer;
 use super::desired::ServiceShape;
 use super::key::id_of;
 
@@ -85,14 +86,16 @@ pub struct LoadBalancerState {
     pub listeners: Option<Vec<ListenerState>>,
 }
 
-/// A listener of a load balancer (SLB DescribeLoadBalancerListeners).
+/// A listener of a load balancer (SLB DescribeLoadBalancerListeners, NLB ListListeners).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenerState {
-    /// The port that it serves.
+    /// The port that it serves, or the first of several.
     pub port: u16,
-    /// `tcp`, `udp`, `http` or `https`.
+    /// The last port of a listener that serves several; 0: it serves one.
+    pub last_port: u16,
+    /// `tcp`, `udp`, `http`, `https` or `tcpssl`.
     pub protocol: String,
-    /// `running`, `stopped`, …
+    /// `running`, `stopped`, …; of a network load balancer `Running`, `Stopped`, …
     pub status: String,
     /// Free text; the cloud controller manager writes whose it is.
     pub description: String,
@@ -106,7 +109,7 @@ pub struct ExistingLoadBalancer {
     /// Namespace and name of the Service that is to have it.
     pub of: (String, String),
     /// What it is; none: there is none of this id.
-    pub state: Option<LoadBalancerState>,
+    pub state: Option<LoadBalancer>,
     /// The other Services of the cluster that use it, by name, with the ports that they serve.
     pub services: BTreeMap<String, Vec<u16>>,
 }

@@ -1,14 +1,12 @@
 //! What the bindings of one class want of the things they share, and who gets it.
 
 mod instances;
+mod merged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloud_adapter::gateway::model::{Method, Path};
-use crds::v1alpha1::{
-    DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName, SlbExisting, SlbField,
-    SlbSettings,
-};
+use crds::v1alpha1::{DeletionPolicy, FieldConflict, GatewayBinding, NamespacedName};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -17,12 +15,13 @@ use super::desire::{self, Shares};
 use super::guard::Stake;
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
-use super::merge::{self, Contribution};
 use super::problem::Problem;
-use super::slb::Scene;
+use super::settings::{Scene, Settings};
 use super::unreadable;
-use super::validate::{Gateway, Validated};
+use super::validate::Validated;
 use super::{names, throttling};
+
+pub use merged::existing;
 
 /// What one binding contributes to what it shares with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,9 +42,9 @@ pub struct Peer {
     /// see what it has.
     pub applies: bool,
     /// What it wants of the gateway.
-    pub settings: SlbSettings,
+    pub settings: Settings,
     /// What it is recorded to hold of the gateway.
-    pub recorded: SlbSettings,
+    pub recorded: Settings,
     /// Fields of the gateway that it is recorded to hold.
     pub holds: BTreeSet<String>,
     /// Paths it wants: group, method, path, and whether it has an API there already.
@@ -101,8 +100,8 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
         has_service: service_entry.is_some(),
         live: binding.metadata.deletion_timestamp.is_none(),
         applies: binding.is_carried_out(),
-        settings: SlbSettings::default(),
-        recorded: SlbSettings::default(),
+        settings: Settings::default(),
+        recorded: Settings::default(),
         holds: BTreeSet::new(),
         paths: Vec::new(),
         shared: ledger
@@ -118,12 +117,12 @@ pub fn peer(binding: &GatewayBinding, validated: Result<&Validated, &Problem>) -
     if let Some((ObjectKey::Service { namespace, name }, entry)) = service_entry {
         peer.service = Some((namespace.clone(), name.clone()));
         peer.holds = entry.fields.keys().cloned().collect();
-        peer.recorded = recorded(&entry.fields);
+        peer.recorded = merged::recorded(&entry.fields);
         peer.settings = peer.recorded.clone();
     }
     if binding.metadata.deletion_timestamp.is_some() {
-        peer.settings = SlbSettings::default();
-        peer.recorded = SlbSettings::default();
+        peer.settings = Settings::default();
+        peer.recorded = Settings::default();
         let policy = validated.map_or_else(
             |_| binding.spec.deletion_policy(None),
             |v| v.deletion_policy,
@@ -308,17 +307,6 @@ fn adopted_elsewhere(
     elsewhere
 }
 
-/// Settings as the ledger's `fields` record them.
-fn recorded(fields: &BTreeMap<String, String>) -> SlbSettings {
-    let mut settings = SlbSettings::default();
-    for field in SlbField::EACH {
-        if let Some(text) = fields.get(field.path()) {
-            field.read(&mut settings, text);
-        }
-    }
-    settings
-}
-
 /// What a binding gets of what it shares.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
@@ -339,7 +327,7 @@ pub fn shares(
 ) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(gateway) = &binding.gateway {
-        settings(binding, gateway, peers, scene, &mut outcome);
+        merged::settings(binding, gateway, peers, scene, &mut outcome);
         outcome.shares.used_up = instances::used_up(binding, gateway, peers);
     }
     if let Some(exposure) = &binding.exposure {
@@ -370,66 +358,7 @@ pub fn shares(
     outcome
 }
 
-/// What all bindings want of the gateway's settings.
-fn contributions(
-    binding: &Validated,
-    gateway: &Gateway,
-    peers: &[impl std::borrow::Borrow<Peer>],
-) -> Vec<Contribution> {
-    let service = (
-        gateway.service.namespace.clone(),
-        gateway.service.name.clone(),
-    );
-    peers
-        .iter()
-        .map(std::borrow::Borrow::borrow)
-        .filter(|peer: &&Peer| peer.service.as_ref() == Some(&service))
-        .map(|peer| Contribution {
-            binding: peer.binding.clone(),
-            created: peer.created,
-            settings: match wants(peer, binding) {
-                true => peer.settings.clone(),
-                false => peer.recorded.clone(),
-            },
-            recorded: peer.recorded.clone(),
-            holds: peer.holds.clone(),
-        })
-        .collect()
-}
-
-/// The load balancer of others that the settings of a binding's gateway name, before it is known
-/// whether they can take effect.
-pub fn existing(
-    binding: &Validated,
-    peers: &[impl std::borrow::Borrow<Peer>],
-) -> Option<SlbExisting> {
-    let gateway = binding.gateway.as_ref()?;
-    let contributions = contributions(binding, gateway, peers);
-    let merged = merge::merge(&gateway.class_settings, &contributions, "");
-    merged.settings.existing
-}
-
 /// Whether what a peer wants counts for a binding. A plan is made as if it were to be carried out.
 fn wants(peer: &Peer, binding: &Validated) -> bool {
     peer.applies || peer.binding == binding.binding
-}
-
-fn settings(
-    binding: &Validated,
-    gateway: &Gateway,
-    peers: &[impl std::borrow::Borrow<Peer>],
-    scene: Scene<'_>,
-    outcome: &mut Outcome,
-) {
-    let contributions = contributions(binding, gateway, peers);
-    let judge = |settings: &SlbSettings| scene.judge(settings);
-    let (class, object) = (&gateway.class_settings, gateway.object());
-    let mut merged = merge::merge_sound(class, &contributions, &object, judge);
-    outcome.holds = merged.held.remove(&binding.binding).unwrap_or_default();
-    outcome.conflicts = merged
-        .conflicts
-        .remove(&binding.binding)
-        .unwrap_or_default();
-    outcome.shares.refused = merged.refused.remove(&binding.binding);
-    outcome.shares.settings = merged.settings;
 }

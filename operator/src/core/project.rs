@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use cloud_adapter::gateway::model::{Environment, Path, Protocol};
 use crds::v1alpha1::{
     ApiGatewayStatus, ApiGatewayType, ConditionStatus, ConditionType, ConditionUpdate,
-    FieldConflict, GatewayBindingStatus, ListenerStatus, LoadBalancerStatus, NamespacedName,
-    PlanStatus, PublishedApi, Reason, RouteStatus,
+    FieldConflict, GatewayBindingStatus, ListenerStatus, LoadBalancerStatus, LoadBalancerZone,
+    NamespacedName, PlanStatus, PublishedApi, Reason, RouteStatus,
 };
 use jiff::Timestamp;
 
+use super::balancer::LoadBalancer;
 use super::conditions::{Standing, judge};
 use super::exposure::{Exposure, method_str};
 use super::key::{ApiKey, ObjectKey};
 use super::ledger::Ledger;
-use super::observed::{LoadBalancerState, ServiceState};
+use super::nlb::NlbState;
+use super::observed::{ListenerState, LoadBalancerState, ServiceState};
 use super::plan::Step;
 use super::problem::Problem;
 use super::published::omitted;
@@ -46,13 +48,15 @@ pub struct View<'a> {
     /// The gateway's Service.
     pub service: Option<&'a ServiceState>,
     /// Its load balancer, as far as it could be read.
-    pub load_balancer: Option<&'a LoadBalancerState>,
+    pub load_balancer: Option<&'a LoadBalancer>,
     /// The group's public test name, if it is on.
     pub sub_domain: Option<&'a str>,
     /// Fields that other bindings hold.
     pub conflicts: &'a [FieldConflict],
     /// What is claimed.
     pub ledger: &'a Ledger,
+    /// What `Ready` says while it is true.
+    pub note: &'a str,
 }
 
 /// The new status.
@@ -120,7 +124,7 @@ fn load_balancer(gateway: &Gateway, view: &View<'_>) -> LoadBalancerStatus {
     let known = previous.filter(|previous| id.is_some() && previous.id == id);
     let seen = view
         .load_balancer
-        .filter(|seen| id.as_ref() == Some(&seen.id))
+        .filter(|seen| id.as_deref() == Some(seen.id()))
         .map(described)
         .or(known)
         .unwrap_or_default();
@@ -133,17 +137,18 @@ fn load_balancer(gateway: &Gateway, view: &View<'_>) -> LoadBalancerStatus {
 }
 
 /// What the cloud says of a load balancer.
-fn described(seen: &LoadBalancerState) -> LoadBalancerStatus {
-    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let listeners = seen
-        .listeners
-        .iter()
-        .flatten()
-        .map(|listener| ListenerStatus {
-            port: listener.port.into(),
-            protocol: listener.protocol.clone(),
-            state: said(&listener.status),
-        });
+fn described(seen: &LoadBalancer) -> LoadBalancerStatus {
+    match seen {
+        LoadBalancer::Classic(seen) => classic(seen),
+        LoadBalancer::Network(seen) => network(seen),
+    }
+}
+
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn classic(seen: &LoadBalancerState) -> LoadBalancerStatus {
     LoadBalancerStatus {
         address_type: said(&seen.address_type),
         vpc_id: said(&seen.vpc_id),
@@ -152,9 +157,34 @@ fn described(seen: &LoadBalancerState) -> LoadBalancerStatus {
         backup_zone: said(&seen.backup_zone),
         instance_charge: said(&seen.instance_charge),
         spec: said(&seen.spec),
-        listeners: listeners.take(LoadBalancerStatus::MAX_LISTENERS).collect(),
+        listeners: listeners(seen.listeners.as_deref()),
         ..LoadBalancerStatus::default()
     }
+}
+
+fn network(seen: &NlbState) -> LoadBalancerStatus {
+    let zones = seen.zones.iter().map(|zone| LoadBalancerZone {
+        zone_id: zone.id.clone(),
+        vswitch_id: said(&zone.vswitch_id),
+        address: said(&zone.address),
+    });
+    LoadBalancerStatus {
+        address_type: said(&seen.address_type.to_lowercase()),
+        vpc_id: said(&seen.vpc_id),
+        zones: zones.take(LoadBalancerStatus::MAX_ZONES).collect(),
+        listeners: listeners(seen.listeners.as_deref()),
+        ..LoadBalancerStatus::default()
+    }
+}
+
+fn listeners(seen: Option<&[ListenerState]>) -> Vec<ListenerStatus> {
+    let seen = seen.into_iter().flatten();
+    let shown = seen.map(|listener| ListenerStatus {
+        port: listener.port.into(),
+        protocol: listener.protocol.to_lowercase(),
+        state: said(&listener.status.to_lowercase()),
+    });
+    shown.take(LoadBalancerStatus::MAX_LISTENERS).collect()
 }
 
 fn api_key(exposure: &Exposure, name: &str) -> ObjectKey {
@@ -236,7 +266,7 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
         now: view.now,
         problems: view.problems,
         programmed: programmed(view),
-        note: "",
+        note: view.note,
     };
     standing.write(&mut status.conditions);
 }

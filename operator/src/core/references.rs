@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use cloud_adapter::gateway::model::ConsumerId;
 use jiff::Timestamp;
 
+use super::balancer::LoadBalancer;
 use super::desired::ServiceShape;
 use super::key::ConsumerKey;
-use super::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
+use super::observed::{ExistingLoadBalancer, ServiceState};
 
 /// What a valid binding refers to.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct References {
     /// Selector and ports of the Service that the gateway's is to be made from, if it exists.
     pub source: Option<ServiceShape>,
     /// The load balancer of the gateway's Service, if it has one.
-    pub load_balancer: Option<LoadBalancerState>,
+    pub load_balancer: Option<LoadBalancer>,
     /// The load balancer that the settings name by its id; none: they name none, or it is not known
     /// what it is.
     pub existing: Option<ExistingLoadBalancer>,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crds::v1alpha1::{
     ClassGateway, DeletionPolicy, DriftPolicy, GatewayBinding, GatewayBindingClass,
     GatewayBindingClassSpec, GatewayService, Mode, NamespacedName, PerBinding, Reason, ServiceKind,
-    ServiceRef, SlbSettings,
+    ServiceRef,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use super::exposure::{self, Exposure};
 use super::merge;
 use super::problem::Problem;
+use super::settings::Settings;
 use super::{class, names, nlb, slb};
 
 /// A binding as it is meant.
@@ -41,7 +42,7 @@ pub struct Validated {
     pub deletion_policy: DeletionPolicy,
 }
 
-/// A class's gateway with an SLB in front, and what this binding says about it.
+/// A class's gateway with an SLB or an NLB in front, and what this binding says about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
     /// Its name in the class.
@@ -51,9 +52,9 @@ pub struct Gateway {
     /// The Service is the binding's own; with what the class says of such.
     pub per_binding: Option<PerBinding>,
     /// The class's settings.
-    pub class_settings: SlbSettings,
-    /// The binding's settings, all of them open to it.
-    pub settings: SlbSettings,
+    pub class_settings: Settings,
+    /// The binding's settings, of the same kind, all of them open to it.
+    pub settings: Settings,
 }
 
 impl Gateway {
@@ -219,23 +220,27 @@ fn gateway(
             ),
         ));
     }
-    slb_gateway(binding, gateway, class_name).map(Some)
+    load_balancer_gateway(binding, gateway, class_name).map(Some)
 }
 
-fn slb_gateway(
+fn load_balancer_gateway(
     binding: &GatewayBinding,
     gateway: &ClassGateway,
     class_name: &str,
 ) -> Result<Gateway, Problem> {
     let name = &gateway.name;
     if let Some(offer) = &gateway.nlb {
-        nlb::offered(binding, offer, (name, class_name))?;
-        return Err(Problem::rejected(
-            Reason::Unsupported,
-            format!(
-                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" is a network load balancer, which this version knows the settings of and does not serve. Name a gateway with slb."
-            ),
-        ));
+        let offered = nlb::offered(binding, offer, (name, class_name))?;
+        return Ok(Gateway {
+            name: name.clone(),
+            service: match &offer.service {
+                Some(service) => service.clone(),
+                None => own_service(binding, name)?,
+            },
+            per_binding: offer.per_binding.clone(),
+            class_settings: offered.class_settings.into(),
+            settings: offered.settings.into(),
+        });
     }
     if binding.spec.nlb.is_some() {
         return Err(Problem::rejected(
@@ -261,10 +266,12 @@ fn slb_gateway(
             ),
         ));
     }
-    if binding.spec.higress.is_some() {
+    if binding.spec.higress.is_some() && gateway.higress.is_none() {
         return Err(Problem::rejected(
-            Reason::Unsupported,
-            "spec.higress: this version of the operator knows the block and cannot yet carry it out. Remove it.",
+            Reason::InvalidSpec,
+            format!(
+                "spec.higress: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" has no higress. Remove spec.higress, or name a gateway with higress."
+            ),
         ));
     }
     let settings = binding.spec.slb.clone().unwrap_or_default();
@@ -300,8 +307,8 @@ fn slb_gateway(
             None => own_service(binding, name)?,
         },
         per_binding: offer.per_binding.clone(),
-        class_settings,
-        settings,
+        class_settings: class_settings.into(),
+        settings: settings.into(),
     })
 }
 

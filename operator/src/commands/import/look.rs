@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloud_adapter::error::CloudError;
 use cloud_adapter::gateway::ApiGateway;
 use cloud_adapter::gateway::model::{ConsumerId, Credential, Group, Inventory, Watched};
-use crds::v1alpha1::{CredentialKind, GatewayBindingClass};
+use crds::v1alpha1::{CredentialKind, GatewayBindingClass, NlbGateway};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
@@ -20,8 +20,9 @@ use crate::controller::binding::route_host;
 use crate::controller::cloud::{Account, Clouds, Trouble};
 use crate::controller::service;
 use crate::controller::stores::knative_route;
+use crate::core::balancer::LoadBalancer;
 use crate::core::import::{AnnotatedService, GatewayService, Seen};
-use crate::core::slb;
+use crate::core::{nlb, slb};
 
 /// What was listed is good for the whole command.
 const AGE: Duration = Duration::from_secs(600);
@@ -94,7 +95,12 @@ pub(super) async fn service(
     let found = found.map_err(|error| ImportError::Cluster(error.into()))?;
     let found = found.ok_or_else(|| ImportError::NoService(namespace.clone(), name.clone()))?;
     let state = service::state(&found, &args.cluster_id);
-    let why = slb::untyped(&state).or_else(|| slb::unmanaged(&state));
+    let network = state.class.as_deref() == Some(NlbGateway::LOAD_BALANCER_CLASS);
+    let unmanaged = match network {
+        true => nlb::unmanaged,
+        false => slb::unmanaged,
+    };
+    let why = slb::untyped(&state).or_else(|| unmanaged(&state));
     if let Some(why) = why {
         let service = format!("{namespace}/{name}");
         return Err(ImportError::NotTaken(service, format!("it {why}")));
@@ -249,6 +255,9 @@ async fn gateway_services(
         let Some(load_balancer) = state.load_balancer_id else {
             continue;
         };
+        if LoadBalancer::is_network(&load_balancer) {
+            continue; // No API gateway reaches one.
+        }
         let balancer = account.load_balancer(&load_balancer, "", AGE).await;
         found.push(GatewayService {
             namespace: service.namespace().unwrap_or_default(),
@@ -256,7 +265,7 @@ async fn gateway_services(
             annotations: state.annotations,
             address_type: balancer
                 .map_err(cloud)?
-                .map(|balancer| balancer.address_type),
+                .and_then(|balancer| Some(balancer.classic()?.address_type.clone())),
             load_balancer,
         });
     }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{
-    ConsumerNamespacesFrom, GatewayConsumer, NamespacedName, ServiceKind, SlbSettings,
-};
+use crds::v1alpha1::{ConsumerNamespacesFrom, GatewayConsumer, NamespacedName, ServiceKind};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServicePort;
 
@@ -16,6 +14,7 @@ use crate::core::foresee::{self, LATER};
 use crate::core::key::ConsumerKey;
 use crate::core::observed::ExistingLoadBalancer;
 use crate::core::references::{ConsumerState, References, Target};
+use crate::core::settings::Settings;
 use crate::core::validate::{Gateway, Validated};
 
 /// Labels of a namespace. The one with its name is there on every namespace.
@@ -38,7 +37,7 @@ pub(in crate::commands) fn namespace_labels(
 /// What a valid binding refers to, and what of it is taken for granted.
 pub(super) fn references(
     binding: &Validated,
-    settings: &SlbSettings,
+    settings: &Settings,
     manifests: &Manifests,
     world: &World,
     now: Timestamp,
@@ -59,13 +58,14 @@ pub(super) fn references(
         references.service = world.service(&place);
         references.source = world.sources.get(&place).map(|source| source.shape.clone());
         let load_balancer = foresee::load_balancer(gateway, settings);
-        if settings.existing.is_some() {
+        if settings.existing().is_some() {
             assumptions.push(format!(
                 "load balancer {} of gateway \"{}\" is taken to exist and to be free to be used.",
-                load_balancer.id, gateway.name
+                load_balancer.id(),
+                gateway.name
             ));
             references.existing = Some(ExistingLoadBalancer {
-                id: load_balancer.id.clone(),
+                id: load_balancer.id().to_owned(),
                 state: Some(load_balancer.clone()),
                 ..ExistingLoadBalancer::default()
             });

@@ -20,7 +20,7 @@ use crate::core::ledger::Ledger;
 use crate::core::peers::{self, Peer};
 use crate::core::plan::{self, Plan, Step};
 use crate::core::problem::Problem;
-use crate::core::slb::Scene;
+use crate::core::settings::Scene;
 use crate::core::validate::{self, Validated};
 
 /// Plans every binding, each as if those before it had been applied.

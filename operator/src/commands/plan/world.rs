@@ -62,13 +62,16 @@ impl World {
         let mut world = Self::default();
         for gateway in bindings.filter_map(|binding| binding.gateway.as_ref()) {
             let place = given::place(gateway);
+            let class = gateway.class_settings.load_balancer_class();
             let needed = || given::unknown_shape(ports.get(&place).into_iter().flatten().copied());
             if let Some(service) = manifests.services.get(&place) {
                 let annotations = service.annotations().clone();
                 let state = state(service::shape(service), annotations);
                 world.services.insert(place.clone(), state);
             } else if gateway.service.create_from.is_none() {
-                let state = state(needed(), BTreeMap::new());
+                let mut shape = needed();
+                shape.load_balancer_class = class.map(str::to_owned);
+                let state = state(shape, BTreeMap::new());
                 world.services.insert(place.clone(), state);
                 world.assumed.insert(place.clone());
             }
@@ -77,7 +80,9 @@ impl World {
                 let found = manifests.services.get(&name);
                 let source = Source {
                     name: format!("{}/{}", name.0, name.1),
-                    shape: found.map_or_else(needed, service::shape).copied(wish),
+                    shape: found
+                        .map_or_else(needed, service::shape)
+                        .copied(wish, class),
                     known: found.is_some(),
                 };
                 world.sources.insert(place, source);
@@ -138,12 +143,14 @@ impl World {
 
 /// A Service whose load balancer is there, so that what follows can be planned.
 fn state(shape: ServiceShape, annotations: BTreeMap<String, String>) -> ServiceState {
+    let class = shape.load_balancer_class.clone();
     ServiceState {
         type_: "LoadBalancer".to_owned(),
         annotations,
         shape,
         load_balancer_id: Some(LATER.to_owned()),
         address: Some(LATER.to_owned()),
+        class,
         ..ServiceState::default()
     }
 }

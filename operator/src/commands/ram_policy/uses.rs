@@ -10,6 +10,7 @@ use crate::commands::plan::given::namespace_labels;
 use crate::commands::plan::manifests::Manifests;
 use crate::core::class::resolve;
 use crate::core::key::id_of;
+use crate::core::settings::Settings;
 use crate::core::validate::{Validated, validate};
 
 /// The features that manifests use in each place.
@@ -80,9 +81,15 @@ fn place(class: &GatewayBindingClass) -> Place {
 /// What a valid binding uses.
 fn needed(binding: &Validated) -> BTreeSet<Feature> {
     let mut features = BTreeSet::new();
-    if binding.gateway.is_some() {
-        features.insert(Feature::LoadBalancers);
-    }
+    features.extend(
+        binding
+            .gateway
+            .as_ref()
+            .map(|gateway| match gateway.class_settings {
+                Settings::Slb(_) => Feature::LoadBalancers,
+                Settings::Nlb(_) => Feature::NetworkLoadBalancers,
+            }),
+    );
     if let Some(exposure) = &binding.exposure {
         features.insert(Feature::ApiGateway);
         if !exposure.allow.is_empty() {
@@ -99,7 +106,10 @@ fn needed(binding: &Validated) -> BTreeSet<Feature> {
 
 /// What a binding asks for, whatever its class says of it.
 fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
-    let mut features = BTreeSet::from([Feature::LoadBalancers]);
+    let mut features = BTreeSet::from([match binding.spec.nlb {
+        None => Feature::LoadBalancers,
+        Some(_) => Feature::NetworkLoadBalancers,
+    }]);
     if let Some(wish) = &binding.spec.api_gateway {
         features.insert(Feature::ApiGateway);
         let consumers = wish.auth.consumer.as_ref();
@@ -121,9 +131,10 @@ fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
 /// All that bindings of a class may use.
 fn offered(class: &GatewayBindingClass) -> BTreeSet<Feature> {
     let mut features = BTreeSet::new();
-    let mut gateways = class.spec.gateways.iter().flatten();
-    if gateways.any(|gateway| gateway.slb.is_some()) {
-        features.insert(Feature::LoadBalancers);
+    for gateway in class.spec.gateways.iter().flatten() {
+        features.extend(gateway.slb.as_ref().map(|_| Feature::LoadBalancers));
+        let network = gateway.nlb.as_ref();
+        features.extend(network.map(|_| Feature::NetworkLoadBalancers));
     }
     if class.spec.api_gateways.iter().flatten().next().is_some() {
         features.extend([Feature::ApiGateway, Feature::Consumers, Feature::Throttling]);

@@ -39,7 +39,7 @@ impl Work<'_> {
         let existing = self.context.peers.existing(self.validated);
         let (references, trouble) = dereference(
             self.validated,
-            existing.as_ref(),
+            existing.as_deref(),
             (self.account, false),
             self.context,
         )

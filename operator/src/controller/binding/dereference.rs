@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cloud_adapter::error::CloudError;
-use crds::v1alpha1::{ServiceKind, SlbExisting};
+use crds::v1alpha1::ServiceKind;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
@@ -16,19 +16,21 @@ use crate::controller::context::Context;
 use crate::controller::newest_event::newest_event;
 use crate::controller::service;
 use crate::controller::stores::knative_route;
+use crate::core::balancer::LoadBalancer;
 use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
-use crate::core::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
+use crate::core::observed::{ExistingLoadBalancer, ServiceState};
 use crate::core::references::{ConsumerState, References, Target};
 use crate::core::slb::existing;
 use crate::core::unreadable;
 use crate::core::validate::{Gateway, Validated};
 
-/// Reads what a valid binding refers to. `account` is none if the class's account is not known,
+/// Reads what a valid binding refers to. `existing` is the load balancer of others that settings name.
+/// `account` is none if the class's account is not known,
 /// and is asked anew if `refresh`; the trouble is that of reading the load balancer.
 pub(super) async fn dereference(
     binding: &Validated,
-    existing: Option<&SlbExisting>,
+    existing: Option<&str>,
     (account, refresh): (Option<&Account>, bool),
     context: &Context,
 ) -> (References, Option<Trouble>) {
@@ -47,7 +49,8 @@ pub(super) async fn dereference(
     let namespace = &gateway.service.namespace;
     references.source = gateway.service.create_from.as_ref().and_then(|wish| {
         let source = find_service(context, namespace, &wish.name)?;
-        Some(service::shape(&source).copied(wish))
+        let class = gateway.class_settings.load_balancer_class();
+        Some(service::shape(&source).copied(wish, class))
     });
     let mut trouble = None;
     let found = find_service(context, namespace, &gateway.service.name);
@@ -71,9 +74,9 @@ pub(super) async fn dereference(
         }
         references.service = Some(state);
     }
-    if let (Some(existing), Some(account)) = (existing, account) {
+    if let (Some(id), Some(account)) = (existing, account) {
         match named(
-            &existing.id,
+            id,
             &references,
             &Reader {
                 account,
@@ -84,9 +87,9 @@ pub(super) async fn dereference(
         .await
         {
             Ok(state) => {
-                let services = users(&existing.id, gateway, context);
+                let services = users(id, gateway, context);
                 references.existing = Some(ExistingLoadBalancer {
-                    id: existing.id.clone(),
+                    id: id.to_owned(),
                     of: (namespace.clone(), gateway.service.name.clone()),
                     state,
                     services,
@@ -110,7 +113,7 @@ impl Reader<'_> {
         &self,
         id: &str,
         version: &str,
-    ) -> Result<Option<LoadBalancerState>, CloudError> {
+    ) -> Result<Option<LoadBalancer>, CloudError> {
         let read = |max_age| self.account.load_balancer(id, version, max_age);
         if self.refresh {
             read(Duration::ZERO).await
@@ -125,9 +128,9 @@ async fn named(
     id: &str,
     references: &References,
     reader: &Reader<'_>,
-) -> Result<Option<LoadBalancerState>, CloudError> {
+) -> Result<Option<LoadBalancer>, CloudError> {
     let of_service = references.load_balancer.as_ref();
-    match of_service.filter(|balancer| balancer.id == id) {
+    match of_service.filter(|balancer| balancer.id() == id) {
         Some(balancer) => Ok(Some(balancer.clone())),
         None => reader.load_balancer(id, "").await,
     }

@@ -76,13 +76,17 @@ fn adorn(body: &mut Value, executor: &Executor<'_>) {
 
 fn spec(shape: &ServiceShape) -> Value {
     let ports: Vec<&ServicePort> = shape.ports.iter().collect();
-    json!({
+    let mut spec = json!({
         "type": "LoadBalancer",
         "selector": shape.selector,
         "ports": ports,
         "externalTrafficPolicy": shape.external_traffic_policy,
         "sessionAffinity": shape.session_affinity,
-    })
+    });
+    if let Some(class) = &shape.load_balancer_class {
+        spec["loadBalancerClass"] = json!(class);
+    }
+    spec
 }
 
 /// Creates a Service and nothing else: one that appeared meanwhile is not touched.
@@ -134,7 +138,7 @@ async fn apply(
             Err(Trouble::from(Problem::blocked(
                 Reason::ForeignField,
                 format!(
-                    "Service {namespace}/{name}: {}. Remove the annotation there, or let the class take it over with slb.service.foreignFields: Takeover.",
+                    "Service {namespace}/{name}: {}. Remove the annotation there, or let the class take it over with foreignFields: Takeover of the gateway's service.",
                     status.message.trim_end_matches('.')
                 ),
             )))

@@ -18,11 +18,13 @@ use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::core::adoption::watched;
 use crate::core::approval::Approval;
+use crate::core::balancer::LoadBalancer;
 use crate::core::desire::{Wanted, desire};
 use crate::core::desired::Desired;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Ledger;
-use crate::core::observed::{LoadBalancerState, Lookup, ServiceState};
+use crate::core::nlb;
+use crate::core::observed::{Lookup, ServiceState};
 use crate::core::peers::wants_to_adopt;
 use crate::core::plan::{self, Operation, Plan, Step, World};
 use crate::core::problem::Problem;
@@ -57,7 +59,7 @@ impl Work<'_> {
         let existing = self.context.peers.existing(self.validated);
         let account = (self.account, self.refresh);
         let (references, trouble) =
-            dereference(self.validated, existing.as_ref(), account, self.context).await;
+            dereference(self.validated, existing.as_deref(), account, self.context).await;
         let outcome = self.context.peers.shares(self.validated, &references);
         report.restart();
         if let Some(trouble) = trouble {
@@ -440,7 +442,7 @@ pub(super) fn sub_domain(validated: &Validated, inventory: &Inventory) -> Option
 pub(super) fn overwritten(
     operation: &Operation,
     state: &ServiceState,
-    load_balancer: Option<&LoadBalancerState>,
+    load_balancer: Option<&LoadBalancer>,
 ) -> BTreeMap<String, String> {
     let Operation::ApplyService { annotations, .. } = operation else {
         return BTreeMap::new();
@@ -450,10 +452,11 @@ pub(super) fn overwritten(
     }
     let standing: BTreeMap<String, String> = load_balancer
         .filter(|_| existing::names_one(annotations))
-        .map(existing::standing)
-        .into_iter()
-        .flatten()
-        .collect();
+        .map(|balancer| match balancer {
+            LoadBalancer::Classic(state) => existing::standing(state).into_iter().collect(),
+            LoadBalancer::Network(state) => nlb::standing(state),
+        })
+        .unwrap_or_default();
     let before = |key| state.annotations.get(key).or_else(|| standing.get(key));
     annotations
         .keys()

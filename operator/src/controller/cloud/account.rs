@@ -8,8 +8,8 @@ use cloud_adapter::snapshot::GatewayAccess;
 use crds::v1alpha1::Reason;
 
 use super::Trouble;
-use super::balancers::Balancers;
-use crate::core::observed::LoadBalancerState;
+use super::balancers::{Balancers, Kind};
+use crate::core::balancer::LoadBalancer;
 use crate::core::problem::Problem;
 
 /// One class's way into its account.
@@ -22,7 +22,8 @@ pub struct Account {
     /// The API gateway, with its snapshots.
     pub gateway: GatewayAccess,
     client: Client,
-    balancers: Balancers,
+    classic_balancers: Balancers,
+    network_balancers: Balancers,
     checked: tokio::sync::Mutex<Instant>,
     /// Serialises changes of what bindings share.
     pub shared: tokio::sync::Mutex<()>,
@@ -36,7 +37,8 @@ impl Account {
             region: client.region().to_owned(),
             gateway,
             client,
-            balancers: Balancers::default(),
+            classic_balancers: Balancers::of(Kind::Classic),
+            network_balancers: Balancers::of(Kind::Network),
             checked: tokio::sync::Mutex::new(Instant::now()),
             shared: tokio::sync::Mutex::default(),
         }
@@ -65,8 +67,12 @@ impl Account {
         id: &str,
         version: &str,
         max_age: Duration,
-    ) -> Result<Option<LoadBalancerState>, CloudError> {
-        self.balancers.get(&self.client, id, version, max_age).await
+    ) -> Result<Option<LoadBalancer>, CloudError> {
+        let balancers = match LoadBalancer::is_network(id) {
+            true => &self.network_balancers,
+            false => &self.classic_balancers,
+        };
+        balancers.get(&self.client, id, version, max_age).await
     }
 }
 

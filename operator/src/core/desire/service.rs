@@ -1,16 +1,16 @@
 //! The gateway's Service, and what its load balancer lacks.
 
-use crds::v1alpha1::{CreateFrom, ForeignFields, Reason, SlbSettings};
+use crds::v1alpha1::{CreateFrom, ForeignFields, Reason};
 use k8s_openapi::api::core::v1::ServicePort;
 
 use super::{Shares, Wanted};
 use crate::core::desired::{Desired, ServiceDesired, ServiceShape};
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
-use crate::core::observed::LoadBalancerState;
 use crate::core::problem::Problem;
 use crate::core::references::References;
-use crate::core::slb::{self, Fault, Scene, existing};
+use crate::core::settings::{Scene, Settings};
+use crate::core::slb::{self, Fault, existing};
 use crate::core::validate::{Gateway, Validated};
 
 /// Wants the Service of a gateway, or says why it stays as it is.
@@ -38,8 +38,8 @@ pub(super) fn service(
             wanted.problems.extend(missing);
             ServiceDesired {
                 annotations: match &references.service {
-                    Some(state) => slb::completed(&shares.settings, state),
-                    None => slb::annotations(&shares.settings),
+                    Some(state) => shares.settings.completed(state),
+                    None => shares.settings.annotations(),
                 },
                 create: references
                     .source
@@ -55,7 +55,7 @@ pub(super) fn service(
 
 /// Why a binding's settings cannot take effect. The others on the gateway have theirs all the same.
 fn unsound(gateway: &Gateway, references: &References, fault: &Fault) -> Problem {
-    let own = slb::over(&gateway.class_settings, &gateway.settings);
+    let own = gateway.class_settings.under(&gateway.settings);
     let with = match Scene::of(references).judge(&own) {
         Some(_) => String::new(),
         None => format!(
@@ -82,7 +82,7 @@ fn told(reason: Reason, message: String) -> Problem {
 fn refusal(
     gateway: &Gateway,
     references: &References,
-    settings: &SlbSettings,
+    settings: &Settings,
 ) -> Result<Option<Problem>, Option<Problem>> {
     let service = &gateway.service;
     let state = references.service.as_ref();
@@ -107,10 +107,11 @@ fn refusal(
         return Err(Some(problem));
     }
     let class = "the class";
+    let block = settings.block();
     match (&service.create_from, state) {
         (Some(source), state) if references.source.is_none() => {
-            let path = "slb.service.createFrom in the class";
-            let problem = Some(missing(&source.name, path, class));
+            let path = format!("{block}.service.createFrom in the class");
+            let problem = Some(missing(&source.name, &path, class));
             state.map_or(Err(problem.clone()), |_| Ok(problem))
         }
         (Some(source), _) => match references
@@ -121,7 +122,7 @@ fn refusal(
             Some(port) => Err(Some(Problem::unresolved(
                 Reason::ServiceInvalid,
                 format!(
-                    "gateway \"{}\": Service {}/{} has no port {port} (slb.service.createFrom.ports in the class). Add the port there, or correct the class.",
+                    "gateway \"{}\": Service {}/{} has no port {port} ({block}.service.createFrom.ports in the class). Add the port there, or correct the class.",
                     gateway.name, service.namespace, source.name
                 ),
             ))),
@@ -132,7 +133,7 @@ fn refusal(
         }
         (None, None) => Err(Some(missing(
             &service.name,
-            "slb.service in the class",
+            &format!("{block}.service in the class"),
             class,
         ))),
         _ => Ok(None),
@@ -147,7 +148,8 @@ fn not_there(wish: &CreateFrom, copied: &ServiceShape) -> Option<i32> {
 
 /// Why the cloud controller manager would not look at the gateway's Service.
 fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
-    let why = slb::unmanaged(references.service.as_ref()?)?;
+    let service = references.service.as_ref()?;
+    let why = gateway.class_settings.unmanaged(service)?;
     let message = format!(
         "Service {}/{} of gateway \"{}\" {why}",
         gateway.service.namespace, gateway.service.name, gateway.name
@@ -156,17 +158,13 @@ fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
 }
 
 /// What somebody changed of the load balancer, past the Service.
-fn drift(references: &References, settings: &SlbSettings) -> Vec<FieldChange> {
+fn drift(references: &References, settings: &Settings) -> Vec<FieldChange> {
     match (&references.service, &references.load_balancer) {
-        (Some(service), Some(actual)) if service.settled && is_usable(actual) => {
-            slb::drift(settings, actual, &service.shape.ports)
+        (Some(service), Some(actual)) if service.settled && actual.is_usable() => {
+            settings.drift(actual, &service.shape.ports)
         }
         _ => Vec::new(),
     }
-}
-
-fn is_usable(actual: &LoadBalancerState) -> bool {
-    actual.status == "active"
 }
 
 /// What keeps the load balancer from being what the settings say. It is the cloud controller
@@ -175,7 +173,7 @@ pub(super) fn load_balancer_problem(
     binding: &Validated,
     gateway: &Gateway,
     references: &References,
-    settings: &SlbSettings,
+    settings: &Settings,
 ) -> Option<Problem> {
     let name = format!("{}/{}", gateway.service.namespace, gateway.service.name);
     let waiting = |what: &str| {
@@ -202,22 +200,25 @@ pub(super) fn load_balancer_problem(
     let Some(actual) = &references.load_balancer else {
         return waiting("make its load balancer");
     };
-    if !is_usable(actual) {
+    if !actual.is_usable() {
         return Some(Problem::waiting(
             Reason::LoadBalancerFailed,
             format!(
-                "load balancer {} is {}. It has to be active: look at it in the console.",
-                actual.id, actual.status
+                "load balancer {} is {}. It has to be {}: look at it in the console.",
+                actual.id(),
+                actual.status(),
+                actual.usable_status()
             ),
         ));
     }
     let ports: &[ServicePort] = &service.shape.ports;
     // What is not so although it was dealt with has a step of its own.
-    let late = slb::drift(settings, actual, ports);
+    let late = settings.drift(actual, ports);
     if let Some(change) = late.first().filter(|_| !service.settled) {
         return waiting(&format!(
             "bring {} to load balancer {}",
-            change.path, actual.id
+            change.path,
+            actual.id()
         ));
     }
     existing::without_listener(settings, actual, super::port(binding))

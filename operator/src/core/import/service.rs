@@ -1,11 +1,14 @@
 //! A Service that somebody annotated by hand, as a gateway of a class and a binding.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::label::Labels;
 use super::{Import, Manifest};
-use crate::core::observed::{LoadBalancerState, ServiceState};
-use crate::core::slb;
+use crate::core::balancer::LoadBalancer;
+use crate::core::observed::ServiceState;
+use crate::core::slb::Finding;
+use crate::core::{nlb, slb};
+use crds::v1alpha1::NlbGateway;
 
 /// An annotated Service, with what the class and the binding are to say of its surroundings.
 #[derive(Clone, Debug, Default)]
@@ -27,36 +30,40 @@ pub struct AnnotatedService {
     /// What it is.
     pub state: ServiceState,
     /// Its load balancer, if it has one.
-    pub load_balancer: Option<LoadBalancerState>,
+    pub load_balancer: Option<LoadBalancer>,
 }
 
 /// A class whose gateway is the Service, with the settings that its annotations say; a binding for it;
 /// and what the annotations do not say.
 pub fn of_service(service: &AnnotatedService) -> Import {
-    let actual = service.load_balancer.as_ref();
-    let type_ = actual.map(|actual| actual.address_type.as_str());
-    let reading = slb::read(&service.state.annotations, type_);
+    let (block, settings, findings) = read(service);
     let mut notes = vec![format!(
         "Service {}/{}, as it is annotated. cloud.credentials says where the operator itself gets its credentials; Environment stands for the variables that this command used.",
         service.namespace, service.name
     )];
     let mut left = Vec::new();
-    for finding in &reading.findings {
+    for finding in &findings {
         let note = format!("annotation {}: {}", finding.name, finding.why);
         match finding.left_out {
             true => left.push(note),
             false => notes.push(format!("Take care of {note}")),
         }
     }
-    if service.restricts {
+    if service.restricts && block == "slb" {
         notes.push("Take care of spec.loadBalancerSourceRanges: a classic load balancer restricts nobody by it, whatever the event of the cloud controller manager says. Say who may connect in clientAddresses.".to_owned());
     }
-    if let Some(actual) = actual {
-        notes.push(format!(
-            "Its load balancer is {} ({}, {}).",
-            actual.id, actual.address_type, actual.instance_charge
-        ));
+    if service.restricts && block == "nlb" {
+        notes.push("Take care of spec.loadBalancerSourceRanges: the cloud controller manager makes a security group for it, and settings do not speak of it.".to_owned());
     }
+    notes.extend(service.load_balancer.as_ref().map(|actual| {
+        let what = match actual {
+            LoadBalancer::Classic(actual) => {
+                format!("{}, {}", actual.address_type, actual.instance_charge)
+            }
+            LoadBalancer::Network(actual) => actual.address_type.to_lowercase(),
+        };
+        format!("Its load balancer is {} ({what}).", actual.id())
+    }));
     let gateway = Labels::default().take(&service.name, 50, "gateway");
     let class = json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1",
@@ -72,9 +79,9 @@ pub fn of_service(service: &AnnotatedService) -> Import {
             "defaults": {"gateway": &gateway},
             "gateways": [{
                 "name": &gateway,
-                "slb": {
+                block: {
                     "service": {"namespace": service.namespace, "name": service.name},
-                    "settings": reading.settings,
+                    "settings": settings,
                 },
             }],
         },
@@ -104,6 +111,21 @@ pub fn of_service(service: &AnnotatedService) -> Import {
     }
 }
 
+/// What the Service says to the kind of load balancer that its class asks for: the name of the block,
+/// the settings, and what else there is to know.
+fn read(service: &AnnotatedService) -> (&'static str, Value, Vec<Finding>) {
+    let actual = service.load_balancer.as_ref();
+    let annotations = &service.state.annotations;
+    if service.state.class.as_deref() == Some(NlbGateway::LOAD_BALANCER_CLASS) {
+        let reading = nlb::read(annotations, actual.and_then(LoadBalancer::network));
+        return ("nlb", json!(reading.settings), reading.findings);
+    }
+    let actual = actual.and_then(LoadBalancer::classic);
+    let type_ = actual.map(|actual| actual.address_type.as_str());
+    let reading = slb::read(annotations, type_);
+    ("slb", json!(reading.settings), reading.findings)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -111,6 +133,8 @@ mod tests {
     use k8s_openapi::api::core::v1::Service;
 
     use super::*;
+    use crate::core::nlb::NlbState;
+    use crate::core::observed::LoadBalancerState;
 
     const NEW: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 
@@ -123,11 +147,11 @@ mod tests {
                 annotations,
                 ..ServiceState::default()
             },
-            load_balancer: Some(LoadBalancerState {
+            load_balancer: Some(LoadBalancer::Classic(LoadBalancerState {
                 id: "lb-1".into(),
                 address_type: "internet".into(),
                 ..LoadBalancerState::default()
-            }),
+            })),
             ..AnnotatedService::default()
         }
     }
@@ -184,5 +208,40 @@ mod tests {
         for words in ["preserves as well", "restricts nobody", "lb-1 (internet"] {
             assert!(notes.contains(words), "no {words:?} in {notes}");
         }
+    }
+
+    #[test]
+    fn a_service_of_the_class_becomes_a_gateway_with_a_network_load_balancer() {
+        let annotations = [
+            ("zone-maps", "cn-b-g:vsw-a,cn-b-h:vsw-b"),
+            ("idle-timeout", "60"),
+            ("delete-protection", "off"),
+        ]
+        .map(|(name, value)| (format!("{NEW}{name}"), value.to_owned()));
+        let mut service = service(annotations.into());
+        service.state.class = Some(NlbGateway::LOAD_BALANCER_CLASS.into());
+        service.load_balancer = Some(LoadBalancer::Network(NlbState {
+            id: "nlb-1".into(),
+            address_type: "Internet".into(),
+            ..NlbState::default()
+        }));
+        let import = of_service(&service);
+        let nlb = &import.manifests[0].object["spec"]["gateways"][0]["nlb"];
+        let settings = json!({
+            "addressType": "Internet",
+            "zoneMappings": [
+                {"zoneId": "cn-b-g", "vswitchId": "vsw-a"},
+                {"zoneId": "cn-b-h", "vswitchId": "vsw-b"},
+            ],
+            "idleTimeout": "60s",
+        });
+        assert_eq!(nlb["settings"], settings);
+        let notes = import.manifests[0].notes.join("\n");
+        assert!(notes.contains("nlb-1 (internet)"), "{notes}");
+        let left = import.left.join("\n");
+        assert!(
+            left.contains("delete-protection") && left.contains("network"),
+            "{left}"
+        );
     }
 }

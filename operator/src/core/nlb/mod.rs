@@ -4,7 +4,10 @@
 
 mod annotations;
 mod check;
+mod drift;
+mod existing;
 mod offer;
+mod read;
 mod scene;
 mod state;
 pub mod table;
@@ -17,11 +20,15 @@ use crds::v1alpha1::NlbSettings;
 
 use super::observed::ServiceState;
 use super::slb::annotations::consented;
+use super::slb::key;
 use super::slb::undo::with_defaults;
 
 pub use annotations::annotations;
 pub use check::check;
+pub use drift::drift;
+pub use existing::standing;
 pub use offer::{Offered, offered};
+pub use read::read;
 pub use scene::{Scene, unmanaged};
 pub use state::{NlbState, Zone};
 
@@ -34,5 +41,21 @@ pub fn completed(settings: &NlbSettings, service: &ServiceState) -> BTreeMap<Str
         let consent = (existing.manages_instance(), existing.overrides_listeners());
         consented(table::ANNOTATIONS, &mut all, consent);
     }
+    keep_order(&mut all, service);
     all
+}
+
+/// Zones in another order are the same zones, so that whoever wrote them is not written over.
+fn keep_order(all: &mut BTreeMap<String, String>, service: &ServiceState) {
+    let sorted = |zones: &str| {
+        let mut zones: Vec<String> = zones.split(',').map(str::to_owned).collect();
+        zones.sort();
+        zones
+    };
+    let key = key("zone-maps");
+    if let (Some(wanted), Some(said)) = (all.get_mut(&key), service.annotations.get(&key))
+        && sorted(wanted) == sorted(said)
+    {
+        wanted.clone_from(said);
+    }
 }

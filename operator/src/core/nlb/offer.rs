@@ -26,7 +26,11 @@ pub fn offered(
     (gateway, class): (&str, &str),
 ) -> Result<Offered, Problem> {
     let spec = &binding.spec;
-    let of_another_kind = [("slb", spec.slb.is_some()), ("alb", spec.alb.is_some())];
+    let of_another_kind = [
+        ("slb", spec.slb.is_some()),
+        ("alb", spec.alb.is_some()),
+        ("higress", spec.higress.is_some()),
+    ];
     if let Some((block, _)) = of_another_kind.into_iter().find(|(_, given)| *given) {
         return Err(Problem::rejected(
             Reason::InvalidSpec,

@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::ServicePort;
 
 use super::annotations::ip_version;
 use super::check::{check, fault, listeners};
+use super::existing;
 use super::state::NlbState;
 use crate::core::desired::ServiceShape;
-use crate::core::observed::ServiceState;
+use crate::core::observed::{ExistingLoadBalancer, ServiceState};
 use crate::core::slb::annotations::seconds;
-use crate::core::slb::existing::is_published;
 use crate::core::slb::{Fault, key, said, tags};
 
 /// Where settings are to take effect; what is not known is none.
@@ -24,13 +24,15 @@ pub struct Scene<'a> {
     pub shape: Option<&'a ServiceShape>,
     /// Its load balancer.
     pub load_balancer: Option<&'a NlbState>,
+    /// The load balancer of others that settings name.
+    pub existing: Option<&'a ExistingLoadBalancer>,
 }
 
 impl Scene<'_> {
     /// The first thing that keeps settings from taking effect here.
     pub fn judge(&self, settings: &NlbSettings) -> Option<Fault> {
         check(settings)
-            .or_else(|| moved(settings, self.service?))
+            .or_else(|| existing::judge(settings, self))
             .or_else(|| immutable(settings, self.load_balancer?))
             .or_else(|| left_zones(settings, self.load_balancer?))
             .or_else(|| ports(settings, &self.shape?.ports))
@@ -71,7 +73,7 @@ pub fn unmanaged(service: &ServiceState) -> Option<String> {
     })
 }
 
-fn fixed(path: &'static str, why: String) -> Option<Fault> {
+pub(super) fn fixed(path: &'static str, why: String) -> Option<Fault> {
     Some(Fault {
         reason: Reason::Immutable,
         path,
@@ -79,34 +81,8 @@ fn fixed(path: &'static str, why: String) -> Option<Fault> {
     })
 }
 
-/// A load balancer cannot be named, left, or exchanged for another one once the Service has an address.
-fn moved(settings: &NlbSettings, service: &ServiceState) -> Option<Fault> {
-    if !is_published(service) {
-        return None;
-    }
-    let named = said("id", service).map(String::as_str);
-    let has = service.load_balancer_id.as_deref().or(named);
-    match (&settings.existing, named, has) {
-        (None, None, _) => None,
-        (None, Some(id), _) => fixed(
-            "nlb.existing",
-            format!(
-                "the Service uses load balancer {id}, which others made, and the settings do not say so. Nothing is written to it. Add existing: {{id: {id}}}; a Service that has an address cannot leave its load balancer."
-            ),
-        ),
-        (Some(existing), _, Some(id)) if existing.id == id => None,
-        (Some(existing), _, has) => fixed(
-            "nlb.existing.id",
-            format!(
-                "wanted \"{}\", but the Service has an address of {}, and the cloud controller manager moves no Service to another load balancer. Go back to what it was, or make another Service.",
-                existing.id,
-                has.unwrap_or("another load balancer")
-            ),
-        ),
-    }
-}
-
-fn immutable(settings: &NlbSettings, actual: &NlbState) -> Option<Fault> {
+/// Refuses a change of what a load balancer keeps for life.
+pub(super) fn immutable(settings: &NlbSettings, actual: &NlbState) -> Option<Fault> {
     let checks = [
         (
             "nlb.ipVersion",

@@ -18,10 +18,18 @@ pub struct NlbState {
     pub address_type: String,
     /// `ipv4` or `DualStack`.
     pub ip_version: String,
+    /// `Internet` or `Intranet`, of its IPv6 addresses.
+    pub ipv6_address_type: String,
     /// `vpc-…`
     pub vpc_id: String,
     /// `rg-…`
     pub resource_group_id: String,
+    /// Whether backends in other zones are sent to.
+    pub cross_zone: bool,
+    /// `cbwp-…`; empty without a shared bandwidth.
+    pub bandwidth_package_id: String,
+    /// Its security groups.
+    pub security_group_ids: Vec<String>,
     /// `Active`, `Provisioning`, `Configuring`, …
     pub status: String,
     /// Its zones, in their order.

@@ -10,10 +10,12 @@ use super::check::Fault;
 use super::scene::Scene;
 use super::table::{self, Level};
 use super::{PREFIX, observe, said, tags};
+use crate::core::balancer::LoadBalancer;
 use crate::core::desired::ServiceShape;
 use crate::core::foresee::is_later;
 use crate::core::observed::{ExistingLoadBalancer, ListenerState, LoadBalancerState, ServiceState};
 use crate::core::problem::Problem;
+use crate::core::settings::Settings;
 
 /// Tags of load balancers that a cloud controller manager made; any value counts.
 const MADE_BY_CCM: [&str; 2] = ["kubernetes.do.not.delete", "ack.aliyun.com"];
@@ -71,7 +73,8 @@ pub(super) fn judge(settings: &SlbSettings, scene: &Scene<'_>) -> Option<Fault> 
         return Some(fault);
     }
     let found = scene.existing.filter(|found| found.id == existing.id)?;
-    let Some(actual) = &found.state else {
+    let actual = found.state.as_ref().and_then(LoadBalancer::classic);
+    let Some(actual) = actual else {
         let why = "there is no such load balancer in this region. Correct the id.";
         return Some(unusable(existing, why));
     };
@@ -161,17 +164,21 @@ fn given_back(existing: &SlbExisting, service: &ServiceState) -> Option<Fault> {
 
 /// Why the cloud controller manager would refuse it, or could not let go of it.
 fn not_reusable(actual: &LoadBalancerState) -> Option<String> {
-    if let Some(tag) = MADE_BY_CCM
-        .into_iter()
-        .find(|tag| actual.tags.contains_key(*tag))
-    {
-        return Some(format!(
-            "it carries the tag {tag}: a cloud controller manager made it, for another Service or for the cluster itself, and none takes it for this one. Name a load balancer that was made in the console."
-        ));
-    }
-    (actual.ip_version == "ipv6").then(|| {
-        "it is an IPv6 one, which the cloud controller manager can take but never let go: a Service with it cannot be deleted. Name an IPv4 one.".to_owned()
+    made_by_ccm(&actual.tags).or_else(|| {
+        (actual.ip_version == "ipv6").then(|| {
+            "it is an IPv6 one, which the cloud controller manager can take but never let go: a Service with it cannot be deleted. Name an IPv4 one.".to_owned()
+        })
     })
+}
+
+/// Why no cloud controller manager would take a load balancer, by its tags.
+pub(in crate::core) fn made_by_ccm(tags: &BTreeMap<String, String>) -> Option<String> {
+    let tag = MADE_BY_CCM
+        .into_iter()
+        .find(|tag| tags.contains_key(*tag))?;
+    Some(format!(
+        "it carries the tag {tag}: a cloud controller manager made it, for another Service or for the cluster itself, and none takes it for this one. Name a load balancer that was made in the console."
+    ))
 }
 
 /// Once it has tags to set, the cloud controller manager removes all others.
@@ -234,22 +241,21 @@ fn of_another(listener: &ListenerState, (namespace, name): &(String, String)) ->
 }
 
 /// Why no request comes through: listeners are kept, and there is none for this port.
-pub fn without_listener(
-    settings: &SlbSettings,
-    actual: &LoadBalancerState,
-    port: u16,
-) -> Option<Problem> {
-    let existing = settings.existing.as_ref()?;
-    let listeners = actual.listeners.as_ref()?;
-    let served = listeners.iter().any(|listener| listener.port == port);
-    if existing.overrides_listeners() || served {
+pub fn without_listener(settings: &Settings, actual: &LoadBalancer, port: u16) -> Option<Problem> {
+    let listeners = actual.listeners()?;
+    let serves = |listener: &ListenerState| {
+        let last = listener.last_port.max(listener.port);
+        (listener.port..=last).contains(&port)
+    };
+    if !settings.keeps_listeners() || listeners.iter().any(serves) {
         return None;
     }
     Some(Problem::waiting(
         Reason::WaitingForLoadBalancer,
         format!(
-            "load balancer {} has no listener on port {port}, and none is made, since slb.existing.listeners is Keep. Make one in the console that sends requests to the server group of the Service, or set listeners: Override.",
-            actual.id
+            "load balancer {} has no listener on port {port}, and none is made, since {}.existing.listeners is Keep. Make one in the console that sends requests to the server group of the Service, or set listeners: Override.",
+            actual.id(),
+            settings.block()
         ),
     ))
 }

@@ -8,7 +8,7 @@ pub mod existing;
 #[cfg(test)]
 mod facts;
 mod observe;
-mod read;
+pub(in crate::core) mod read;
 mod scene;
 pub mod table;
 pub(in crate::core) mod tags;

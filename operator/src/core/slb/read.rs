@@ -2,27 +2,28 @@
 //! something dangerous.
 
 mod listeners;
+mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::v1alpha1::{
-    AddressType, ExistingInstance, ExistingListeners, IpVersion, OnDelete, PublishedAddress,
-    SlbBackendType, SlbBackends, SlbBilling, SlbConsoleWeights, SlbCordonedNodes, SlbExisting,
-    SlbField, SlbInstanceCharge, SlbProtection, SlbSettings, SlbTrafficCharge, SlbZones, Switch,
+    AddressType, ExistingInstance, ExistingListeners, IpVersion, PublishedAddress, SlbBackendType,
+    SlbBackends, SlbBilling, SlbConsoleWeights, SlbCordonedNodes, SlbExisting, SlbField,
+    SlbInstanceCharge, SlbProtection, SlbSettings, SlbTrafficCharge, SlbZones, Switch,
 };
-use serde::de::DeserializeOwned;
 
 use super::super::observed::ServiceState;
-use super::table::{self, Level};
+use super::table;
 use super::{BACKEND_TYPE, LEGACY_PREFIX, PREFIX, annotations, check};
+pub(in crate::core) use reader::Reader;
 
-/// Annotations as settings.
+/// Annotations as settings of a kind.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
+pub struct Reading<S = SlbSettings> {
     /// What they say.
-    pub settings: SlbSettings,
+    pub settings: S,
     /// What no setting says, by the name of the annotation.
     pub findings: Vec<Finding>,
 }
@@ -64,10 +65,10 @@ pub fn read(annotations: &BTreeMap<String, String>, actual_type: Option<&str>) -
     reader.listeners(&mut settings);
     settings.backends = reader.backends();
     reader.without_consent(&mut settings);
-    reader.rest();
-    reader.contradictions(&mut settings);
-    let mut findings = reader.findings;
-    findings.sort_by(|a, b| (&a.name, &a.why).cmp(&(&b.name, &b.why)));
+    reader.rest(table::UNWRITTEN, "classic");
+    let rows = table::ANNOTATIONS;
+    reader.contradictions(&mut settings, rows, SlbField::Listeners, check);
+    let findings = reader.findings();
     Reading { settings, findings }
 }
 
@@ -87,105 +88,7 @@ fn address_type(word: &str) -> Option<AddressType> {
         .find(|known| annotations::address_type(*known) == word)
 }
 
-/// Annotations, as they are read off.
-struct Reader<'a> {
-    annotations: &'a BTreeMap<String, String>,
-    /// Names that nobody has asked for yet.
-    rest: BTreeSet<&'a str>,
-    findings: Vec<Finding>,
-}
-
-impl<'a> Reader<'a> {
-    fn of(annotations: &'a BTreeMap<String, String>) -> Self {
-        let mut reader = Self {
-            annotations,
-            rest: BTreeSet::new(),
-            findings: Vec::new(),
-        };
-        for (key, value) in annotations {
-            let (name, older) = match (super::name(key), key.strip_prefix(LEGACY_PREFIX)) {
-                (Some(name), _) => (name, annotations.get(&format!("{LEGACY_PREFIX}{name}"))),
-                (None, Some(name)) => (name, None),
-                (None, None) => continue,
-            };
-            reader.rest.insert(name);
-            if let Some(older) = older.filter(|older| *older != value) {
-                reader.note(name, &format!("it is said twice: \"{value}\" counts, and masks \"{older}\" under the older key {LEGACY_PREFIX}{name}, which would come back if the current key were removed."));
-            }
-        }
-        reader
-    }
-
-    /// Something to know of an annotation that is read.
-    fn note(&mut self, name: &str, why: &str) {
-        self.find(name, why, false);
-    }
-
-    /// Why an annotation is left out.
-    fn leave(&mut self, name: &str, why: &str) {
-        self.find(name, why, true);
-    }
-
-    fn find(&mut self, name: &str, why: &str, left_out: bool) {
-        self.findings.push(Finding {
-            name: name.to_owned(),
-            why: why.to_owned(),
-            left_out,
-        });
-    }
-
-    /// What is said, if it says anything. The current form is read first, even if it says nothing.
-    fn take(&mut self, name: &str) -> Option<&'a str> {
-        self.rest.remove(name);
-        self.peek(name)
-    }
-
-    fn peek(&self, name: &str) -> Option<&'a str> {
-        let current = self.annotations.get(&super::key(name));
-        let older = || {
-            let has_older = name != BACKEND_TYPE.0;
-            let key = format!("{LEGACY_PREFIX}{name}");
-            self.annotations.get(&key).filter(|_| has_older)
-        };
-        let said = current.or_else(older)?;
-        (!said.is_empty()).then_some(said.as_str())
-    }
-
-    /// One of some words.
-    fn one_of<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
-        let said = self.take(name)?;
-        let found = words.iter().find(|(word, _)| *word == said);
-        if found.is_none() {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.leave(name, &format!("\"{said}\" is none of {}. The cloud controller manager does not check it: the API refuses it, or it is ignored.", known.join(", ")));
-        }
-        found.map(|(_, value)| *value)
-    }
-
-    /// A word that the API has as well.
-    fn word<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let said = self.take(name)?;
-        let read = serde_json::from_value(said.into()).ok();
-        if read.is_none() {
-            self.leave(name, &format!("\"{said}\" is nothing that the API knows."));
-        }
-        read
-    }
-
-    fn switch(&mut self, name: &str) -> Option<Switch> {
-        let words = [("on", Switch::Enabled), ("off", Switch::Disabled)];
-        self.one_of(name, &words)
-    }
-
-    fn number(&mut self, name: &str) -> Option<i32> {
-        let said = self.take(name)?;
-        let read = said.parse().ok();
-        if read.is_none() {
-            self.leave(name, &format!("\"{said}\" is no number, and keeps the cloud controller manager from doing anything for the Service, backends included."));
-        }
-        read
-    }
-
+impl Reader<'_> {
     fn instance(&mut self) -> SlbSettings {
         let types = [
             ("intranet", AddressType::Intranet),
@@ -220,56 +123,22 @@ impl<'a> Reader<'a> {
     }
 
     fn existing(&mut self) -> Option<SlbExisting> {
-        let overrides = self.take("force-override-listeners");
-        let id = self.take("id").map(str::to_owned);
-        let name = "force-override-listeners";
-        match (overrides, &id) {
-            (Some("true"), Some(_)) => self.note(name, "listeners of the same ports are taken over, whoever made them, and are deleted with the Service."),
-            (Some("true"), None) => self.leave(name, "it only counts with id: the load balancer of the Service is its own."),
-            (Some(other), _) => self.leave(name, &format!("\"{other}\" is not true: only \"true\" is.")),
-            (None, _) => {}
-        }
+        let (id, overrides) = self.named()?;
         Some(SlbExisting {
-            id: id?,
-            listeners: (overrides == Some("true")).then_some(ExistingListeners::Override),
+            id,
+            listeners: overrides.then_some(ExistingListeners::Override),
             instance: None,
         })
     }
 
-    /// What is set of a load balancer that others made is set with consent, and what cannot be is
-    /// left out.
     fn without_consent(&mut self, settings: &mut SlbSettings) {
         let Some(existing) = settings.existing.clone() else {
             return;
         };
-        let set: Vec<SlbField> = SlbField::EACH
-            .iter()
-            .copied()
-            .filter(|field| field.is_set(settings))
-            .collect();
-        for field in set {
-            let names: Vec<&str> = table::ANNOTATIONS
-                .iter()
-                .filter(|row| row.field == field && self.peek(row.key).is_some())
-                .map(|row| row.key)
-                .collect();
-            match table::level(field) {
-                Level::Instance if !names.is_empty() => {
-                    for name in names {
-                        self.note(name, "it changes a load balancer that others made.");
-                    }
-                    if let Some(existing) = &mut settings.existing {
-                        existing.instance = Some(ExistingInstance::Manage);
-                    }
-                }
-                Level::Listener if !existing.overrides_listeners() => {
-                    for name in names {
-                        self.leave(name, "it is dead: without force-override-listeners no listener of a load balancer that others made is touched.");
-                    }
-                    field.copy(settings, &SlbSettings::default());
-                }
-                _ => {}
-            }
+        let overrides = existing.overrides_listeners();
+        let manages = self.consented(settings, table::ANNOTATIONS, overrides);
+        if let Some(existing) = settings.existing.as_mut().filter(|_| manages) {
+            existing.instance = Some(ExistingInstance::Manage);
         }
         if settings.vswitch_id.take().is_some() {
             self.leave(
@@ -319,33 +188,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn tags(&mut self) -> Option<BTreeMap<String, String>> {
-        let name = "additional-resource-tags";
-        let said = self.take(name)?;
-        self.note(name, "the cloud controller manager removes every tag of the load balancer that it does not name.");
-        Some(self.pairs(name, said)).filter(|pairs| !pairs.is_empty())
-    }
-
-    /// `k1=v1,k2=v2`, as the cloud controller manager reads it.
-    fn pairs(&mut self, name: &str, said: &str) -> BTreeMap<String, String> {
-        let mut pairs = BTreeMap::new();
-        for pair in said.split(',') {
-            let mut parts = pair.split('=').map(str::trim);
-            let key = parts.next().unwrap_or_default();
-            let value = parts.next().unwrap_or_default();
-            if parts.next().is_some() {
-                self.note(
-                    name,
-                    &format!("of \"{pair}\" only \"{key}={value}\" is read."),
-                );
-            }
-            if !key.is_empty() {
-                pairs.insert(key.to_owned(), value.to_owned());
-            }
-        }
-        pairs
-    }
-
     fn protection(&mut self) -> Option<SlbProtection> {
         let words = [
             ("ConsoleProtection", Switch::Enabled),
@@ -359,19 +201,7 @@ impl<'a> Reader<'a> {
         says.then_some(protection)
     }
 
-    fn on_delete(&mut self) -> Option<OnDelete> {
-        let name = "preserve-lb-on-delete";
-        let said = self.take(name)?;
-        if said != "true" {
-            self.note(
-                name,
-                &format!("\"{said}\" preserves as well: any value does."),
-            );
-        }
-        Some(OnDelete::Preserve)
-    }
-
-    fn backends(&mut self) -> Option<SlbBackends> {
+    pub(in crate::core) fn backends(&mut self) -> Option<SlbBackends> {
         let types = [
             ("eni", SlbBackendType::Pods),
             ("ecs", SlbBackendType::Nodes),
@@ -395,41 +225,5 @@ impl<'a> Reader<'a> {
             console_weights: None,
         };
         (backends != nothing).then_some(backends)
-    }
-
-    /// What no setting is about.
-    fn rest(&mut self) {
-        for name in std::mem::take(&mut self.rest) {
-            let unwritten = table::UNWRITTEN.iter().find(|one| one.key == name);
-            let why = unwritten.map_or("the cloud controller manager (v2.14.0) does not read it for a classic load balancer.", |one| one.why);
-            self.leave(name, why);
-        }
-    }
-
-    /// What does not go together is left out, one after the other.
-    fn contradictions(&mut self, settings: &mut SlbSettings) {
-        while let Some(fault) = check(settings) {
-            let of = |field: &&SlbField| {
-                fault.path == field.path() || fault.path.starts_with(&format!("{}.", field.path()))
-            };
-            // What is missing is missing to listeners.
-            let mut fields = SlbField::EACH
-                .iter()
-                .filter(of)
-                .chain([&SlbField::Listeners])
-                .filter(|field| field.is_set(settings));
-            let Some(field) = fields.next() else {
-                return;
-            };
-            field.copy(settings, &SlbSettings::default());
-            let names: Vec<&str> = table::ANNOTATIONS
-                .iter()
-                .filter(|row| row.field == *field && self.peek(row.key).is_some())
-                .map(|row| row.key)
-                .collect();
-            for name in names {
-                self.leave(name, &fault.why);
-            }
-        }
     }
 }

@@ -11,7 +11,6 @@ use super::observe::check_immutable;
 use super::{existing, said, tags};
 use crate::core::desired::ServiceShape;
 use crate::core::observed::{ExistingLoadBalancer, LoadBalancerState, ServiceState};
-use crate::core::references::References;
 
 /// Where settings are to take effect; what is not known is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,20 +25,7 @@ pub struct Scene<'a> {
     pub existing: Option<&'a ExistingLoadBalancer>,
 }
 
-impl<'a> Scene<'a> {
-    /// What a binding's references tell about its gateway.
-    pub fn of(references: &'a References) -> Self {
-        let service = references.service.as_ref();
-        Self {
-            service,
-            shape: service
-                .map(|service| &service.shape)
-                .or(references.source.as_ref()),
-            load_balancer: references.load_balancer.as_ref(),
-            existing: references.existing.as_ref(),
-        }
-    }
-
+impl Scene<'_> {
     /// The first thing that keeps settings from taking effect here.
     pub fn judge(&self, settings: &SlbSettings) -> Option<Fault> {
         let actual = self.load_balancer;
@@ -50,12 +36,6 @@ impl<'a> Scene<'a> {
             .or_else(|| weight(settings, self.shape?))
             .or_else(|| hosts(settings, self.service?))
             .or_else(|| foreign_tags(settings, self.service?, actual?))
-    }
-
-    /// Whether all is known that settings are to be judged by.
-    pub fn knows(&self, settings: &SlbSettings) -> bool {
-        let named = settings.existing.as_ref();
-        named.is_none_or(|named| self.existing.is_some_and(|found| found.id == named.id))
     }
 }
 

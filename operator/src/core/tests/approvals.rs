@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crds::v1alpha1::{GatewayBinding, PlanStatus, SlbSettings};
+use crds::v1alpha1::{GatewayBinding, PlanStatus};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::core::ledger::{Ledger, Place};
 use crate::core::plan::{Plan, Step};
 use crate::core::published::Published;
 use crate::core::references::{ConsumerState, References};
+use crate::core::settings::Settings;
 use crate::core::validate::Validated;
 
 const OWNER: &str = "GatewayBinding/default/helloworld";
@@ -130,7 +131,7 @@ fn an_id_that_was_known_has_to_stay() {
 }
 
 /// As long as a consumer is not in the cloud, its permission and its own limit wait for it.
-fn without_consumers(_: &Validated, mut references: References, _: &SlbSettings) -> References {
+fn without_consumers(_: &Validated, mut references: References, _: &Settings) -> References {
     for state in references.consumers.values_mut() {
         *state = ConsumerState::NotReady;
     }
@@ -146,7 +147,7 @@ fn consumers_that_come_later_are_approved_by_name() {
         .push(json!({"name": "its", "scope": "Consumer", "consumer": "knative", "requests": 30, "per": "Minute"}));
     let subject = hello(spec);
     let mut model = Model::default();
-    let foresee = |meant: &Validated, references: References, settings: &SlbSettings| {
+    let foresee = |meant: &Validated, references: References, settings: &Settings| {
         let references = without_consumers(meant, references, settings);
         foresee::references(meant, &references, settings)
     };

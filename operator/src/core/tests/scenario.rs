@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use cloud_adapter::gateway::model::ConsumerId;
-use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, SlbSettings};
+use crds::v1alpha1::{GatewayBinding, GatewayBindingClass};
 use k8s_openapi::api::core::v1::ServicePort;
 use serde_json::{Value, json};
 
 use super::model::Model;
+use crate::core::balancer::LoadBalancer;
 use crate::core::desire::{Wanted, desire};
 use crate::core::desired::ServiceShape;
 use crate::core::foresee;
@@ -18,7 +19,7 @@ use crate::core::peers::{self, Peer};
 use crate::core::plan::{Plan, World, plan};
 use crate::core::problem::Problem;
 use crate::core::references::{ConsumerState, References, Target};
-use crate::core::slb::Scene;
+use crate::core::settings::{Scene, Settings};
 use crate::core::validate::{Validated, owner, validate};
 
 pub(super) const CLUSTER: &str = "c1f0";
@@ -127,12 +128,14 @@ pub(super) fn references(binding: &Validated, model: &Model) -> References {
     let load_balancer = service
         .as_ref()
         .and_then(|service| service.load_balancer_id.clone())
-        .map(|id| LoadBalancerState {
-            id,
-            vpc_id: "vpc-1".into(),
-            address_type: "intranet".into(),
-            status: "active".into(),
-            ..LoadBalancerState::default()
+        .map(|id| {
+            LoadBalancer::Classic(LoadBalancerState {
+                id,
+                vpc_id: "vpc-1".into(),
+                address_type: "intranet".into(),
+                status: "active".into(),
+                ..LoadBalancerState::default()
+            })
         });
     References {
         now: "2026-11-21T00:00:00Z".parse().unwrap(),
@@ -179,7 +182,7 @@ pub(super) fn foreseen(
     ledger: &Ledger,
     model: &Model,
 ) -> Plan {
-    let foresee = |meant: &Validated, references: References, settings: &SlbSettings| {
+    let foresee = |meant: &Validated, references: References, settings: &Settings| {
         foresee::references(meant, &references, settings)
     };
     let mut plan = pass_with(subject, all, ledger, model, &foresee).1;
@@ -198,7 +201,7 @@ pub(super) fn pass_with(
     all: &[&GatewayBinding],
     ledger: &Ledger,
     model: &Model,
-    change: &dyn Fn(&Validated, References, &SlbSettings) -> References,
+    change: &dyn Fn(&Validated, References, &Settings) -> References,
 ) -> (Wanted, Plan) {
     pass_in_with(&class(), subject, all, ledger, model, change)
 }
@@ -209,7 +212,7 @@ fn pass_in_with(
     all: &[&GatewayBinding],
     ledger: &Ledger,
     model: &Model,
-    change: &dyn Fn(&Validated, References, &SlbSettings) -> References,
+    change: &dyn Fn(&Validated, References, &Settings) -> References,
 ) -> (Wanted, Plan) {
     let meant = validated_in(class, subject).unwrap();
     let peers: Vec<Peer> = all

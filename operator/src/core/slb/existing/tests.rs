@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::{annotations, left};
 use super::*;
 use crate::core::desired::ServiceShape;
+use crate::core::settings;
 
 fn settings(value: Value) -> SlbSettings {
     serde_json::from_value(value).unwrap()
@@ -50,7 +51,7 @@ fn there() -> ExistingLoadBalancer {
     ExistingLoadBalancer {
         id: "lb-1".into(),
         of: ("default".into(), "nginx".into()),
-        state: Some(LoadBalancerState {
+        state: Some(LoadBalancer::Classic(LoadBalancerState {
             id: "lb-1".into(),
             name: "theirs".into(),
             address_type: "internet".into(),
@@ -58,14 +59,17 @@ fn there() -> ExistingLoadBalancer {
             instance_charge: "PayByCLCU".into(),
             listeners: Some(Vec::new()),
             ..LoadBalancerState::default()
-        }),
+        })),
         ..ExistingLoadBalancer::default()
     }
 }
 
 fn with(change: impl FnOnce(&mut LoadBalancerState)) -> ExistingLoadBalancer {
     let mut there = there();
-    change(there.state.as_mut().unwrap());
+    let Some(LoadBalancer::Classic(state)) = &mut there.state else {
+        panic!("{there:?}");
+    };
+    change(state);
     there
 }
 
@@ -121,7 +125,8 @@ const REUSED: &str = "kubernetes.reused.by.user";
 fn what_the_cloud_controller_manager_would_refuse_is_never_asked_of_it() {
     let plain = reusing(json!({}));
     assert_eq!(free(&plain, &there()), None);
-    assert!(!Scene::default().knows(&plain), "it could not be read");
+    let unread = settings::Scene::default();
+    assert!(!unread.knows(&plain.clone().into()), "it could not be read");
     let another = ExistingLoadBalancer {
         id: "lb-2".into(),
         ..ExistingLoadBalancer::default()
@@ -272,12 +277,13 @@ fn what_was_taken_stays_taken_until_the_service_goes() {
     let nothing_came = service(&[("id", "lb-1")], None);
     assert_eq!(undone("id", &nothing_came), None);
     let state = there().state.unwrap();
-    assert!(standing(&state).contains(&(format!("{PREFIX}name"), "theirs".into())));
+    let state = state.classic().unwrap();
+    assert!(standing(state).contains(&(format!("{PREFIX}name"), "theirs".into())));
 }
 
 #[test]
 fn without_a_listener_no_request_comes_through() {
-    let plain = reusing(json!({}));
+    let plain = reusing(json!({})).into();
     let state = |found: ExistingLoadBalancer| found.state.unwrap();
     let told = without_listener(&plain, &state(there()), 443).unwrap();
     assert!(told.message.contains("port 443"), "{}", told.message);
@@ -285,6 +291,6 @@ fn without_a_listener_no_request_comes_through() {
         without_listener(&plain, &state(listening(443, "")), 443),
         None
     );
-    let overriding = reusing(json!({"existing": {"listeners": "Override"}}));
+    let overriding = reusing(json!({"existing": {"listeners": "Override"}})).into();
     assert_eq!(without_listener(&overriding, &state(there()), 443), None);
 }

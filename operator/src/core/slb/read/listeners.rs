@@ -33,7 +33,7 @@ impl Reader<'_> {
         settings.health_check = self.health_check();
     }
 
-    fn seconds(&mut self, name: &str) -> Option<Duration> {
+    pub(in crate::core) fn seconds(&mut self, name: &str) -> Option<Duration> {
         let seconds = u64::try_from(self.number(name)?).ok()?;
         Some(Duration::from(std::time::Duration::from_secs(seconds)))
     }
@@ -299,7 +299,7 @@ impl Reader<'_> {
         })
     }
 
-    fn status_codes(&mut self) -> Option<Vec<SlbStatusCodes>> {
+    pub(in crate::core) fn status_codes(&mut self) -> Option<Vec<SlbStatusCodes>> {
         let name = "health-check-httpcode";
         let said = self.take(name)?;
         let known = [

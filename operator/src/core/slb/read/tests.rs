@@ -1,5 +1,6 @@
 //! Annotations of either form become the settings they say, and what they do not say is told.
 
+use crds::v1alpha1::OnDelete;
 use proptest::prelude::*;
 use serde_json::json;
 
