@@ -111,7 +111,10 @@ async fn size(
     for layer in &settings.layers {
         tell(&format!("{ingresses} Ingresses: {}", layer.name()));
         let measured = one(&mut stage, *layer, ingresses, programs, patience).await;
-        figures.push(measured.with_context(|| layer.name())?);
+        let measured = measured.with_context(|| layer.name())?;
+        // What follows may fail.
+        tell(&print::text(std::slice::from_ref(&measured)));
+        figures.push(measured);
     }
     stage.stop().await?;
     Ok(figures)

@@ -42,6 +42,8 @@ const NAMESPACE: &str = "bench";
 const PARALLEL: usize = 16;
 /// A layer is quiet once it has used next to no CPU for this long.
 const QUIET: Duration = Duration::from_secs(4);
+/// CPU seconds without which nothing has begun.
+const BEGUN: f64 = 0.02;
 const GRACE: Duration = Duration::from_secs(30);
 /// On which Kourier and the others look for gateways.
 const GATEWAY_PORTS: [u16; 4] = [8081, 8090, 8444, 9443];
@@ -282,11 +284,15 @@ impl Running {
         let spec = layer
             .process(kubeconfig.path(), programs, free_port()?)
             .await?;
+        let pid_file = stage.folder.join(format!("{}.pid", layer.name()));
+        // Of the run before.
+        let _ = std::fs::remove_file(&pid_file);
         let process = Process::spawn(&spec, &stage.folder)?;
-        Ok(Self {
-            process,
-            pid_file: stage.folder.join(format!("{}.pid", layer.name())),
-        })
+        let deadline = Instant::now() + GRACE;
+        while Usage::of(&pid_file).is_err() && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(Self { process, pid_file })
     }
 
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
@@ -310,7 +316,7 @@ impl Running {
             }
             sleep(Duration::from_millis(200)).await;
             let used = self.usage()?.cpu;
-            if used - last.0 > 0.05 || used < 0.1 {
+            if used - last.0 > 0.05 || used < BEGUN {
                 last = (used, Instant::now());
             }
         }
