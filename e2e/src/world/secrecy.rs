@@ -260,7 +260,9 @@ async fn objects(client: Client) -> Result<Vec<(String, String)>, WorldError> {
         .groups()
         .flat_map(|group| group.recommended_resources())
         .filter(|(resource, capabilities)| {
-            let skipped = ["Secret", "ComponentStatus"].contains(&resource.kind.as_str());
+            // Plugins of Higress get credentials in clear text, since they read them nowhere else.
+            let skipped =
+                ["Secret", "ComponentStatus", "WasmPlugin"].contains(&resource.kind.as_str());
             !skipped && capabilities.supports_operation(verbs::LIST)
         })
         .map(|(resource, _)| resource)

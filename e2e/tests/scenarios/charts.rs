@@ -72,6 +72,7 @@ async fn cluster(helm: &Helm) -> ControlPlane {
     for namespace in [
         chart::NAMESPACE,
         "istio-system",
+        "higress-system",
         "knative-serving",
         "shop",
         "restricted",

@@ -17,6 +17,7 @@ use super::audit::Audits;
 use super::cloud::Clouds;
 use super::guard::Guard;
 use super::handled::Handled;
+use super::higress;
 use super::latest::Latest;
 use super::peers::Peers;
 use super::queue;
@@ -55,6 +56,8 @@ pub struct Context {
     pub tries: Tries,
     /// What the layer on ALB knows.
     pub alb: alb::state::State,
+    /// What is known of each Higress.
+    pub higress: higress::state::State,
     checked: Mutex<HashMap<String, String>>,
     begun: Mutex<HashSet<String>>,
 }
@@ -77,6 +80,7 @@ impl Context {
             audits: Audits::default(),
             tries: Tries::default(),
             alb: alb::state::State::default(),
+            higress: higress::state::State::default(),
             checked: Mutex::default(),
             begun: Mutex::default(),
         }

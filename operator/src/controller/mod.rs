@@ -10,6 +10,7 @@ pub mod consumer;
 pub mod context;
 pub mod guard;
 pub mod handled;
+pub mod higress;
 pub mod knative;
 pub mod latest;
 pub mod line;
@@ -37,6 +38,7 @@ use crate::supervise::{Stage, Supervisor};
 use alb::signals::Signals;
 use context::Context;
 use guard::Guard;
+use higress::wakes::Wakes;
 use orphans::{Fates, Orphans};
 use peers::Peers;
 use queue::{Ended, Requests, Work, queue};
@@ -53,11 +55,13 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     let peers = Peers::new(stores.clone(), guard.clone());
     let written = Written::default();
     let signals = Signals::default();
+    let higress = Wakes::default();
     let queues = Queues {
         bindings: bindings.clone(),
         consumers: consumers.clone(),
         classes: classes.clone(),
         alb: signals.clone(),
+        higress: higress.clone(),
     };
     let fates = Fates::default();
     let triggers = Triggers::new(
@@ -70,7 +74,9 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
     );
     watch(&runtime, writers, &triggers, supervisor);
 
-    let context = Arc::new(Context::new(runtime, stores.clone(), peers, written));
+    let mut context = Context::new(runtime, stores.clone(), peers, written);
+    context.higress = higress::state::State::new(higress, bindings.clone());
+    let context = Arc::new(context);
     let work = Work {
         kind: binding::KIND,
         reconcile: binding::reconcile,
@@ -84,6 +90,7 @@ pub fn spawn(runtime: Runtime, supervisor: &mut Supervisor) {
         supervisor,
     );
     alb::spawn(&context, &signals, bindings, classes, supervisor);
+    higress::spawn(&context, supervisor);
     consumer::watch_secrets(&context, consumers, supervisor);
     let work = Work {
         kind: consumer::KIND,

@@ -150,13 +150,26 @@ pub fn class_of(binding: &GatewayBinding) -> Option<&str> {
     binding.spec.class_name.as_deref().or(settled)
 }
 
-/// The consumers that a binding's spec allows.
+/// The consumers that a binding's spec allows on an API gateway, and that its cloud account has to know.
 pub(super) fn named(binding: &GatewayBinding) -> impl Iterator<Item = NamespacedName> {
     let namespace = binding.namespace().unwrap_or_default();
     let api_gateway = binding.spec.api_gateway.iter();
     let auth = api_gateway.filter_map(|api_gateway| api_gateway.auth.consumer.as_ref());
     auth.flat_map(|auth| &auth.allow)
         .map(move |allowed| allowed.consumer(&namespace))
+}
+
+/// The consumers that a binding's spec allows or denies on Higress, which only reads their Secrets.
+fn named_on_higress(binding: &GatewayBinding) -> impl Iterator<Item = NamespacedName> {
+    let namespace = binding.namespace().unwrap_or_default();
+    let auth = binding.spec.higress.iter();
+    let auth = auth.filter_map(|higress| higress.auth.as_ref()?.consumer.as_ref());
+    auth.flat_map(move |auth| {
+        let allowed = auth.allow.iter().map(|entry| entry.consumer(&namespace));
+        let denied = auth.deny.iter().flatten();
+        let denied = denied.map(|entry| entry.consumer(&namespace));
+        allowed.chain(denied).collect::<Vec<_>>()
+    })
 }
 
 /// Those that it allows, and those whose permissions its ledger holds.
@@ -188,7 +201,9 @@ fn statements(binding: &GatewayBinding) -> BTreeMap<NamespacedName, Statement> {
         }
     }
     let named: BTreeSet<NamespacedName> = named(binding).collect();
-    let all: BTreeSet<&NamespacedName> = named.iter().chain(granted.keys()).collect();
+    let on_higress: BTreeSet<NamespacedName> = named_on_higress(binding).collect();
+    let all = named.iter().chain(&on_higress).chain(granted.keys());
+    let all: BTreeSet<&NamespacedName> = all.collect();
     let statement = |consumer: &NamespacedName| {
         let mut hasher = DefaultHasher::new();
         binding.metadata.namespace.hash(&mut hasher);

@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::alb::signals::{Signal, Signals};
 use super::guard::Guard;
+use super::higress::wakes::Wakes;
 use super::latest::Latest;
 use super::line::Lane;
 use super::orphans::Fates;
@@ -42,6 +43,8 @@ pub struct Queues {
     pub classes: Asker<GatewayBindingClass>,
     /// Of the layer on ALB.
     pub alb: Signals,
+    /// Of the rules in Higress.
+    pub higress: Wakes,
 }
 
 /// What this process wrote and stores may not have yet. Clones share it.
@@ -95,6 +98,9 @@ impl Triggers {
             Seen::Listed => {
                 self.fates.clear();
                 self.peers.rebuild();
+                for binding in self.stores.bindings.state() {
+                    self.queues.higress.binding(&binding);
+                }
                 self.check_bindings();
                 self.check_consumers();
                 self.check_classes();
@@ -122,6 +128,7 @@ impl Triggers {
                 self.heirs_of(binding);
                 self.related_to(binding);
                 self.tell_alb(binding);
+                self.queues.higress.binding(binding);
             }
         }
     }
@@ -133,6 +140,7 @@ impl Triggers {
             Seen::Listed => {
                 for class in self.stores.classes.state() {
                     self.guard.class(&class);
+                    self.queues.higress.class(&class);
                 }
                 self.guard_consumers();
                 self.peers.rebuild();
@@ -144,6 +152,7 @@ impl Triggers {
             Seen::Changed(class) => class,
             Seen::Gone(class) => {
                 self.queues.alb.tell(Signal::Classes);
+                self.queues.higress.class(class);
                 self.rivals_of(class);
                 self.forget(class);
                 self.guard.class_gone(&class.name_any());
@@ -160,6 +169,7 @@ impl Triggers {
         self.rivals_of(class);
         if self.is_news(class) {
             self.queues.alb.tell(Signal::Classes);
+            self.queues.higress.class(class);
             // A binding that found no class, or several defaults, may find one now.
             let name = class.name_any();
             let concerned =
@@ -207,6 +217,7 @@ impl Triggers {
                 if self.is_news(consumer) {
                     self.queues.consumers.edited(ObjectRef::from_obj(consumer));
                     self.losing_consumers();
+                    self.queues.higress.ask_all();
                 }
                 self.users_of(consumer);
             }
@@ -216,6 +227,7 @@ impl Triggers {
                 self.forget(consumer);
                 self.losing_consumers();
                 self.users_of(consumer);
+                self.queues.higress.ask_all();
                 self.check_classes();
             }
         }
@@ -244,12 +256,20 @@ impl Triggers {
         });
         for class in self.stores.classes.state() {
             let concerned = class.spec.gateways.iter().flatten().any(|gateway| {
-                gateway.shared_service().is_some_and(|service| {
-                    let source = service.create_from.as_ref();
-                    service.namespace == namespace
-                        && (service.name == name
-                            || source.is_some_and(|source| source.name == name))
-                })
+                let higress = gateway.higress.as_ref();
+                let is_higress = higress.is_some_and(|higress| {
+                    higress.namespace == namespace && higress.service() == name
+                });
+                if is_higress {
+                    self.queues.higress.ask(&namespace);
+                }
+                is_higress
+                    || gateway.shared_service().is_some_and(|service| {
+                        let source = service.create_from.as_ref();
+                        service.namespace == namespace
+                            && (service.name == name
+                                || source.is_some_and(|source| source.name == name))
+                    })
             });
             if concerned {
                 let class = class.name_any();
@@ -278,6 +298,7 @@ impl Triggers {
                     self.peers
                         .update_where(|binding| binding.namespace().as_ref() == Some(&name));
                     self.bindings_where(|binding| binding.namespace().as_ref() == Some(&name));
+                    self.queues.higress.ask_all();
                 }
             }
             Seen::Gone(namespace) => self.forget(namespace),

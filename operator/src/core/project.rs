@@ -55,6 +55,8 @@ pub struct View<'a> {
     pub conflicts: &'a [FieldConflict],
     /// What is claimed.
     pub ledger: &'a Ledger,
+    /// What `Ready` says while it is true.
+    pub note: &'a str,
 }
 
 /// The new status.
@@ -264,7 +266,7 @@ fn conditions(status: &mut GatewayBindingStatus, view: &View<'_>) {
         now: view.now,
         problems: view.problems,
         programmed: programmed(view),
-        note: "",
+        note: view.note,
     };
     standing.write(&mut status.conditions);
 }

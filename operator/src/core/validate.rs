@@ -266,10 +266,12 @@ fn load_balancer_gateway(
             ),
         ));
     }
-    if binding.spec.higress.is_some() {
+    if binding.spec.higress.is_some() && gateway.higress.is_none() {
         return Err(Problem::rejected(
-            Reason::Unsupported,
-            "spec.higress: this version of the operator knows the block and cannot yet carry it out. Remove it.",
+            Reason::InvalidSpec,
+            format!(
+                "spec.higress: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" has no higress. Remove spec.higress, or name a gateway with higress."
+            ),
         ));
     }
     let settings = binding.spec.slb.clone().unwrap_or_default();

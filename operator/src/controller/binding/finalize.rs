@@ -157,7 +157,7 @@ fn left(ledger: &Ledger) -> String {
 }
 
 /// Shows what is left and why.
-async fn show(
+pub(super) async fn show(
     binding: &GatewayBinding,
     class: Option<&GatewayBindingClass>,
     ledger: &Ledger,

@@ -6,12 +6,14 @@ mod approve;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
+mod higress;
 mod hold;
 mod knative_service;
 mod kubernetes;
 mod preview;
 mod removal;
 mod report;
+mod withdraw;
 mod work;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use super::queue::Ended;
 use super::writes;
 use crate::core::alb::binding::concerns;
 use crate::core::class;
+use crate::core::higress::binding::{concerns as concerns_higress, enters_alone};
 use crate::core::key::ObjectKey;
 use crate::core::plan::{Plan, Step};
 use crate::core::problem::{Problem, Severity};
@@ -57,6 +60,18 @@ pub async fn reconcile(stored: Arc<GatewayBinding>, context: Arc<Context>) -> En
     if readable && (known.is_some() || deleting) && concerns(&binding, known) {
         let class = known.cloned();
         return alb::reconcile(binding, class, &context).await;
+    }
+    if readable
+        && deleting
+        && let Some(ended) = withdraw::withdraw(&binding, known, &context).await
+    {
+        return ended;
+    }
+    if let Some(class) =
+        known.filter(|class| readable && !deleting && enters_alone(&binding, class))
+    {
+        let class = class.clone();
+        return higress::reconcile(binding, &class, &context).await;
     }
     if deleting {
         let class = class.ok().or_else(|| lost_class(&binding, &context));
@@ -133,6 +148,13 @@ async fn pass(
     {
         report.trouble(trouble);
         return report.publish(context).await;
+    }
+    if concerns_higress(&binding, Some(&class)) {
+        let told = higress::carry_out(binding, &class, context).await;
+        if told.unknown {
+            return Ended::Waiting;
+        }
+        report.with_higress(told);
     }
     decide_and_act(&mut report, &validated, &class, account, context).await;
     report.publish(context).await

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
 
 use super::approve::published;
+use super::higress::Told;
 use super::work::{digests, overwritten, sub_domain};
 use super::{KIND, ended};
 use crate::backoff::ObjectKey as BackoffKey;
@@ -77,6 +78,10 @@ pub(super) struct Report {
     pub conflicts: Vec<FieldConflict>,
     /// Fields that this binding holds.
     pub holds: BTreeMap<String, String>,
+    /// What stands in the way in Higress.
+    pub higress: Vec<Problem>,
+    /// What `Ready` says while it is true.
+    pub note: String,
     executed: Vec<String>,
 }
 
@@ -106,6 +111,8 @@ impl Report {
             approval: None,
             conflicts: Vec::new(),
             holds: BTreeMap::new(),
+            higress: Vec::new(),
+            note: String::new(),
             executed: Vec::new(),
         }
     }
@@ -114,6 +121,14 @@ impl Report {
     pub(super) fn with(mut self, problem: Problem) -> Self {
         self.problems.push(problem);
         self
+    }
+
+    /// Adds what has come of the rules in Higress.
+    pub(super) fn with_higress(&mut self, told: Told) {
+        self.ledger = Ledger::of(&told.binding);
+        self.binding = told.binding;
+        self.higress = told.problems;
+        self.note = told.note;
     }
 
     /// Adds trouble.
@@ -131,6 +146,7 @@ impl Report {
         self.troubles
             .iter()
             .chain(&self.problems)
+            .chain(&self.higress)
             .cloned()
             .collect()
     }
@@ -255,6 +271,7 @@ impl Report {
             sub_domain: sub_domain.as_deref(),
             conflicts: &self.conflicts,
             ledger: &self.ledger,
+            note: &self.note,
         };
         let new = status(&view);
         self.tell(&new, context);

@@ -18,8 +18,10 @@ mod work;
 
 use std::sync::Arc;
 
+use cloud_adapter::gateway::model::Credential;
 use crds::v1alpha1::GatewayConsumer;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::binding::retry;
@@ -27,10 +29,12 @@ use super::context::Context;
 use super::queue::Ended;
 use super::writes;
 use crate::core::consumer;
+use crate::core::consumer::credentials::{SecretState, outlook};
 use crate::core::problem::Problem;
 use crate::core::unreadable;
 use audits::Audits;
 use report::Report;
+use secrets::Secrets;
 pub use watch::spawn as watch_secrets;
 use work::Work;
 
@@ -72,6 +76,30 @@ pub async fn tell_panic(stored: Arc<GatewayConsumer>, context: Arc<Context>) {
     let mut report = Report::new(context.consumers.newest(stored));
     report.trouble(Problem::defect().into());
     report.publish(&context).await;
+}
+
+/// The credentials of a consumer that are valid now, as far as they can be read, and when the first of
+/// them ends.
+///
+/// # Errors
+/// If the API server does not answer.
+pub async fn credentials(
+    consumer: &GatewayConsumer,
+    context: &Context,
+) -> Result<(Vec<Credential>, Option<Timestamp>), Problem> {
+    let runtime = &context.runtime;
+    let secrets = Secrets::new(&runtime.client, &runtime.leadership, consumer);
+    let (states, _) = secrets.states().await;
+    let mut unread = states.values().filter_map(|state| match state {
+        SecretState::Unreadable(problem) if problem.is_outage() => Some(problem),
+        _ => None,
+    });
+    if let Some(problem) = unread.next() {
+        return Err(problem.clone());
+    }
+    let outlook = outlook(&consumer.spec, &states, Timestamp::now());
+    let values = outlook.values.into_iter().map(|(_, value)| value);
+    Ok((values.collect(), outlook.next_end))
 }
 
 /// A consumer belongs to no class, so it says itself which shard it belongs to.

@@ -15,6 +15,7 @@ use kube::{Api, ResourceExt};
 use crate::controller::context::Context;
 use crate::controller::line::Lane;
 use crate::controller::queue::Asker;
+use crate::core::consumer::name_of;
 use crate::health::Gate;
 use crate::supervise::{Stage, Supervisor};
 
@@ -64,6 +65,7 @@ fn tell(context: &Context, secret: &SecretMeta, sender: &Asker<GatewayConsumer>,
     for consumer in context.stores.consumers.state() {
         if names(&consumer, secret) {
             sender.ask(ObjectRef::from_obj(&*consumer), lane);
+            context.higress.consumer(&name_of(&consumer));
         }
     }
 }

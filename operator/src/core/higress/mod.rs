@@ -7,9 +7,11 @@
 //! What is known of Higress is from its published sources: the plugins' own parsers, the matcher
 //! that they share, and the conversion of Knative Ingresses.
 
+pub mod binding;
 pub mod check;
 pub mod config;
 pub mod merge;
+pub mod record;
 pub mod render;
 pub mod rule;
 pub mod scope;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::render::PluginObject;
 
@@ -27,7 +27,7 @@ pub fn writes(wanted: &[PluginObject], there: &BTreeMap<String, Value>) -> Vec<W
     for object in wanted {
         match there.get(&object.name) {
             None => created.push(Write::Apply(object.clone())),
-            Some(old) if !holds(old, &object.spec) => changed.push((object, old)),
+            Some(old) if *old != object.spec => changed.push((object, old)),
             Some(_) => {}
         }
     }
@@ -57,10 +57,20 @@ fn apply(object: &PluginObject) -> Write {
     Write::Apply(object.clone())
 }
 
-/// Whether an object has all that is wanted of it. What others added is theirs.
-fn holds(old: &Value, wanted: &Value) -> bool {
-    let mut fields = wanted.as_object().into_iter().flatten();
-    fields.all(|(name, value)| old.get(name) == Some(value))
+/// What of an object is there and not wanted, as a patch that takes it away: a `pluginConfig` that somebody
+/// added would put all rules out of force, and a field that a plugin does not know the whole plugin. Lists
+/// are written as a whole, so nothing is left in them.
+pub fn surplus(there: &Value, wanted: &Value) -> Option<Value> {
+    let (there, wanted) = (there.as_object()?, wanted.as_object()?);
+    let mut patch = Map::new();
+    for (name, value) in there {
+        let taken = match wanted.get(name) {
+            None => Some(Value::Null),
+            Some(wanted) => surplus(value, wanted),
+        };
+        patch.extend(taken.map(|taken| (name.clone(), taken)));
+    }
+    (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
 /// The requests that a rule is for.
@@ -165,6 +175,21 @@ mod tests {
         assert_eq!(run(&[a.clone(), b.clone()], &[a.clone(), b.clone()]), 0);
         assert_eq!(run(std::slice::from_ref(&a), &[a.clone(), b.clone()]), 1);
         assert_eq!(run(&[a.clone(), b], &[a, object("b", &["3", "4", "5"])]), 1);
+    }
+
+    #[test]
+    fn what_somebody_added_is_taken_away() {
+        let wanted = json!({"defaultConfig": {"keys": ["a"]}, "matchRules": [{"config": {}}]});
+        let cases = [
+            (wanted.clone(), None),
+            (
+                json!({"defaultConfig": {"keys": ["a"], "x": 1}, "pluginConfig": {}, "matchRules": []}),
+                Some(json!({"defaultConfig": {"x": null}, "pluginConfig": null})),
+            ),
+        ];
+        for (there, patch) in cases {
+            assert_eq!(surplus(&there, &wanted), patch, "{there}");
+        }
     }
 
     #[test]
