@@ -97,11 +97,11 @@ async fn update(
                 Err(_) => is.get(part),
             });
         }
-        match is {
-            Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
-            None => false,
-        }
+        let shown = is.map(|is| match is {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        shown.as_ref() == Some(wanted)
     });
     if !as_said
         || text(listener, "ListenerDescription") != port.description
