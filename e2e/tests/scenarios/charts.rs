@@ -208,6 +208,11 @@ async fn nothing_is_granted_that_was_not_asked_for() {
                 "gateways in istio-system",
                 "leases in gatewaybinding-system",
             ],
+            "higress" => &[
+                "higress in higress-system",
+                "leases in gatewaybinding-system",
+                "secrets in default",
+            ],
             "knative" => &[
                 "knative in knative-serving",
                 "leases in gatewaybinding-system",
