@@ -17,7 +17,7 @@ mod rule_model;
 mod rule_params;
 mod rules;
 mod server_groups;
-mod servers;
+pub(crate) mod servers;
 pub(crate) mod tags;
 pub(crate) mod texts;
 

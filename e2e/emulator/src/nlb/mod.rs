@@ -14,7 +14,7 @@ mod tags;
 mod tests;
 mod views;
 
-pub use model::{Listener, LoadBalancer, Server, ServerGroup, State, ZoneMapping};
+pub use model::{Listener, LoadBalancer, ServerGroup, State, ZoneMapping};
 
 use crate::alb::errors;
 use crate::api::{Answer, ApiError, Request};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::not_found;
+use crate::alb::Server;
 use crate::api::ApiError;
 use crate::world::Visible;
 
@@ -144,24 +145,6 @@ pub struct ServerGroup {
     pub tags: BTreeMap<String, String>,
     /// When the last change is through.
     pub settled: Timestamp,
-}
-
-/// A server of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Server {
-    /// The id of the instance or network interface, or an address.
-    pub id: String,
-    /// Its address.
-    pub ip: String,
-    /// `Ecs`, `Eni`, `Eci` or `Ip`.
-    pub kind: String,
-    /// Its port.
-    pub port: u16,
-    /// 0 to 100; 0 takes nothing.
-    pub weight: u32,
-    /// Its description.
-    pub description: String,
 }
 
 impl LoadBalancer {
