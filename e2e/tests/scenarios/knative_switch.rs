@@ -215,7 +215,9 @@ async fn knative_is_switched_over_to_higress_in_either_way_and_gets_everything_b
     let world = &installed.world;
     super::namespace(world, KNATIVE).await;
     cluster(world).await;
-    let rights = json!({"rbac": {"knative": true, "higress": true}});
+    let rights = json!({"rbac": {
+        "knative": true, "higress": true, "higressNamespaces": ["higress-system"],
+    }});
     installed.install(&rights).await;
     installed.start().await;
     let world = &installed.world;

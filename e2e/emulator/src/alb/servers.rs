@@ -33,7 +33,11 @@ const LIMITS: Limits = Limits {
 pub(super) fn add(world: &mut World, request: &Request) -> Answer {
     let root = Node::of(&request.params);
     let mut group = changeable(world, request)?;
-    insert(&mut group.servers, &LIMITS.read(&root, "Servers")?, &group.id)?;
+    insert(
+        &mut group.servers,
+        &LIMITS.read(&root, "Servers")?,
+        &group.id,
+    )?;
     keep(world, request, group)
 }
 

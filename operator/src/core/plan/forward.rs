@@ -196,9 +196,11 @@ impl Forward<'_, '_> {
         };
         let mut annotations = annotations;
         annotations.retain(|key, value| !slb::is_said(key, value, state));
+        let entry = self.known.ledger.entries.get(key);
         for ours in &state.our_annotations {
             if !annotations.contains_key(ours) {
-                annotations.extend(slb::left(ours, None, state));
+                let before = entry.and_then(|entry| entry.previous.get(ours));
+                annotations.extend(slb::left(ours, before, state));
             }
         }
         let seen: BTreeMap<&String, &String> = annotations
