@@ -1,7 +1,7 @@
 //! Fields that do not keep what is written to them. Writing one again and again helps nobody: after
 //! a few tries it is left as it is and told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,14 @@ pub struct Tries(Mutex<HashMap<Place, Try>>);
 /// UID of who changes, and the key of what.
 type Place = (String, String);
 
+/// Different changes of one object that are counted at a time.
+const DIFFERENT: usize = 8;
+
 #[derive(Debug)]
 struct Try {
-    /// Fields, what they were and what was written.
-    change: String,
-    count: u32,
+    /// How often each change (fields, what they were and what was written) was made. Two that take
+    /// turns would otherwise go on for ever.
+    changes: BTreeMap<String, u32>,
     at: Instant,
 }
 
@@ -31,18 +34,24 @@ impl Tries {
     pub fn exhausted(&self, uid: &str, key: &str, change: &str) -> bool {
         let tries = self.lock();
         let made = tries.get(&(uid.to_owned(), key.to_owned()));
-        made.is_some_and(|made| made.count >= MOST && made.change == change)
+        made.and_then(|made| made.changes.get(change))
+            .is_some_and(|count| *count >= MOST)
     }
 
     /// A change was made.
     pub fn made(&self, uid: &str, key: &str, change: String, at: Instant) {
         let mut tries = self.lock();
         let key = (uid.to_owned(), key.to_owned());
-        let count = match tries.get(&key) {
-            Some(made) if made.change == change => made.count.saturating_add(1),
-            _ => 1,
-        };
-        tries.insert(key, Try { change, count, at });
+        let made = tries.entry(key).or_insert_with(|| Try {
+            changes: BTreeMap::new(),
+            at,
+        });
+        made.at = at;
+        if made.changes.len() >= DIFFERENT && !made.changes.contains_key(&change) {
+            made.changes.clear();
+        }
+        let count = made.changes.entry(change).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// Whether a step of a plan was taken so often that it is not taken again.
@@ -121,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_change_is_made_three_times_and_another_one_begins_anew() {
+    fn each_change_is_made_three_times_also_if_two_take_turns() {
         let tries = Tries::default();
         let now = Instant::now();
         for _ in 0..MOST {
@@ -134,8 +143,23 @@ mod tests {
             !tries.step_exhausted("u", &step("y")),
             "somebody changed it since"
         );
-        tries.step_made("u", &step("y"), now);
-        assert!(!tries.step_exhausted("u", &step("x")));
+        for _ in 0..MOST {
+            assert!(!tries.step_exhausted("u", &step("y")));
+            tries.step_made("u", &step("y"), now);
+            assert!(tries.step_exhausted("u", &step("x")));
+        }
+        assert!(tries.step_exhausted("u", &step("y")));
+    }
+
+    #[test]
+    fn of_many_different_changes_not_all_are_remembered() {
+        let tries = Tries::default();
+        for number in 0..100 {
+            tries.step_made("u", &step(&number.to_string()), Instant::now());
+        }
+        let tries = tries.lock();
+        let most = tries.values().map(|made| made.changes.len()).max();
+        assert!(most.is_some_and(|most| most <= DIFFERENT), "{most:?}");
     }
 
     #[test]
