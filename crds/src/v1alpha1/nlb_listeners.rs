@@ -197,7 +197,7 @@ pub struct NlbHealthCheck {
     #[schemars(with = "SlbHealthCheckMethod")]
     pub method: Option<SlbHealthCheckMethod>,
 
-    /// Answers that are good, of 2xx, 3xx, 4xx and 5xx. Default: [2xx].
+    /// Answers that are good, of 2xx, 3xx, 4xx and 5xx. Default: 2xx.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4))]
     #[x_kube(merge_strategy = ListMerge::Set)]
