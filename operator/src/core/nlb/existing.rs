@@ -2,17 +2,16 @@
 //! manager would answer with a permanent failure, or do that cannot be undone, is found before anything
 //! is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crds::v1alpha1::{NlbExisting, NlbSettings, Reason};
 
 use super::scene::{Scene, fixed, immutable};
 use super::state::NlbState;
 use crate::core::balancer::LoadBalancer;
-use crate::core::desired::ServiceShape;
 use crate::core::foresee::is_later;
-use crate::core::observed::{ExistingLoadBalancer, ListenerState, ServiceState};
-use crate::core::slb::existing::{is_published, made_by_ccm, named};
+use crate::core::observed::{ListenerState, ServiceState};
+use crate::core::slb::existing::{is_published, made_by_ccm, named, takes_over};
 use crate::core::slb::{Fault, key, tags};
 
 /// What keeps settings from being written to a Service, as far as they name an existing load balancer,
@@ -32,7 +31,11 @@ pub(super) fn judge(settings: &NlbSettings, scene: &Scene<'_>) -> Option<Fault> 
     };
     let why = made_by_ccm(&actual.tags)
         .or_else(|| tags_lost(settings, actual))
-        .or_else(|| takes_over(existing, actual, found, scene.shape));
+        .or_else(|| {
+            let listeners = actual.listeners.as_deref();
+            let overrides = existing.overrides_listeners().then_some(());
+            overrides.and_then(|()| takes_over(listeners, found, scene.shape, of_another))
+        });
     match why {
         Some(why) => Some(unusable(existing, &why)),
         None => immutable(settings, actual),
@@ -101,45 +104,9 @@ fn given_back(existing: &NlbExisting, service: &ServiceState) -> Option<Fault> {
 /// Once it has tags to set, the cloud controller manager removes all others.
 fn tags_lost(settings: &NlbSettings, actual: &NlbState) -> Option<String> {
     let wanted = settings.tags.as_ref()?;
-    let lost: Vec<&str> = tags::of_others(&actual.tags)
-        .filter(|key| !wanted.contains_key(*key))
-        .collect();
-    (!lost.is_empty()).then(|| {
-        format!(
-            "nlb.tags would take the tags {} from it: the cloud controller manager removes all that it is not told. Add them to nlb.tags, or remove nlb.tags.",
-            lost.join(", ")
-        )
-    })
-}
-
-/// Listeners are taken over from nobody but those who made them by hand.
-fn takes_over(
-    existing: &NlbExisting,
-    actual: &NlbState,
-    found: &ExistingLoadBalancer,
-    shape: Option<&ServiceShape>,
-) -> Option<String> {
-    if !existing.overrides_listeners() {
-        return None;
-    }
-    let ports: BTreeSet<u16> = shape
-        .iter()
-        .flat_map(|shape| &shape.ports)
-        .filter_map(|port| u16::try_from(port.port).ok())
-        .collect();
-    let listeners = actual.listeners.iter().flatten();
-    let held = listeners
-        .filter(|listener| ports.contains(&listener.port))
-        .find_map(|listener| Some((listener.port, of_another(listener, &found.of)?)));
-    let shared = || {
-        found.services.iter().find_map(|(other, serves)| {
-            let port = serves.iter().find(|port| ports.contains(port))?;
-            Some((*port, format!("Service {other}")))
-        })
-    };
-    let (port, owner) = held.or_else(shared)?;
+    let lost = tags::lost(wanted, &actual.tags)?;
     Some(format!(
-        "its listener of port {port} is that of {owner}. Taking it over would cut off what is behind it, and deleting either Service would delete it. Use other ports, or another load balancer."
+        "nlb.tags would take the tags {lost} from it: the cloud controller manager removes all that it is not told. Add them to nlb.tags, or remove nlb.tags."
     ))
 }
 
@@ -184,6 +151,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::core::desired::ServiceShape;
+    use crate::core::observed::ExistingLoadBalancer;
 
     fn settings(existing: Value, more: Value) -> NlbSettings {
         let mut all = more;

@@ -80,7 +80,11 @@ pub(super) fn judge(settings: &SlbSettings, scene: &Scene<'_>) -> Option<Fault> 
     };
     let why = not_reusable(actual)
         .or_else(|| tags_lost(settings, actual))
-        .or_else(|| takes_over(existing, actual, found, scene.shape));
+        .or_else(|| {
+            let listeners = actual.listeners.as_deref();
+            let overrides = existing.overrides_listeners().then_some(());
+            overrides.and_then(|()| takes_over(listeners, found, scene.shape, of_another))
+        });
     match why {
         Some(why) => Some(unusable(existing, &why)),
         None => observe::check_existing(settings, actual),
@@ -184,36 +188,30 @@ pub(in crate::core) fn made_by_ccm(tags: &BTreeMap<String, String>) -> Option<St
 /// Once it has tags to set, the cloud controller manager removes all others.
 fn tags_lost(settings: &SlbSettings, actual: &LoadBalancerState) -> Option<String> {
     let wanted = settings.tags.as_ref()?;
-    let lost: Vec<&str> = tags::of_others(&actual.tags)
-        .filter(|key| !wanted.contains_key(*key))
-        .collect();
-    (!lost.is_empty()).then(|| {
-        format!(
-            "slb.tags would take the tags {} from it: the cloud controller manager removes all that it is not told. Add them to slb.tags, or remove slb.tags.",
-            lost.join(", ")
-        )
-    })
+    let lost = tags::lost(wanted, &actual.tags)?;
+    Some(format!(
+        "slb.tags would take the tags {lost} from it: the cloud controller manager removes all that it is not told. Add them to slb.tags, or remove slb.tags."
+    ))
 }
 
-/// Listeners are taken over from nobody but those who made them by hand.
-fn takes_over(
-    existing: &SlbExisting,
-    actual: &LoadBalancerState,
+/// Listeners are taken over from nobody but those who made them by hand. `owner` reads from a
+/// listener's description which other Service it was made for.
+pub(in crate::core) fn takes_over(
+    listeners: Option<&[ListenerState]>,
     found: &ExistingLoadBalancer,
     shape: Option<&ServiceShape>,
+    owner: impl Fn(&ListenerState, &(String, String)) -> Option<String>,
 ) -> Option<String> {
-    if !existing.overrides_listeners() {
-        return None;
-    }
     let ports: BTreeSet<u16> = shape
         .iter()
         .flat_map(|shape| &shape.ports)
         .filter_map(|port| u16::try_from(port.port).ok())
         .collect();
-    let listeners = actual.listeners.iter().flatten();
     let held = listeners
+        .into_iter()
+        .flatten()
         .filter(|listener| ports.contains(&listener.port))
-        .find_map(|listener| Some((listener.port, of_another(listener, &found.of)?)));
+        .find_map(|listener| Some((listener.port, owner(listener, &found.of)?)));
     let shared = || {
         found.services.iter().find_map(|(other, serves)| {
             let port = serves.iter().find(|port| ports.contains(port))?;

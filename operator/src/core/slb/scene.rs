@@ -204,19 +204,13 @@ fn foreign_tags(
     if said("additional-resource-tags", service).is_some() {
         return None;
     }
-    let lost: Vec<&str> = tags::of_others(&actual.tags)
-        .filter(|key| !wanted.contains_key(*key))
-        .collect();
-    if lost.is_empty() {
-        return None;
-    }
+    let lost = tags::lost(wanted, &actual.tags)?;
     Some(Fault {
         reason: Reason::ForeignField,
         path: "slb.tags",
         why: format!(
-            "load balancer {} has tags that somebody else gave it ({}), and once slb.tags is set the cloud controller manager removes every other one. Add them to slb.tags, or remove them in the console.",
+            "load balancer {} has tags that somebody else gave it ({lost}), and once slb.tags is set the cloud controller manager removes every other one. Add them to slb.tags, or remove them in the console.",
             actual.id,
-            lost.join(", ")
         ),
     })
 }
