@@ -55,6 +55,8 @@ reasons! {
     Pending,
     /// Cluster or cloud is being changed to match it.
     Reconciling,
+    /// Each look at cluster and cloud in a pass has found something more to do.
+    Unsettled,
     /// The cloud controller manager has not yet made the load balancer or brought it up to date.
     WaitingForLoadBalancer,
     /// The Knative Service has no ready route, hence no host to send requests to.

@@ -86,6 +86,14 @@ impl Problem {
         Self::blocked(Reason::MassChangeHeld, message).waiting_for_a_person()
     }
 
+    /// A pass over the object has found something new to do again and again.
+    pub fn unsettled() -> Self {
+        Self::retry(
+            Reason::Unsettled,
+            "after many rounds there is still something to do each time cluster and cloud are looked at. Somebody may change them at the same time: the Events of the binding say what was written. It goes on by itself.",
+        )
+    }
+
     /// A pass over the object broke off at a defect of the operator.
     pub fn defect() -> Self {
         Self::retry(

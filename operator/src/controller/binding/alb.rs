@@ -6,20 +6,19 @@ use std::time::Duration;
 
 use crds::keys;
 use crds::v1alpha1::{
-    ConditionType, DeletionPolicy, GatewayBinding, GatewayBindingClass, GatewayBindingStatus,
-    LedgerEntry, Mode, NamespacedName, PlanStep, Reason,
+    DeletionPolicy, GatewayBinding, GatewayBindingClass, GatewayBindingStatus, LedgerEntry, Mode,
+    NamespacedName, PlanStep, Reason,
 };
-use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::alb_look::{annotations, no_service, standing_of};
+use super::conclude::{begun, conclude};
 use super::finalize::{add_finalizer, let_go};
 use super::knative_service::{apply, get, is_ours, put_back};
 use super::report::write_status;
-use super::{KIND, ended, retry};
-use crate::backoff::ObjectKey as BackoffKey;
+use super::retry;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
@@ -29,9 +28,7 @@ use crate::core::alb::binding::{
 };
 use crate::core::alb::kingress::CLASS_OF_SERVICE;
 use crate::core::alb::plan;
-use crate::core::conditions::{Standing, judge};
 use crate::core::problem::Problem;
-use crate::metrics::ConditionState;
 
 /// How soon something that is just coming is looked at again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -266,16 +263,8 @@ impl Pass<'_> {
     }
 
     async fn publish(self) -> Ended {
-        let before = self.binding.status.clone().unwrap_or_default();
-        let mut status = GatewayBindingStatus {
-            observed_generation: self.binding.metadata.generation,
-            class_name: Some(self.class.name_any()),
-            ledger: self.ledger,
-            conditions: before.conditions.clone(),
-            gateway: before.gateway.clone(),
-            address: before.address.clone(),
-            ..GatewayBindingStatus::default()
-        };
+        let mut status = begun(&self.binding, self.class.name_any());
+        status.ledger = self.ledger;
         if let Some(steps) = self.plan {
             let problems = self.problems.iter();
             let problems = problems.filter(|problem| problem.reason != Reason::PlanOnly);
@@ -286,36 +275,7 @@ impl Pass<'_> {
             status.gateway = Some(valid.gateway.clone());
             status.address = self.address.or(status.address);
         }
-        let standing = Standing {
-            generation: self.binding.metadata.generation,
-            now: Timestamp::now(),
-            problems: &self.problems,
-            programmed: judge(
-                ConditionType::Programmed,
-                Reason::Programmed,
-                &self.problems,
-            ),
-            note: "",
-        };
-        standing.write(&mut status.conditions);
-        let runtime = &self.context.runtime;
-        let regarding = self.binding.object_ref(&());
-        runtime
-            .events
-            .transitions(&regarding, &before.conditions, &status.conditions);
-        let conditions = status.conditions.iter().map(|condition| ConditionState {
-            condition: condition.type_.clone(),
-            status: condition.status.clone(),
-            reason: condition.reason.clone(),
-        });
-        let key = BackoffKey::of(KIND, &*self.binding);
-        runtime.metrics.object(&key, conditions);
-        if self.binding.status.as_ref() != Some(&status)
-            && let Err(trouble) = write_status(&self.binding, &status, self.context).await
-        {
-            return retry(&trouble);
-        }
-        ended(&self.problems, None, None, None)
+        conclude(&self.binding, status, &self.problems, "", self.context).await
     }
 }
 

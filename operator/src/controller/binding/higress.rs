@@ -2,22 +2,20 @@
 //! which all bindings share, and it tells how far they are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::v1alpha1::{
-    ConditionType, GatewayBinding, GatewayBindingClass, GatewayBindingStatus, HigressAdapter,
-    HigressPlugin, LedgerEntry, Mode, NamespacedName, Reason,
+    GatewayBinding, GatewayBindingClass, GatewayBindingStatus, HigressAdapter, HigressPlugin,
+    LedgerEntry, Mode, NamespacedName, Reason,
 };
-use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 
+use super::conclude::{begun, conclude};
 use super::finalize::add_finalizer;
 use super::report::write_status;
+use super::retry;
 use super::withdraw::has_namespace;
-use super::{KIND, ended, retry};
-use crate::backoff::ObjectKey as BackoffKey;
 use crate::controller::cloud::{Trouble, refusal};
 use crate::controller::context::Context;
 use crate::controller::higress::state::{Settled, Standing as Known};
@@ -26,7 +24,6 @@ use crate::controller::queue::Ended;
 use crate::controller::stores::knative_route;
 use crate::controller::{class, writes};
 use crate::core::alb::kingress::KIngress;
-use crate::core::conditions::{Standing, judge};
 use crate::core::consumer::lets_in;
 use crate::core::higress::binding::{HigressBinding, validate};
 use crate::core::higress::merge::Lost;
@@ -34,7 +31,6 @@ use crate::core::higress::record::{self, entry, systems};
 use crate::core::higress::rule::{Part, Rule};
 use crate::core::ledger::Ledger;
 use crate::core::problem::Problem;
-use crate::metrics::ConditionState;
 
 /// What has come of it.
 pub(super) struct Told {
@@ -375,51 +371,12 @@ fn conflict(lost: &Lost) -> Problem {
 
 /// Writes status if it differs, and tells events and metrics.
 async fn publish(told: Told, class: &GatewayBindingClass, context: &Context) -> Ended {
-    let binding = &told.binding;
-    let before = binding.status.clone().unwrap_or_default();
-    let mut status = GatewayBindingStatus {
-        observed_generation: binding.metadata.generation,
-        class_name: Some(class.name_any()),
-        gateway: before.gateway.clone(),
-        address: before.address.clone(),
-        ledger: before.ledger.clone(),
-        conditions: before.conditions.clone(),
-        ..GatewayBindingStatus::default()
-    };
+    let mut status = begun(&told.binding, class.name_any());
     if let Some(valid) = &told.valid {
         status.gateway = Some(valid.gateway.clone());
         status.address = address(valid, context);
     }
-    let standing = Standing {
-        generation: binding.metadata.generation,
-        now: Timestamp::now(),
-        problems: &told.problems,
-        programmed: judge(
-            ConditionType::Programmed,
-            Reason::Programmed,
-            &told.problems,
-        ),
-        note: &told.note,
-    };
-    standing.write(&mut status.conditions);
-    let runtime = &context.runtime;
-    let regarding = binding.object_ref(&());
-    runtime
-        .events
-        .transitions(&regarding, &before.conditions, &status.conditions);
-    let conditions = status.conditions.iter().map(|condition| ConditionState {
-        condition: condition.type_.clone(),
-        status: condition.status.clone(),
-        reason: condition.reason.clone(),
-    });
-    let key = BackoffKey::of(KIND, &**binding);
-    runtime.metrics.object(&key, conditions);
-    if binding.status.as_ref() != Some(&status)
-        && let Err(trouble) = write_status(binding, &status, context).await
-    {
-        return retry(&trouble);
-    }
-    ended(&told.problems, None, None::<Duration>, None)
+    conclude(&told.binding, status, &told.problems, &told.note, context).await
 }
 
 /// Where Higress is reached.

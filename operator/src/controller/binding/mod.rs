@@ -3,6 +3,7 @@
 mod alb;
 mod alb_look;
 mod approve;
+mod conclude;
 mod dereference;
 pub(super) mod execute;
 mod finalize;
@@ -13,6 +14,7 @@ mod kubernetes;
 mod preview;
 mod removal;
 mod report;
+mod rounds;
 mod withdraw;
 mod work;
 

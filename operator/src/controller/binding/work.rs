@@ -1,6 +1,7 @@
 //! The middle of a pass: look, decide, plan, act, look again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use super::approve::place;
 use super::dereference::{self, dereference};
 use super::execute::{Executor, markers};
 use super::report::Report;
+use super::rounds::Rounds;
 use crate::controller::cloud::{Account, Trouble};
 use crate::controller::context::Context;
 use crate::core::adoption::watched;
@@ -33,9 +35,6 @@ use crate::core::slb::existing;
 use crate::core::validate::{Validated, class_owner, owner};
 use crate::core::writers;
 
-/// Plans that follow each other in one pass at the most. Three are usual after a change: one that
-/// is carried out, one that finds nothing left to do, and one after reading what was written.
-const ROUNDS: usize = 12;
 /// Readings of what was written in one pass at the most.
 const PROOFS: usize = 4;
 
@@ -200,71 +199,84 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Plans and executes until nothing is left to do or something stands in the way. A plan that
-    /// touches what the class's bindings share is made anew alone, and executed alone as far as
-    /// it does.
+    /// Plans and executes until nothing is left to do or something stands in the way.
     pub(super) async fn carry_out(&mut self, report: &mut Report) {
-        let mut proofs = 0;
         if let Err(trouble) = self.audit(report).await {
             report.trouble(trouble);
             return;
         }
-        for _ in 0..ROUNDS {
-            let mut plan = self.informed_plan(report).await;
-            let mut alone = None;
-            if let (true, Some(account)) = (plan.touches_shared(), self.account) {
-                alone = Some(account.shared.lock().await);
-                self.look(report).await;
-                plan = self.informed_plan(report).await;
+        let mut proofs = 0;
+        let mut rounds = Rounds::default();
+        let unsettled = loop {
+            let round = self.round(report, &mut proofs).await;
+            if let ControlFlow::Break(end) = rounds.after(round) {
+                break end;
             }
-            if let Some(approval) = &self.approval {
-                if let Err(problem) = approval.check(&plan.steps) {
-                    report.open(plan);
-                    report.problems.push(problem);
-                    return;
-                }
-            } else {
-                let drift = super::held_back(&mut plan, report, self.validated);
-                report.problems.extend(drift);
-            }
-            let hopeless = self.hopeless(&mut plan, report).await;
-            report.problems.extend(hopeless);
-            self.hold_mass_change(&mut plan, report);
-            report.problems.append(&mut plan.problems);
-            report.ids.extend(std::mem::take(&mut plan.ids));
-            if let Err(trouble) = self.claim(&plan, report).await {
+        };
+        if let Some(problem) = unsettled {
+            report.open(self.plan(report));
+            report.problems.push(problem);
+        }
+    }
+
+    /// One plan, as far as it can be carried out. One that touches what the class's bindings share is
+    /// made anew alone, and executed alone as far as it does.
+    async fn round(&mut self, report: &mut Report, proofs: &mut usize) -> ControlFlow<()> {
+        let mut plan = self.informed_plan(report).await;
+        let mut alone = None;
+        if let (true, Some(account)) = (plan.touches_shared(), self.account) {
+            alone = Some(account.shared.lock().await);
+            self.look(report).await;
+            plan = self.informed_plan(report).await;
+        }
+        if let Some(approval) = &self.approval {
+            if let Err(problem) = approval.check(&plan.steps) {
                 report.open(plan);
+                report.problems.push(problem);
+                return ControlFlow::Break(());
+            }
+        } else {
+            let drift = super::held_back(&mut plan, report, self.validated);
+            report.problems.extend(drift);
+        }
+        let hopeless = self.hopeless(&mut plan, report).await;
+        report.problems.extend(hopeless);
+        self.hold_mass_change(&mut plan, report);
+        report.problems.append(&mut plan.problems);
+        report.ids.extend(std::mem::take(&mut plan.ids));
+        if let Err(trouble) = self.claim(&plan, report).await {
+            report.open(plan);
+            report.trouble(trouble);
+            return ControlFlow::Break(());
+        }
+        if plan.is_empty() && !plan.unstamped.is_empty() && *proofs < PROOFS {
+            *proofs += 1;
+            // What we wrote is read once: it proves that it is there, and its versions tell
+            // from now on whether somebody changed it.
+            if let Err(trouble) = self.read(&plan.unstamped, report).await {
                 report.trouble(trouble);
-                return;
-            }
-            if plan.is_empty() && !plan.unstamped.is_empty() && proofs < PROOFS {
-                proofs += 1;
-                // What we wrote is read once: it proves that it is there, and its versions tell
-                // from now on whether somebody changed it.
-                if let Err(trouble) = self.read(&plan.unstamped, report).await {
-                    report.trouble(trouble);
-                    return;
-                }
-                self.look(report).await;
-                continue;
-            }
-            if plan.is_empty() {
-                report.settle(&plan);
-                let fresh = self.context.runtime.args.drift_interval;
-                let keys = report
-                    .digests
-                    .keys()
-                    .filter(|key| !report.drifted.contains(key));
-                let now = Instant::now();
-                self.context.tries.kept(&self.uid(report), keys, fresh, now);
-                return;
-            }
-            if let Err(trouble) = self.execute(plan, report, alone).await {
-                report.trouble(trouble);
-                return;
+                return ControlFlow::Break(());
             }
             self.look(report).await;
+            return ControlFlow::Continue(());
         }
+        if plan.is_empty() {
+            report.settle(&plan);
+            let fresh = self.context.runtime.args.drift_interval;
+            let keys = report
+                .digests
+                .keys()
+                .filter(|key| !report.drifted.contains(key));
+            let now = Instant::now();
+            self.context.tries.kept(&self.uid(report), keys, fresh, now);
+            return ControlFlow::Break(());
+        }
+        if let Err(trouble) = self.execute(plan, report, alone).await {
+            report.trouble(trouble);
+            return ControlFlow::Break(());
+        }
+        self.look(report).await;
+        ControlFlow::Continue(())
     }
 
     /// Reads the binding's APIs, moved or not, if that is due.
