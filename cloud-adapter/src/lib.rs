@@ -23,6 +23,7 @@ pub mod operations;
 mod pages;
 pub mod ram;
 mod retry;
+pub mod shown;
 pub mod sign;
 pub mod slb;
 pub mod snapshot;

@@ -2,14 +2,16 @@
 //! writes them.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, ErrorClass};
 use crate::operations::*;
 use crate::pages;
+use crate::shown::{self, Settings};
 
-/// Ids that `ListLoadBalancers` and `ListListeners` take at once.
+/// Ids that `ListLoadBalancers`, `ListListeners` and `ListServerGroups` take at once.
 const IDS: usize = 20;
 const PAGE: usize = 100;
 
@@ -126,9 +128,36 @@ pub struct NetworkListener {
     pub start_port: String,
     /// The last port of a range, as text; empty without one.
     pub end_port: String,
+    /// All else that is shown.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// What is behind listeners.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ServerGroup {
+    /// `sgp-…`.
+    #[serde(rename = "ServerGroupId")]
+    pub id: String,
+    /// All else that is shown.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl ServerGroup {
+    /// Its settings.
+    pub fn settings(&self) -> Settings {
+        shown::settings(&self.more)
+    }
 }
 
 impl NetworkListener {
+    /// Its settings.
+    pub fn settings(&self) -> Settings {
+        shown::settings(&self.more)
+    }
+
     /// The port that it serves and 0, or the first and the last of a range.
     pub fn ports(&self) -> (u16, u16) {
         let number = |text: &str| text.parse().unwrap_or(0);
@@ -205,6 +234,31 @@ pub async fn all_listeners(client: &Client) -> Result<Vec<NetworkListener>, Clou
     pages::by_token(client, call, PAGE, "Listeners").await
 }
 
+/// Those of these server groups that exist, twenty to a call.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn server_groups(
+    client: &Client,
+    ids: &[String],
+) -> Result<Vec<ServerGroup>, CloudError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        let call = in_region(client, LIST_NETWORK_SERVER_GROUPS).list("ServerGroupIds", ids);
+        found.extend(pages::by_token(client, call, PAGE, "ServerGroups").await?);
+    }
+    Ok(found)
+}
+
+/// All server groups of the region.
+///
+/// # Errors
+/// As [`load_balancers`].
+pub async fn all_server_groups(client: &Client) -> Result<Vec<ServerGroup>, CloudError> {
+    let call = in_region(client, LIST_NETWORK_SERVER_GROUPS);
+    pages::by_token(client, call, PAGE, "ServerGroups").await
+}
+
 fn in_region(client: &Client, operation: Operation) -> RpcCall {
     RpcCall::new(operation).query("RegionId", client.region())
 }
@@ -260,5 +314,23 @@ mod tests {
         assert_eq!(read(json!({"ListenerPort": 80})).ports(), (80, 0));
         let range = json!({"ListenerPort": 0, "StartPort": "1000", "EndPort": "2000"});
         assert_eq!(read(range).ports(), (1000, 2000));
+    }
+
+    #[test]
+    fn settings_of_a_server_group_are_named_by_their_place() {
+        let answer = json!({
+            "ServerGroupId": "sgp-1", "Scheduler": "Wrr",
+            "HealthCheck": {"HealthCheckInterval": 5}, "Tags": [],
+        });
+        let read: ServerGroup = serde_json::from_value(answer).unwrap();
+        let expected = [
+            ("HealthCheck.HealthCheckInterval", "5"),
+            ("Scheduler", "Wrr"),
+        ];
+        let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(
+            (read.id.as_str(), read.settings()),
+            ("sgp-1", expected.into())
+        );
     }
 }

@@ -191,6 +191,7 @@ operations! {
         LIST_NETWORK_LOAD_BALANCERS "ListLoadBalancers" Read,
         GET_NETWORK_LOAD_BALANCER_ATTRIBUTE "GetLoadBalancerAttribute" Read,
         LIST_NETWORK_LISTENERS "ListListeners" Read,
+        LIST_NETWORK_SERVER_GROUPS "ListServerGroups" Read,
     }
     Vpc {
         DESCRIBE_VPCS "DescribeVpcs" Read,

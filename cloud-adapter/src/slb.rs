@@ -2,12 +2,14 @@
 //! manager writes them.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::call::RpcCall;
 use crate::client::Client;
 use crate::error::{CloudError, ErrorClass};
 use crate::operations::*;
 use crate::pages;
+use crate::shown::{self, Settings};
 
 /// Ids that `DescribeLoadBalancers` and `DescribeLoadBalancerListeners` take at once.
 const IDS: usize = 10;
@@ -125,10 +127,25 @@ pub struct Listener {
     pub server_group_id: String,
     /// Peak bandwidth in Mbit/s; -1: not limited.
     pub bandwidth: i64,
-    /// Whether an access control list applies: `on` or `off`.
-    pub acl_status: String,
-    /// `white` or `black`.
-    pub acl_type: String,
+    /// All else that is shown: what every protocol has, and a part that is named by the protocol.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl Listener {
+    /// Its settings: those that every protocol has and those of its own.
+    pub fn settings(&self) -> Settings {
+        const COMMON: [&str; 4] = ["Scheduler", "AclStatus", "AclType", "AclIds"];
+        let part = format!("{}ListenerConfig", self.protocol.to_uppercase());
+        let own = self.more.get(&part).and_then(Value::as_object);
+        let mut settings = own.map(shown::settings).unwrap_or_default();
+        let common = COMMON.into_iter().filter_map(|name| {
+            let value = self.more.get(name)?;
+            Some((name.to_owned(), value.clone()))
+        });
+        settings.extend(shown::settings(&common.collect()));
+        settings
+    }
 }
 
 /// One load balancer with all that can be asked of it; none if it does not exist.
@@ -214,4 +231,34 @@ async fn all_tokens(client: &Client, call: RpcCall) -> Result<Vec<Listener>, Clo
 
 fn in_region(client: &Client, operation: Operation) -> RpcCall {
     RpcCall::new(operation).query("RegionId", client.region())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_those_of_the_listeners_own_protocol() {
+        let answer = json!({
+            "LoadBalancerId": "lb-1", "ListenerPort": 80, "ListenerProtocol": "tcp",
+            "Status": "running", "Scheduler": "rr", "AclStatus": "on", "AclType": "white",
+            "AclId": "acl-1", "AclIds": ["acl-1"], "Bandwidth": -1, "Tags": [],
+            "TCPListenerConfig": {"HealthCheckInterval": 2, "HealthCheck": "on"},
+            "HTTPListenerConfig": null,
+        });
+        let read: Listener = serde_json::from_value(answer).unwrap();
+        assert_eq!((read.port, read.status.as_str()), (80, "running"));
+        let expected = [
+            ("AclIds", "acl-1"),
+            ("AclStatus", "on"),
+            ("AclType", "white"),
+            ("HealthCheck", "on"),
+            ("HealthCheckInterval", "2"),
+            ("Scheduler", "rr"),
+        ];
+        let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        assert_eq!(read.settings(), expected.into());
+    }
 }

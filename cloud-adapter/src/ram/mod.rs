@@ -79,6 +79,8 @@ pub enum Resource {
     LoadBalancer,
     /// A network load balancer.
     NetworkLoadBalancer,
+    /// A server group of network load balancers.
+    NetworkServerGroup,
     /// A VPC.
     Vpc,
     /// A vswitch.
@@ -95,6 +97,7 @@ impl Resource {
             Self::VpcAccess => ("apigateway", "vpcaccess"),
             Self::LoadBalancer => ("slb", "loadbalancer"),
             Self::NetworkLoadBalancer => ("nlb", "loadbalancer"),
+            Self::NetworkServerGroup => ("nlb", "servergroup"),
             Self::Vpc => ("vpc", "vpc"),
             Self::VSwitch => ("vpc", "vswitch"),
         }

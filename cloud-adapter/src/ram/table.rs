@@ -6,7 +6,8 @@ use super::Feature::{
 };
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{
-    ApiGroup, App, LoadBalancer, NetworkLoadBalancer, Plugin, VSwitch, Vpc, VpcAccess,
+    ApiGroup, App, LoadBalancer, NetworkLoadBalancer, NetworkServerGroup, Plugin, VSwitch, Vpc,
+    VpcAccess,
 };
 use super::{Feature, Known, Permission, Resource};
 use crate::operations::*;
@@ -109,6 +110,12 @@ pub const PERMISSIONS: &[Permission] = &[
         NetworkLoadBalancers,
         LIST_NETWORK_LISTENERS,
         &[NetworkLoadBalancer],
+        Inferred,
+    ),
+    needs(
+        NetworkLoadBalancers,
+        LIST_NETWORK_SERVER_GROUPS,
+        &[NetworkServerGroup],
         Inferred,
     ),
     nothing_needs(DESCRIBE_VPCS, &[Vpc], Documented),

@@ -149,6 +149,28 @@ reasons! {
     /// The cloud controller manager could not make the load balancer or bring it up to date; the message has its
     /// words.
     LoadBalancerFailed,
+    /// Somebody deleted the load balancer of the gateway's Service, and it is not made anew by itself.
+    LoadBalancerLost,
+    /// An annotation of the gateway's Service is not as the cloud controller manager reads it; the message names it.
+    AnnotationInvalid,
+    /// The account owes money, or has not enough of it for a load balancer.
+    PaymentRequired,
+    /// The vswitch of a load balancer has no free address.
+    VswitchFull,
+    /// The cloud does not sell such a load balancer, or not there, or no longer.
+    NotSold,
+    /// A certificate does not exist where the load balancer is, or has expired.
+    CertificateUnusable,
+    /// An access control list does not exist where the load balancer is.
+    ACLNotFound,
+    /// The load balancer is protected against its deletion.
+    DeletionProtected,
+    /// The cluster makes no load balancers that the Internet reaches.
+    InternetRefused,
+    /// The cloud controller manager finds no nodes or pods that it could put behind the load balancer.
+    NoBackends,
+    /// No elastic address is bound to the load balancer.
+    EIPNotFound,
     /// The load balancers have no room for more forwarding rules.
     RulesExhausted,
     /// The ALB Ingress controller could not bring the load balancer up to date; the message has its words.

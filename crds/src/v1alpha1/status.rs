@@ -153,6 +153,12 @@ pub struct LoadBalancerStatus {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["port".into(), "protocol".into()]))]
     pub listeners: Vec<ListenerStatus>,
+
+    /// What to know of the Service's annotations, at most 16: keys of old that say something else than counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 1024)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub warnings: Vec<String>,
 }
 
 impl LoadBalancerStatus {
@@ -160,6 +166,10 @@ impl LoadBalancerStatus {
     pub const MAX_LISTENERS: usize = 50;
     /// The most zones that are shown.
     pub const MAX_ZONES: usize = 10;
+    /// The most warnings that are shown.
+    pub const MAX_WARNINGS: usize = 16;
+    /// The longest warning, in characters.
+    pub const MAX_WARNING: usize = 1024;
 }
 
 /// A zone of a network load balancer.

@@ -214,7 +214,8 @@ async fn carry_out(
         "hang".clone_into(&mut record.call.outcome);
         return Err(Loss::Hang);
     }
-    let (mut answer, rules) = handle(state, request);
+    let kept = decision.effect != Some(Effect::AnsweredButNotApplied);
+    let (mut answer, rules) = handle(state, request, kept);
     record.call.rules = rules;
     if let Ok(value) = &answer {
         record.call.ids.extend(main_ids(None, Some(value)));
@@ -232,8 +233,9 @@ async fn carry_out(
     Ok(answer)
 }
 
-/// Carries a call out; beside the answer, what it did to forwarding rules.
-fn handle(state: &AppState, request: &Request) -> (Answer, Vec<alb::RuleWrite>) {
+/// Carries a call out, and keeps what comes of it if `kept`; beside the answer, what it did to forwarding
+/// rules.
+fn handle(state: &AppState, request: &Request, kept: bool) -> (Answer, Vec<alb::RuleWrite>) {
     let product: fn(&mut World, &Request) -> Answer = match request.product {
         Product::CloudApi => cloudapi::handle,
         Product::Alb => alb::handle,
@@ -244,8 +246,12 @@ fn handle(state: &AppState, request: &Request) -> (Answer, Vec<alb::RuleWrite>) 
     };
     let mut world = state.world();
     world.alb.rule_writes.clear();
+    let before = (!kept).then(|| world.clone());
     let answer = product(&mut world, request);
     let rules = std::mem::take(&mut world.alb.rule_writes);
+    if let Some(before) = before {
+        *world = before;
+    }
     drop(world);
     if answer.is_ok() && (is_mutating(&request.action) || request.product == Product::Sts) {
         state.mark_changed();

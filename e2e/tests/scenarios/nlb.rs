@@ -250,6 +250,33 @@ async fn repaired(world: &World, first: &Target) {
     })
     .await;
     ready(world, "helloworld-nlb").await;
+    let changed = world.cloud.change(|world| {
+        for listener in world.nlb.listeners.values_mut() {
+            let more = &mut listener.value.more;
+            more.insert("IdleTimeout".to_owned(), json!(500));
+        }
+        for group in world.nlb.server_groups.values_mut() {
+            let more = &mut group.value.more;
+            more.insert("Scheduler".to_owned(), json!("Wlc"));
+        }
+    });
+    assert!(changed);
+    let patch = json!({"metadata": {"annotations": {"gatewaybinding.dev/reconcile-at": "2"}}});
+    world.patch(first, &patch).await.unwrap();
+    let groups = async || {
+        let (_, listeners) = seen(world).await?;
+        let state = world.cloud.state().await.map_err(|e| e.to_string())?;
+        let groups = state["nlb"]["serverGroups"].as_object().cloned();
+        let mut groups = groups.into_iter().flatten();
+        let schedules = groups.all(|(_, group)| group["value"]["more"]["Scheduler"] == "rr");
+        match schedules && listeners[0]["more"]["IdleTimeout"] == 90 {
+            true => Ok(()),
+            false => Err(format!("{listeners:?}, {}", state["nlb"]["serverGroups"])),
+        }
+    };
+    let waited = world.wait_until("listener and server group", "put back", LONG, groups);
+    waited.await.unwrap();
+    ready(world, "helloworld-nlb").await;
 }
 
 /// A gateway's Service that somebody annotated.

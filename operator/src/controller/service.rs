@@ -57,9 +57,16 @@ pub fn handled(service: &Service) -> Option<&String> {
     service.labels().get(HASH)
 }
 
-/// Whether the cloud controller manager has dealt with what we wrote last. It says so by the label
-/// with a digest, which does not move if a Service went back to what it was before it looked.
+/// Whether the cloud controller manager has dealt with what we wrote last, or has had long enough to.
 fn settled(service: &Service) -> bool {
+    let long_ago =
+        written_at(service).is_none_or(|written| Timestamp::now().duration_since(written) > LONG);
+    long_ago || is_dealt_with(service)
+}
+
+/// Whether the cloud controller manager says that it has dealt with what we wrote last. It says so by the
+/// label with a digest, which does not move if a Service went back to what it was before it looked.
+pub fn is_dealt_with(service: &Service) -> bool {
     let Some(written) = written_at(service) else {
         return true;
     };
@@ -72,8 +79,7 @@ fn settled(service: &Service) -> bool {
         })
         .filter_map(|entry| Some(entry.time.as_ref()?.0))
         .max();
-    let long_ago = Timestamp::now().duration_since(written) > LONG;
-    says.is_some_and(|says| says > written) || long_ago
+    says.is_some_and(|says| says > written)
 }
 
 /// What can be ours of a Service, without what the API server allots.

@@ -15,7 +15,7 @@ const MOST: u32 = 3;
 #[derive(Debug, Default)]
 pub struct Tries(Mutex<HashMap<Place, Try>>);
 
-/// UID of who changes, and the key of what.
+/// UID of who changes, and the key of what. A resync is counted for its Service, whoever writes it.
 type Place = (String, String);
 
 /// Different changes of one object that are counted at a time.
@@ -26,6 +26,8 @@ struct Try {
     /// How often each change (fields, what they were and what was written) was made. Two that take
     /// turns would otherwise go on for ever.
     changes: BTreeMap<String, u32>,
+    /// The last resync, which several bindings that share a Service write at the same time.
+    resync: Option<String>,
     at: Instant,
 }
 
@@ -44,6 +46,7 @@ impl Tries {
         let key = (uid.to_owned(), key.to_owned());
         let made = tries.entry(key).or_insert_with(|| Try {
             changes: BTreeMap::new(),
+            resync: None,
             at,
         });
         made.at = at;
@@ -61,9 +64,23 @@ impl Tries {
 
     /// A step of a plan was taken.
     pub fn step_made(&self, uid: &str, step: &Step, now: Instant) {
-        if step.operation.action() == Action::Update {
-            self.made(uid, &step.key.to_string(), change(step), now);
+        if step.operation.action() != Action::Update {
+            return;
         }
+        let key = step.key.to_string();
+        let resync = step.operation.resync();
+        if resync.is_some() && resync == self.last_resync(uid, &key).as_deref() {
+            return;
+        }
+        self.made(uid, &key, change(step), now);
+        if let Some(made) = self.lock().get_mut(&(uid.to_owned(), key)) {
+            made.resync = resync.map(str::to_owned);
+        }
+    }
+
+    fn last_resync(&self, uid: &str, key: &str) -> Option<String> {
+        let tries = self.lock();
+        tries.get(&(uid.to_owned(), key.to_owned()))?.resync.clone()
     }
 
     /// Nothing is to be changed about these objects of `uid`. What was written longer ago than
@@ -149,6 +166,30 @@ mod tests {
             assert!(tries.step_exhausted("u", &step("x")));
         }
         assert!(tries.step_exhausted("u", &step("y")));
+    }
+
+    #[test]
+    fn a_resync_that_several_bindings_write_counts_once() {
+        let resync = |value: &str| Step {
+            key: ObjectKey::Service {
+                namespace: "n".into(),
+                name: "s".into(),
+            },
+            operation: Operation::ApplyService {
+                shape: None,
+                annotations: [(crds::keys::RESYNC.to_owned(), value.to_owned())].into(),
+                takeover: false,
+            },
+            changes: step("x").changes,
+        };
+        let tries = Tries::default();
+        for value in ["1", "2", "3"] {
+            assert!(!tries.step_exhausted("service", &resync(value)));
+            for _ in 0..10 {
+                tries.step_made("service", &resync(value), Instant::now());
+            }
+        }
+        assert!(tries.step_exhausted("service", &resync("4")));
     }
 
     #[test]

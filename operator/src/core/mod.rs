@@ -12,6 +12,7 @@ pub mod adoption;
 pub mod alb;
 pub mod approval;
 pub mod balancer;
+pub mod ccm;
 pub mod class;
 pub mod conditions;
 pub mod consumer;

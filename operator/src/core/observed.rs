@@ -8,6 +8,7 @@ use cloud_adapter::gateway::model::{
 };
 
 use super::balancer::LoadBalancer;
+use super::ccm::Complaint;
 use super::desired::ServiceShape;
 use super::key::id_of;
 
@@ -37,10 +38,11 @@ pub struct ServiceState {
     pub deleting: bool,
     /// `spec.loadBalancerClass`.
     pub class: Option<String>,
-    /// Whether the cloud controller manager has dealt with it since it was last written to.
+    /// Whether the cloud controller manager has dealt with it since it was last written to, or has had long
+    /// enough to.
     pub settled: bool,
     /// Newest warning of the cloud controller manager about it, if it is about the present state.
-    pub warning: Option<String>,
+    pub warning: Option<Complaint>,
 }
 
 /// A load balancer's attributes (SLB DescribeLoadBalancerAttribute), reduced to what decisions need.
@@ -99,6 +101,10 @@ pub struct ListenerState {
     pub status: String,
     /// Free text; the cloud controller manager writes whose it is.
     pub description: String,
+    /// Its settings, by the names by which the API shows them.
+    pub settings: BTreeMap<String, String>,
+    /// Those of the server group behind it, for a network load balancer (NLB ListServerGroups).
+    pub group: BTreeMap<String, String>,
 }
 
 /// The load balancer that settings name by its id, whether or not the Service has it yet.

@@ -21,6 +21,7 @@ use super::observed::{ListenerState, LoadBalancerState, ServiceState};
 use super::plan::Step;
 use super::problem::Problem;
 use super::published::omitted;
+use super::slb::legacy::masked;
 use super::validate::{Gateway, Validated};
 
 /// What a pass over a binding has come to.
@@ -132,8 +133,21 @@ fn load_balancer(gateway: &Gateway, view: &View<'_>) -> LoadBalancerStatus {
         id,
         address: view.service.and_then(|service| service.address.clone()),
         service: Some(place),
+        warnings: view.service.map(warnings).unwrap_or_default(),
         ..seen
     }
+}
+
+fn warnings(service: &ServiceState) -> Vec<String> {
+    let all = masked(service, &[]).into_iter();
+    all.take(LoadBalancerStatus::MAX_WARNINGS)
+        .map(|warning| {
+            warning
+                .chars()
+                .take(LoadBalancerStatus::MAX_WARNING)
+                .collect()
+        })
+        .collect()
 }
 
 /// What the cloud says of a load balancer.

@@ -5,13 +5,26 @@ use serde_json::Value;
 use super::diff::FieldChange;
 use super::key::ObjectKey;
 
+/// Who may have changed a load balancer past the Service that it belongs to.
+pub const PAST_THE_SERVICE: &str = "although the cloud controller manager has compared it each time: somebody sets it back in the console or through the API (if ActionTrail is on, it has the calls), or the cloud does not take it";
+
+/// A field with what is wanted and what is there.
+pub fn seen(change: &FieldChange) -> String {
+    format!(
+        "{}: wanted {}, seen {}",
+        change.path,
+        text(&change.to),
+        text(&change.from)
+    )
+}
+
+fn text(value: &Option<Value>) -> String {
+    let nothing = || "nothing".to_owned();
+    value.as_ref().map_or_else(nothing, ToString::to_string)
+}
+
 /// What is said of a field that does not keep what is written to it. `by` says whose value it has.
 pub fn unkept(object: &str, change: &FieldChange, by: &str) -> String {
-    let text = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .map_or_else(|| "nothing".to_owned(), ToString::to_string)
-    };
     format!(
         "{} of {object}: wanted {}, seen {}, {by}",
         change.path,

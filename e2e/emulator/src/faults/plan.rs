@@ -94,6 +94,8 @@ pub enum Effect {
         #[serde(default)]
         loss: Loss,
     },
+    /// Answered as if it were carried out, and it is not.
+    AnsweredButNotApplied,
     /// Answered later.
     Delay {
         /// Milliseconds.
@@ -230,6 +232,7 @@ impl Effect {
                 message,
             } => Some(ApiError::new(*status, code, message)),
             Self::AppliedButUnanswered { .. }
+            | Self::AnsweredButNotApplied
             | Self::Delay { .. }
             | Self::Hang
             | Self::TruncateList { .. }

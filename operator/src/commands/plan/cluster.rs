@@ -104,6 +104,7 @@ fn planned(preview: Preview, manifest: &crds::v1alpha1::GatewayBinding) -> Plann
     planned.verdict = Some(preview.verdict);
     planned.held = preview.held;
     planned.conflicts = preview.conflicts;
+    planned.warnings = preview.warnings;
     planned.problems = preview.problems;
     planned
 }

@@ -52,6 +52,8 @@ struct Plan<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     adopted: Vec<Adopted<'a>>,
     assumptions: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
     conflicts: &'a [FieldConflict],
     problems: Vec<Stated>,
 }
@@ -159,6 +161,7 @@ fn plan(planned: &Planned) -> Plan<'_> {
             })
             .collect(),
         assumptions: &planned.assumptions,
+        warnings: &planned.warnings,
         conflicts: &planned.conflicts,
         problems: planned.problems.iter().map(stated).collect(),
     }

@@ -21,6 +21,7 @@ use crate::core::peers::{self, Peer};
 use crate::core::plan::{self, Plan, Step};
 use crate::core::problem::Problem;
 use crate::core::settings::Scene;
+use crate::core::slb::legacy::masked;
 use crate::core::validate::{self, Validated};
 
 /// Plans every binding, each as if those before it had been applied.
@@ -143,6 +144,9 @@ impl<'a> Judged<'a> {
             planned.shape_is_known = world.sources.get(&place).is_none_or(|source| source.known);
         }
         planned.adopted = plan.adopted.into_iter().collect();
+        let service = references.service.as_ref();
+        let warnings = service.map(|service| masked(service, &plan.steps));
+        planned.warnings = warnings.unwrap_or_default();
         planned.steps = plan.steps;
         planned.conflicts = outcome.conflicts;
         planned.assumptions = assumptions;

@@ -80,6 +80,8 @@ pub(in crate::commands) struct Planned {
     pub(super) shape_is_known: bool,
     /// What was taken for granted.
     pub(super) assumptions: Vec<String>,
+    /// What to know of the annotations of its gateway's Service.
+    pub(super) warnings: Vec<String>,
     /// What of the steps the guard against mass changes would hold.
     pub(super) held: BTreeSet<ObjectKey>,
     /// Fields that other bindings hold.
@@ -125,6 +127,7 @@ impl Planned {
             copied_from: None,
             shape_is_known: true,
             assumptions: Vec::new(),
+            warnings: Vec::new(),
             held: BTreeSet::new(),
             conflicts: Vec::new(),
             problems: Vec::new(),

@@ -102,6 +102,7 @@ fn binding(planned: &Planned) -> ShownBinding {
         sections: vec![
             ("Made in the console, and never deleted", adopted(planned)),
             ("Taken for granted", planned.assumptions.clone()),
+            ("To know", planned.warnings.clone()),
             (
                 "Set otherwise by another binding",
                 planned.conflicts.iter().map(conflict).collect(),

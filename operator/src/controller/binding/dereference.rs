@@ -17,6 +17,7 @@ use crate::controller::newest_event::newest_event;
 use crate::controller::service;
 use crate::controller::stores::knative_route;
 use crate::core::balancer::LoadBalancer;
+use crate::core::ccm::{self, Complaint};
 use crate::core::consumer::lets_in;
 use crate::core::key::ConsumerKey;
 use crate::core::observed::{ExistingLoadBalancer, ServiceState};
@@ -56,7 +57,8 @@ pub(super) async fn dereference(
     let found = find_service(context, namespace, &gateway.service.name);
     if let Some(found) = &found {
         let mut state = service::state(found, &binding.cluster);
-        state.settled |= context.handled.has_moved(found);
+        let dealt_with = service::is_dealt_with(found) || context.handled.has_moved(found);
+        state.settled |= dealt_with;
         if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
             let version = service::handled(found).cloned().unwrap_or_default();
             let reader = Reader {
@@ -69,7 +71,7 @@ pub(super) async fn dereference(
                 Err(error) => trouble = Some(Trouble::from(error)),
             }
         }
-        if state.load_balancer_id.is_none() || state.address.is_none() || !state.settled {
+        if state.load_balancer_id.is_none() || state.address.is_none() || !dealt_with {
             state.warning = warning(found, context).await;
         }
         references.service = Some(state);
@@ -296,14 +298,10 @@ fn consumer(
 
 /// The newest word of the cloud controller manager about a Service since we wrote to it, if it is a
 /// complaint.
-async fn warning(found: &Service, context: &Context) -> Option<String> {
-    const FAILED: &str = "SyncLoadBalancerFailed";
-    let newest = newest_event(
-        &context.runtime.client,
-        found,
-        &[FAILED, "EnsuredLoadBalancer"],
-        service::written_at(found),
-    );
-    let newest = newest.await?;
-    (newest.reason.as_deref() == Some(FAILED)).then(|| newest.message.unwrap_or_default())
+async fn warning(found: &Service, context: &Context) -> Option<Complaint> {
+    let since = service::written_at(found);
+    let newest = newest_event(&context.runtime.client, found, &ccm::events(), since).await?;
+    let event = newest.reason.filter(|reason| reason != ccm::ENSURED)?;
+    let message = newest.message.unwrap_or_default();
+    Some(Complaint { event, message })
 }

@@ -40,7 +40,7 @@ use crate::core::writers;
 pub use dereference::route_host;
 pub use preview::{Preview, preview};
 use report::Report;
-use work::Work;
+use work::{Work, object};
 
 /// Kind in metrics, backoff and events.
 pub const KIND: &str = "GatewayBinding";
@@ -212,14 +212,18 @@ fn held_back(plan: &mut Plan, report: &mut Report, validated: &Validated) -> Opt
     let objects: Vec<String> = drifted
         .iter()
         .map(|step| {
-            let fields: Vec<&str> = step
-                .changes
-                .iter()
-                .map(|change| change.path.as_str())
-                .collect();
+            let of_balancer = step.operation.resync().is_some();
+            let fields = step.changes.iter().map(|change| match of_balancer {
+                true => writers::seen(change),
+                false => change.path.clone(),
+            });
+            let fields: Vec<String> = fields.collect();
             match fields.as_slice() {
                 [] => format!("{} is gone", step.key),
-                fields => format!("{} ({}){}", step.key, fields.join(", "), by(step, report)),
+                fields => {
+                    let object = object(step, report);
+                    format!("{object} ({}){}", fields.join(", "), by(step, report))
+                }
             }
         })
         .collect();

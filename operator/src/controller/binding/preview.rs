@@ -21,6 +21,7 @@ use crate::core::key::ObjectKey;
 use crate::core::ledger::Place;
 use crate::core::plan::Plan;
 use crate::core::problem::Problem;
+use crate::core::slb::legacy::masked;
 use crate::core::validate::{Validated, validate};
 
 /// What a pass would come to.
@@ -45,6 +46,8 @@ pub struct Preview {
     pub held: BTreeSet<ObjectKey>,
     /// What would be written in the cluster for a gateway that is an ALB.
     pub alb: Vec<PlanStep>,
+    /// What to know of the annotations of its gateway's Service.
+    pub warnings: Vec<String>,
     /// What stands in the way.
     pub problems: Vec<Problem>,
 }
@@ -68,6 +71,7 @@ async fn preview_alb(
         conflicts: Vec::new(),
         held: BTreeSet::new(),
         alb: Vec::new(),
+        warnings: Vec::new(),
         problems: Vec::new(),
     };
     match alb::validate(binding, class, &labels) {
@@ -144,7 +148,10 @@ pub async fn preview(binding: Arc<GatewayBinding>, context: &Context) -> Preview
         }
     }
     let obstacles = report.obstacles();
+    let service = report.service.as_ref();
+    let warnings = service.map(|service| masked(service, &plan.steps));
     Preview {
+        warnings: warnings.unwrap_or_default(),
         class: report.class,
         gateway: None,
         validated: report.validated,

@@ -268,7 +268,11 @@ impl Work<'_> {
                 .keys()
                 .filter(|key| !report.drifted.contains(key));
             let now = Instant::now();
-            self.context.tries.kept(&self.uid(report), keys, fresh, now);
+            let tries = &self.context.tries;
+            if let Some(service) = &report.service {
+                tries.kept(&service.uid, keys.clone(), fresh, now);
+            }
+            tries.kept(&self.uid(report), keys, fresh, now);
             return ControlFlow::Break(());
         }
         if let Err(trouble) = self.execute(plan, report, alone).await {
@@ -302,12 +306,24 @@ impl Work<'_> {
         report.binding.uid().unwrap_or_default()
     }
 
+    /// For whom a step is counted: what is put back through a Service that bindings share is not tried again
+    /// by each of them.
+    fn counted_for(&self, step: &Step, report: &Report) -> String {
+        let service = report.service.as_ref();
+        match service.filter(|_| step.operation.resync().is_some()) {
+            Some(service) => service.uid.clone(),
+            None => self.uid(report),
+        }
+    }
+
     /// Takes changes out of a plan that were made several times and did not last.
     async fn hopeless(&self, plan: &mut Plan, report: &mut Report) -> Option<Problem> {
-        let uid = self.uid(report);
         let (given_up, rest): (Vec<Step>, Vec<Step>) = std::mem::take(&mut plan.steps)
             .into_iter()
-            .partition(|step| self.context.tries.step_exhausted(&uid, step));
+            .partition(|step| {
+                let uid = self.counted_for(step, report);
+                self.context.tries.step_exhausted(&uid, step)
+            });
         plan.steps = rest;
         report
             .drifted
@@ -315,8 +331,11 @@ impl Work<'_> {
         let mut fields = Vec::new();
         for step in &given_up {
             for change in &step.changes {
-                let by = self.writer(&step.key, &change.path, report).await;
-                fields.push(writers::unkept(&step.key.to_string(), change, &by));
+                let by = match step.operation.resync() {
+                    Some(_) => writers::PAST_THE_SERVICE.to_owned(),
+                    None => self.writer(&step.key, &change.path, report).await,
+                };
+                fields.push(writers::unkept(&object(step, report), change, &by));
             }
         }
         (!fields.is_empty()).then(|| Problem::unkept(&fields))
@@ -390,7 +409,8 @@ impl Work<'_> {
             match executor.execute(step).await {
                 Ok(()) => {
                     let now = Instant::now();
-                    self.context.tries.step_made(&self.uid(report), step, now);
+                    let uid = self.counted_for(step, report);
+                    self.context.tries.step_made(&uid, step, now);
                     report.done(step, &plan.claims);
                     self.note_gone(step);
                     if !steps.as_slice().iter().any(|step| step.key.is_shared()) {
@@ -410,6 +430,15 @@ impl Work<'_> {
         report.note_ids();
         report.release(&plan.released);
         failed.map_or(Ok(()), Err)
+    }
+}
+
+/// What a step is about: an object, or the load balancer that is put back through one.
+pub(super) fn object(step: &Step, report: &Report) -> String {
+    let balancer = report.load_balancer.as_ref();
+    match balancer.filter(|_| step.operation.resync().is_some()) {
+        Some(balancer) => format!("load balancer {} ({})", balancer.id(), step.key),
+        None => step.key.to_string(),
     }
 }
 

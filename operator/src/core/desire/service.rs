@@ -4,6 +4,7 @@ use crds::v1alpha1::{CreateFrom, ForeignFields, Reason};
 use k8s_openapi::api::core::v1::ServicePort;
 
 use super::{Shares, Wanted};
+use crate::core::ccm;
 use crate::core::desired::{Desired, ServiceDesired, ServiceShape};
 use crate::core::diff::FieldChange;
 use crate::core::key::ObjectKey;
@@ -157,10 +158,13 @@ fn unmanaged(gateway: &Gateway, references: &References) -> Option<Problem> {
     Some(Problem::unresolved(Reason::ServiceInvalid, message))
 }
 
-/// What somebody changed of the load balancer, past the Service.
+/// What somebody changed of the load balancer, past the Service. While the cloud controller manager says
+/// that it fails, it tries again by itself.
 fn drift(references: &References, settings: &Settings) -> Vec<FieldChange> {
     match (&references.service, &references.load_balancer) {
-        (Some(service), Some(actual)) if service.settled && actual.is_usable() => {
+        (Some(service), Some(actual))
+            if service.settled && service.warning.is_none() && actual.is_usable() =>
+        {
             settings.drift(actual, &service.shape.ports)
         }
         _ => Vec::new(),
@@ -188,11 +192,12 @@ pub(super) fn load_balancer_problem(
         let message = format!("Service {name} {why}");
         return Some(Problem::unresolved(Reason::ServiceInvalid, message));
     }
-    if let Some(warning) = &service.warning {
-        return Some(Problem::waiting(
-            Reason::LoadBalancerFailed,
-            format!("Service {name}: the cloud controller manager reports: {warning}"),
-        ));
+    if let Some(complaint) = &service.warning {
+        let (reason, advice) = ccm::meaning(complaint);
+        let said = ccm::words(&complaint.message);
+        let message =
+            format!("Service {name}: the cloud controller manager reports: {said} {advice}");
+        return Some(Problem::waiting(reason, message.trim_end()));
     }
     if service.load_balancer_id.is_none() || service.address.is_none() {
         return waiting("make its load balancer");

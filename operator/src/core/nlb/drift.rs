@@ -7,10 +7,12 @@ use crds::v1alpha1::{NlbField, NlbListener, NlbProtocol, NlbSettings, Switch};
 use k8s_openapi::api::core::v1::ServicePort;
 use serde_json::Value;
 
-use super::annotations::address_type;
+use super::annotations::{address_type, annotations};
+use super::listener_drift::of_listener;
 use super::state::NlbState;
 use crate::core::diff::FieldChange;
 use crate::core::observed::ListenerState;
+use crate::core::slb::compare;
 
 /// Every setting that the load balancer does not show, in the order in which settings are reported.
 /// `ports` are those of the Service.
@@ -59,7 +61,7 @@ pub fn drift(settings: &NlbSettings, actual: &NlbState, ports: &[ServicePort]) -
     drift
 }
 
-/// Listeners that are gone, stopped, or speak something else.
+/// Listeners that are gone, stopped, or speak something else; and of the others each setting that differs.
 fn listeners(settings: &NlbSettings, actual: &NlbState, ports: &[ServicePort]) -> Vec<FieldChange> {
     let kept = settings
         .existing
@@ -74,7 +76,9 @@ fn listeners(settings: &NlbSettings, actual: &NlbState, ports: &[ServicePort]) -
         .flatten()
         .map(|listener| (listener.port, listener))
         .collect();
+    let written = annotations(settings);
     let mut drift = Vec::new();
+    let mut differences = Vec::new();
     for port in ports {
         let asked = asked.get(&port.port);
         let wanted = match asked {
@@ -90,15 +94,16 @@ fn listeners(settings: &NlbSettings, actual: &NlbState, ports: &[ServicePort]) -
             (i32::from(listener.port), last_port) == (first, last) && udp
         };
         let is = seen.iter().find(is_here);
-        if !is.is_some_and(|is| is.protocol == wanted && is.status != "Stopped") {
-            let is = is.map(|is| Value::from(format!("{} {}", is.protocol, is.status)));
-            drift.push(FieldChange {
+        match is.filter(|is| is.protocol == wanted && is.status != "Stopped") {
+            Some(is) => differences.extend(of_listener(&written, is)),
+            None => drift.push(FieldChange {
                 path: format!("{}.{}", NlbField::Listeners.path(), port.port),
-                from: is,
+                from: is.map(|is| Value::from(format!("{} {}", is.protocol, is.status))),
                 to: Some(format!("{wanted} Running").into()),
-            });
+            }),
         }
     }
+    drift.extend(compare::changes(differences));
     drift
 }
 

@@ -6,6 +6,7 @@ mod annotations;
 mod check;
 mod drift;
 mod existing;
+mod listener_drift;
 mod offer;
 mod read;
 mod scene;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cloud_adapter::gateway::model::{
     ApiAuth, ApiSpec, BackendSpec, ConsumerId, GroupSpec, PolicyId, PolicySpec,
 };
+use crds::keys;
 use jiff::Timestamp;
 
 use crate::core::desired::ServiceShape;
@@ -128,6 +129,17 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The new value of the annotation that only has the cloud controller manager compare everything
+    /// again, if it is that.
+    pub fn resync(&self) -> Option<&str> {
+        match self {
+            Self::ApplyService { annotations, .. } => {
+                annotations.get(keys::RESYNC).map(String::as_str)
+            }
+            _ => None,
+        }
+    }
+
     /// What it does about the object.
     pub fn action(&self) -> Action {
         match self {

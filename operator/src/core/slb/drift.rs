@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crds::v1alpha1::{SlbField, SlbProtocol, SlbSettings, Switch};
+use crds::v1alpha1::{SlbField, SlbListener, SlbProtocol, SlbSettings, Switch};
 use k8s_openapi::api::core::v1::ServicePort;
 use serde_json::Value;
 
-use super::annotations::{on_off, word};
+use super::annotations::{annotations, on_off, word};
+use super::compare;
+use super::listener_drift::of_listener;
 use crate::core::diff::FieldChange;
 use crate::core::observed::LoadBalancerState;
 
@@ -64,7 +66,7 @@ pub fn drift(
     drift
 }
 
-/// Listeners that are gone, stopped, or speak something else.
+/// Listeners that are gone, stopped, or speak something else; and of the others each setting that differs.
 fn listeners(
     settings: &SlbSettings,
     actual: &LoadBalancerState,
@@ -77,16 +79,19 @@ fn listeners(
     let Some(seen) = actual.listeners.as_ref().filter(|_| !kept) else {
         return Vec::new();
     };
-    let asked: BTreeMap<i32, String> = settings
+    let asked: BTreeMap<i32, &SlbListener> = settings
         .listeners
         .iter()
         .flatten()
-        .map(|listener| (listener.port, protocol(listener.protocol)))
+        .map(|listener| (listener.port, listener))
         .collect();
+    let written = annotations(settings);
     let mut drift = Vec::new();
+    let mut differences = Vec::new();
     for port in ports {
         let own = port.protocol.as_deref().unwrap_or("TCP").to_lowercase();
-        let wanted = asked.get(&port.port).cloned().unwrap_or(own);
+        let asked = asked.get(&port.port).copied();
+        let wanted = asked.map_or(own, |listener| protocol(listener.protocol));
         let on_port = |udp: bool| {
             let mut seen = seen.iter();
             seen.find(|listener| {
@@ -94,16 +99,16 @@ fn listeners(
             })
         };
         let is = on_port(wanted == "udp");
-        let is_right = is.is_some_and(|is| is.protocol == wanted && is.status != "stopped");
-        if !is_right {
-            let is = is.map(|is| Value::from(format!("{} {}", is.protocol, is.status)));
-            drift.push(FieldChange {
+        match is.filter(|is| is.protocol == wanted && is.status != "stopped") {
+            Some(is) => differences.extend(of_listener(&written, asked, is)),
+            None => drift.push(FieldChange {
                 path: format!("{}.{}", SlbField::Listeners.path(), port.port),
-                from: is,
+                from: is.map(|is| Value::from(format!("{} {}", is.protocol, is.status))),
                 to: Some(format!("{wanted} running").into()),
-            });
+            }),
         }
     }
+    drift.extend(compare::changes(differences));
     drift
 }
 

@@ -3,10 +3,13 @@
 
 pub(in crate::core) mod annotations;
 mod check;
+pub(in crate::core) mod compare;
 mod drift;
 pub mod existing;
 #[cfg(test)]
 mod facts;
+pub mod legacy;
+mod listener_drift;
 mod observe;
 pub(in crate::core) mod read;
 mod scene;

@@ -1,10 +1,11 @@
 //! Reads load balancers of a kind with their listeners, and reduces them to what decisions need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cloud_adapter::client::Client;
 use cloud_adapter::error::CloudError;
-use cloud_adapter::nlb::{self, NetworkListener, NetworkLoadBalancer};
+use cloud_adapter::nlb::{self, NetworkListener, NetworkLoadBalancer, ServerGroup};
+use cloud_adapter::shown::Settings;
 use cloud_adapter::slb;
 
 use crate::core::balancer::LoadBalancer;
@@ -41,7 +42,8 @@ impl Kind {
                     return Ok(None);
                 };
                 let listeners = nlb::listeners(client, &ids).await?;
-                Ok(Some(network(found, listeners)))
+                let groups = nlb::server_groups(client, &groups_of(&listeners)).await?;
+                Ok(Some(network(found, listeners, &by_id(groups))))
             }
         }
     }
@@ -69,19 +71,25 @@ impl Kind {
                 Ok(with_own(found, |one| &one.id, own, classic))
             }
             Self::Network => {
-                let (found, listeners) = match ids {
-                    Some(ids) => (
-                        nlb::load_balancers(client, ids).await?,
-                        nlb::listeners(client, ids).await?,
-                    ),
+                let (found, listeners, groups) = match ids {
+                    Some(ids) => {
+                        let found = nlb::load_balancers(client, ids).await?;
+                        let listeners = nlb::listeners(client, ids).await?;
+                        let groups = groups_of(&listeners);
+                        let groups = nlb::server_groups(client, &groups).await?;
+                        (found, listeners, groups)
+                    }
                     None => (
                         nlb::all_load_balancers(client).await?,
                         nlb::all_listeners(client).await?,
+                        nlb::all_server_groups(client).await?,
                     ),
                 };
+                let groups = by_id(groups);
                 let mut of = by_owner(listeners, |listener| &listener.load_balancer_id);
                 let own = |id: &str| of.remove(id).unwrap_or_default();
-                Ok(with_own(found, |one| &one.id, own, network))
+                let state = |found, listeners| network(found, listeners, &groups);
+                Ok(with_own(found, |one| &one.id, own, state))
             }
         }
     }
@@ -95,6 +103,24 @@ fn by_owner<L>(listeners: Vec<L>, owner: impl Fn(&L) -> &String) -> HashMap<Stri
             .push(listener);
     }
     of
+}
+
+/// The server groups behind listeners.
+fn groups_of(listeners: &[NetworkListener]) -> Vec<String> {
+    let groups = listeners.iter().map(|listener| &listener.server_group_id);
+    let groups: BTreeSet<&String> = groups.filter(|id| !id.is_empty()).collect();
+    groups.into_iter().cloned().collect()
+}
+
+/// Settings of server groups, by id.
+fn by_id(groups: Vec<ServerGroup>) -> HashMap<String, Settings> {
+    let groups = groups.into_iter();
+    groups
+        .map(|group| {
+            let settings = group.settings();
+            (group.id, settings)
+        })
+        .collect()
 }
 
 /// Each load balancer with the listeners that are its own.
@@ -120,6 +146,8 @@ fn in_order(mut listeners: Vec<ListenerState>) -> Vec<ListenerState> {
 
 fn classic(found: slb::LoadBalancer, listeners: Vec<slb::Listener>) -> LoadBalancer {
     let listeners = listeners.into_iter().map(|listener| ListenerState {
+        settings: listener.settings(),
+        group: Settings::new(),
         port: listener.port,
         last_port: 0,
         protocol: listener.protocol,
@@ -154,10 +182,17 @@ fn classic(found: slb::LoadBalancer, listeners: Vec<slb::Listener>) -> LoadBalan
     })
 }
 
-fn network(found: NetworkLoadBalancer, listeners: Vec<NetworkListener>) -> LoadBalancer {
+fn network(
+    found: NetworkLoadBalancer,
+    listeners: Vec<NetworkListener>,
+    groups: &HashMap<String, Settings>,
+) -> LoadBalancer {
     let listeners = listeners.into_iter().map(|listener| {
         let (port, last_port) = listener.ports();
+        let group = groups.get(&listener.server_group_id);
         ListenerState {
+            settings: listener.settings(),
+            group: group.cloned().unwrap_or_default(),
             port,
             last_port,
             protocol: listener.protocol,
