@@ -129,6 +129,18 @@ async fn a_hanging_call_ends_with_the_emulator() {
 }
 
 #[tokio::test]
+async fn what_is_answered_need_not_be_done() {
+    let emulator = start().await;
+    let client = Client::of(&emulator);
+    let plan = one(json!({"type": "answeredButNotApplied"}));
+    set(&emulator, &client, plan).await;
+    client.slb_ok("CreateLoadBalancer", &[]).await;
+    assert_eq!(balancers(&client).await, 0);
+    client.slb_ok("CreateLoadBalancer", &[]).await;
+    assert_eq!(balancers(&client).await, 1);
+}
+
+#[tokio::test]
 async fn delays_are_kept() {
     let emulator = start().await;
     let client = Client::of(&emulator);
