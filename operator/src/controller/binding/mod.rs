@@ -9,6 +9,7 @@ pub(super) mod execute;
 mod finalize;
 mod higress;
 mod hold;
+mod hopeless;
 mod knative_service;
 mod kubernetes;
 mod preview;
@@ -38,9 +39,10 @@ use crate::core::unreadable;
 use crate::core::validate::{Validated, validate};
 use crate::core::writers;
 pub use dereference::route_host;
+use hopeless::object;
 pub use preview::{Preview, preview};
 use report::Report;
-use work::{Work, object};
+use work::Work;
 
 /// Kind in metrics, backoff and events.
 pub const KIND: &str = "GatewayBinding";
