@@ -3,7 +3,10 @@
 //! served by the layer, the stand-in of the ALB Ingress controller and the emulated load balancers.
 //! docs/conformance-alb.md is the table of all cases; it is held against these tests.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use e2e::world::World;
 use futures::future::{LocalBoxFuture, join_all};
@@ -39,6 +42,8 @@ cases! {
     "visibility/path" => visibility_path,
     "host-rewrite" => host_rewrite,
     "ingressclass" => ingressclass,
+    "websocket" => websocket,
+    "websocket/split" => websocket_split,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -355,6 +360,29 @@ async fn ingressclass(stage: &Stage<'_>) {
     }
 }
 
+async fn websocket(stage: &Stage<'_>) {
+    let host = ["websocket.example.com"];
+    let paths = json!([{"splits": [stage.to("websocket").await]}]);
+    let spec = json!({"rules": [rule(&host, "ExternalIP", paths)]});
+    stage.ready("websocket", spec).await;
+    assert_eq!(stage.talk("websocket", host[0]).await, "websocket");
+}
+
+async fn websocket_split(stage: &Stage<'_>) {
+    let host = ["websockets.example.com"];
+    let mut splits = [stage.to("blue").await, stage.to("green").await];
+    for split in &mut splits {
+        split["percent"] = json!(50);
+    }
+    let spec = json!({"rules": [rule(&host, "ExternalIP", json!([{"splits": splits}]))]});
+    stage.ready("websockets", spec).await;
+    let mut heard = BTreeSet::new();
+    for _ in 0..4 {
+        heard.insert(stage.talk("websockets", host[0]).await);
+    }
+    assert_eq!(heard, ["blue", "green"].map(str::to_owned).into());
+}
+
 /// The cases of the suite, with what a layer may leave out, as of its version of July 2026.
 const CASES: [(&str, &str); 25] = [
     ("basics", "stable"),
@@ -421,7 +449,8 @@ fn the_table_of_conformance_cases_is_whole_and_held_by_tests() {
                     "{case}: no test {test}"
                 );
             }
-            "not applicable" | "not shown" => {
+            "passes with a hop" => assert!(is_refused, "{case}: no test {test} of its rules"),
+            "not applicable" => {
                 assert!(
                     !why.is_empty() && test.is_empty(),
                     "{case}: a reason, and no test"
