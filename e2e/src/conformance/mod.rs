@@ -75,8 +75,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let suite = control_plane::conformance::suite().await?;
     let stage = Stage::set(arguments.hop, arguments.keep.clone(), &mut tell).await?;
     tell(&format!("running {} cases", chosen.len()));
-    let skipped: Vec<&str> = skipped.iter().map(|case| case.name.as_str()).collect();
-    let log = play(&suite, &stage, &skipped, arguments.parallel, &mut tell).await;
+    let cases = (chosen.as_slice(), skipped.as_slice());
+    let log = play(&suite, &stage, cases, arguments.parallel, &mut tell).await;
     let ended = stage.stop().await;
     let outcomes = outcome::read(&log?, &chosen);
     println!(
@@ -96,13 +96,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn play(
     suite: &Path,
     stage: &Stage,
-    skipped: &[&str],
+    (chosen, skipped): (&[&Case], &[&Case]),
     parallel: u8,
     tell: &mut impl FnMut(&str),
 ) -> anyhow::Result<String> {
     let kubeconfig = stage.kubeconfig();
+    let skipped: Vec<&str> = skipped.iter().map(|case| case.name.as_str()).collect();
     let arguments = [
-        "-test.v".to_owned(),
+        // As it is, not at the end, what came of each case.
+        "-test.v=test2json".to_owned(),
         "-test.run=^TestIngressConformance$".to_owned(),
         "-test.timeout=60m".to_owned(),
         format!("-test.parallel={parallel}"),
@@ -122,17 +124,21 @@ async fn play(
     };
     let mut process = Process::spawn(&spec, stage.folder())?;
     let log = process.log().to_owned();
-    let read = || std::fs::read_to_string(&log).with_context(|| log.display().to_string());
+    let read = || {
+        let text = std::fs::read_to_string(&log).with_context(|| log.display().to_string())?;
+        // With this it marks the lines that are not a test's own.
+        anyhow::Ok(text.replace('\u{16}', ""))
+    };
     let mut told = 0;
     loop {
         let ended = process.try_wait()?.is_some();
         let text = read()?;
-        let mut ends = text.lines().filter(|line| outcome::end(line).is_some());
-        let new: Vec<&str> = ends.by_ref().skip(told).collect();
-        for line in &new {
-            tell(line.trim());
+        let ends = text.lines().filter_map(outcome::end);
+        let ends = ends.filter(|(_, name, _)| chosen.iter().any(|case| case.name == *name));
+        for (result, name, seconds) in ends.clone().skip(told) {
+            tell(&format!("{result} {name} {seconds} s"));
         }
-        told += new.len();
+        told = ends.count();
         if ended {
             return Ok(text);
         }

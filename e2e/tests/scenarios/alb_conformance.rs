@@ -51,6 +51,7 @@ async fn the_public_conformance_cases_that_alb_can_express_pass() {
     let world: World = serving().await;
     let stage = Stage::set(&world).await;
     all(&stage).await;
+    everything_goes_on_without_certificates(&stage).await;
     world.stop().await.unwrap();
 }
 
@@ -210,6 +211,20 @@ async fn tls(stage: &Stage<'_>) {
     assert_eq!(stage.get_secure("tls", host[0]).await.served_by(), "tls");
 }
 
+/// When the last one with a certificate is gone, its listener stays, and so does its load balancer.
+async fn everything_goes_on_without_certificates(stage: &Stage<'_>) {
+    for name in ["tls", "enabled", "redirected"] {
+        stage.delete(name).await;
+    }
+    stage.no_ingress_has_tls().await;
+    let host = ["later.example.com"];
+    let paths = json!([{"splits": [stage.to("later").await]}]);
+    let spec = json!({"rules": [rule(&host, "ExternalIP", paths)]});
+    stage.ready("later", spec).await;
+    let answer = stage.get("later", host[0], "/", &[]).await;
+    assert_eq!(answer.served_by(), "later");
+}
+
 /// One is redirected while the other is not. The suite asks for 301; see the table.
 async fn httpoption(stage: &Stage<'_>) {
     for (name, option, wanted) in [
@@ -295,6 +310,7 @@ async fn visibility(stage: &Stage<'_>) {
     }
 }
 
+/// By path. What else the suite asks for cannot be; see the table.
 async fn visibility_path(stage: &Stage<'_>) {
     let host = ["paths.conformance.svc.cluster.local"];
     let mut paths = vec![];

@@ -24,7 +24,11 @@ use e2e::{
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use kube::{Api, api::DynamicObject};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::{
+    Api,
+    api::{DynamicObject, ListParams},
+};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::{
@@ -182,6 +186,30 @@ impl<'a> Stage<'a> {
             .wait_for(&target, &ready, LONG * 2)
             .await
             .unwrap();
+    }
+
+    /// Deletes a Knative Ingress.
+    pub(super) async fn delete(&self, name: &str) {
+        let target = target(NAMESPACE, name);
+        self.world.delete(&target).await.unwrap();
+    }
+
+    /// Waits until no Ingress asks for a certificate.
+    pub(super) async fn no_ingress_has_tls(&self) {
+        let ingresses = Api::<Ingress>::namespaced(self.world.client(), NAMESPACE);
+        let look = async || {
+            let found = ingresses.list(&ListParams::default()).await;
+            let found = found.map_err(|error| error.to_string())?.items;
+            let mut specs = found.into_iter().filter_map(|ingress| ingress.spec);
+            match specs.find(|spec| spec.tls.is_some()) {
+                Some(spec) => Err(format!("{:?}", spec.tls)),
+                None => Ok(()),
+            }
+        };
+        let waited = self
+            .world
+            .wait_until("Ingresses", "without TLS", LONG, look);
+        waited.await.unwrap();
     }
 
     /// A Knative Ingress as it is.
