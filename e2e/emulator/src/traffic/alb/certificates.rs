@@ -54,13 +54,18 @@ where
             listener.certificates.clone()
         };
         let known: Vec<_> = ids.iter().filter_map(|id| (self.find)(id)).collect();
-        let name = hello.server_name().map(ServerName::try_from);
-        let fitting = match name {
-            Some(Ok(name)) => known.iter().find(|one| is_for(one, &name)),
-            _ => None,
-        };
-        fitting.or(known.first()).cloned()
+        fitting(&known, hello.server_name()).cloned()
     }
+}
+
+/// The certificate for a name, of these, of which the first is the default one.
+fn fitting<'a>(
+    known: &'a [Arc<CertifiedKey>],
+    name: Option<&str>,
+) -> Option<&'a Arc<CertifiedKey>> {
+    let name = name.and_then(|name| ServerName::try_from(name).ok());
+    let fits = |name| known.iter().find(|one| is_for(one, name));
+    name.as_ref().and_then(fits).or(known.first())
 }
 
 fn is_for(certificate: &CertifiedKey, name: &ServerName<'_>) -> bool {
@@ -69,4 +74,34 @@ fn is_for(certificate: &CertifiedKey, name: &ServerName<'_>) -> bool {
         .ok()
         .and_then(|end| ParsedCertificate::try_from(end).ok());
     parsed.is_some_and(|parsed| verify_server_name(&parsed, name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    fn certificate(name: &str) -> Arc<CertifiedKey> {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let chain = vec![made.cert.der().clone()];
+        let key = CertifiedKey::from_der(chain, PrivateKeyDer::Pkcs8(key), &provider);
+        Arc::new(key.unwrap())
+    }
+
+    #[test]
+    fn a_certificate_is_chosen_by_name_and_else_the_default_one() {
+        let known = [certificate("a.example.com"), certificate("*.example.org")];
+        for (name, wanted) in [
+            (Some("a.example.com"), 0),
+            (Some("b.example.org"), 1),
+            (Some("c.example.net"), 0),
+            (None, 0),
+        ] {
+            let found = fitting(&known, name).unwrap();
+            assert!(Arc::ptr_eq(found, &known[wanted]), "{name:?}");
+        }
+        assert!(fitting(&[], None).is_none());
+    }
 }
