@@ -12,6 +12,24 @@ pub(super) struct Row {
     pub(super) seen: &'static [(&'static str, [&'static str; 3])],
 }
 
+/// Nodes beside that of the gateway.
+pub(super) const NODES: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: plain}
+spec: {providerID: cn-beijing.i-plain}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: pooled, labels: {pool: ingress}}
+spec: {providerID: cn-beijing.i-pooled}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: cordoned, labels: {pool: ingress}}
+spec: {providerID: cn-beijing.i-cordoned, unschedulable: true}
+";
+
 /// The name that the cloud controller manager gives by itself.
 pub(super) const OWN_NAME: &str = "(own)";
 /// The load balancer's own address.
@@ -70,9 +88,18 @@ fn of_the_load_balancer() -> Vec<Row> {
         ),
         row(
             "backends",
-            json!({"weight": 50}),
-            json!({"weight": 20}),
-            &[("weight 8080", ["50", "20", "100"])],
+            json!({
+                "nodeLabels": {"pool": "ingress"}, "cordonedNodes": "Remove", "weight": 50,
+                "consoleWeights": "Keep",
+            }),
+            json!({"type": "Pods", "weight": 20}),
+            &[
+                ("weight 8080", ["50", "20", "100"]),
+                ("server i-plain", ["none", "none", "ecs"]),
+                ("server i-cordoned", ["none", "none", "ecs"]),
+                ("server i-pooled", ["ecs", "none", "ecs"]),
+                ("servers", ["ecs", "eni", "ecs"]),
+            ],
         ),
     ]
 }
@@ -250,12 +277,19 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
     let balancer = &slb["loadBalancers"][id]["value"];
     let found = match place.split_once(' ') {
         None if place == "published" => &Value::from(published),
+        None if place == "servers" => &servers(slb, balancer)[0]["kind"],
         None => &balancer[place],
         Some(("tag", key)) => &balancer["tags"][key],
         Some(("weight", port)) => {
             let group = listener(balancer, port)["serverGroupId"].as_str();
             let group = &slb["serverGroups"][group.unwrap_or_default()];
             &group["backends"][0]["weight"]
+        }
+        Some(("server", id)) => {
+            let servers = servers(slb, balancer).as_array();
+            let mut servers = servers.into_iter().flatten();
+            let found = servers.find(|server| server["serverId"] == id);
+            found.map_or(&Value::Null, |found| &found["kind"])
         }
         Some(("domain", host)) => {
             let listener = listener(balancer, "443");
@@ -272,6 +306,12 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// Those behind port 8080.
+fn servers<'a>(slb: &'a Value, balancer: &Value) -> &'a Value {
+    let group = listener(balancer, "8080")["serverGroupId"].as_str();
+    &slb["serverGroups"][group.unwrap_or_default()]["backends"]
 }
 
 fn listener<'a>(balancer: &'a Value, port: &str) -> &'a Value {
