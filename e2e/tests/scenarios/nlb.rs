@@ -23,7 +23,7 @@ pub(super) fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-pub(super) fn front(name: &str) -> Target {
+fn front(name: &str) -> Target {
     Target::of::<Service>(Some("istio-system"), name)
 }
 

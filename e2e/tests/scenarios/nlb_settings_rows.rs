@@ -21,14 +21,13 @@ pub(super) const OWN_NAME: &str = "(own)";
 pub(super) const EIP: &str = "eip-bound";
 
 /// Settings that show in the cloud in another way than by a row: what is fixed once the load balancer
-/// exists is refused, what is about the end shows then, and weights of the console are kept or not.
-pub(super) const WITHOUT_ROW: [&str; 6] = [
+/// exists is refused, and what is about the end shows then.
+pub(super) const WITHOUT_ROW: [&str; 5] = [
     "existing.id",
     "existing.listeners",
     "ipVersion",
     "resourceGroupId",
     "onDelete",
-    "backends.consoleWeights",
 ];
 
 /// Settings as given at first; port 80 speaks TCP, 53 UDP and 443 TLS. `zone` gives the zone of a letter
@@ -63,7 +62,7 @@ pub(super) fn most(zone: impl Fn(&str) -> Value) -> Table {
                 "statusCodes": ["2xx", "3xx"], "port": 8080, "interval": "6s", "timeout": "7s",
                 "healthyThreshold": 4, "unhealthyThreshold": 3,
             },
-            "backends": {"nodeLabels": {"pool": "ingress"}, "weight": 50, "consoleWeights": "Keep"},
+            "backends": {"type": "Nodes", "nodeLabels": {"pool": "ingress"}, "weight": 50},
         }),
         then: json!({
             "name": "second",
@@ -85,7 +84,9 @@ pub(super) fn most(zone: impl Fn(&str) -> Value) -> Table {
             "connectionDrain": {"timeout": "1m"},
             "clientAddress": "Preserved",
             "healthCheck": {"type": "TCP", "interval": "8s"},
-            "backends": {"cordonedNodes": "Remove", "weight": 20},
+            "backends": {
+                "type": "Nodes", "cordonedNodes": "Remove", "weight": 20, "consoleWeights": "Keep",
+            },
         }),
         seen: MOST,
     }
@@ -141,7 +142,9 @@ const MOST: &[Seen] = &[
     ("healthCheck.unhealthyThreshold", "443 UnhealthyThreshold", ["3", "2", "2"]),
     ("backends.nodeLabels", "443 server i-plain", ["none", "20", "100"]),
     ("backends.cordonedNodes", "443 server i-cordoned", ["50", "none", "100"]),
-    ("backends.weight", "443 server i-pooled", ["50", "20", "100"]),
+    ("backends.weight", "443 server i-plain", ["none", "20", "100"]),
+    // What it was: whoever set it.
+    ("backends.consoleWeights", "443 server i-pooled", ["50", "50", "100"]),
 ];
 
 /// Whether a row is about what listeners are. The others show on them.
@@ -176,7 +179,7 @@ const REST: &[Seen] = &[
     ),
     ("listeners.range", "1000 last", ["2000", "none", "none"]),
     ("listeners.range", "81 protocol", ["none", "TCP", "TCP"]),
-    ("backends.type", "80 kinds", ["Eni", "Ecs", "Ecs"]),
+    ("backends.type", "80 kinds", ["Eni", "Ecs", "Eni"]),
 ];
 
 /// Some fields of settings.

@@ -89,16 +89,16 @@ fn of_the_load_balancer() -> Vec<Row> {
         row(
             "backends",
             json!({
-                "nodeLabels": {"pool": "ingress"}, "cordonedNodes": "Remove", "weight": 50,
-                "consoleWeights": "Keep",
+                "type": "Nodes", "nodeLabels": {"pool": "ingress"}, "cordonedNodes": "Remove",
+                "weight": 50,
             }),
-            json!({"type": "Pods", "weight": 20}),
+            json!({"type": "Nodes", "weight": 20, "consoleWeights": "Keep"}),
             &[
-                ("weight 8080", ["50", "20", "100"]),
-                ("server i-plain", ["none", "none", "ecs"]),
-                ("server i-cordoned", ["none", "none", "ecs"]),
-                ("server i-pooled", ["ecs", "none", "ecs"]),
-                ("servers", ["ecs", "eni", "ecs"]),
+                ("server i-plain", ["none", "20", "none"]),
+                ("server i-cordoned", ["none", "20", "none"]),
+                // What it was: whoever set it.
+                ("server i-pooled", ["50", "50", "none"]),
+                ("server eni", ["none", "none", "100"]),
             ],
         ),
     ]
@@ -277,19 +277,17 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
     let balancer = &slb["loadBalancers"][id]["value"];
     let found = match place.split_once(' ') {
         None if place == "published" => &Value::from(published),
-        None if place == "servers" => &servers(slb, balancer)[0]["kind"],
         None => &balancer[place],
         Some(("tag", key)) => &balancer["tags"][key],
-        Some(("weight", port)) => {
-            let group = listener(balancer, port)["serverGroupId"].as_str();
-            let group = &slb["serverGroups"][group.unwrap_or_default()];
-            &group["backends"][0]["weight"]
-        }
+        // The weight of one behind port 8080, by its id or its kind.
         Some(("server", id)) => {
-            let servers = servers(slb, balancer).as_array();
-            let mut servers = servers.into_iter().flatten();
-            let found = servers.find(|server| server["serverId"] == id);
-            found.map_or(&Value::Null, |found| &found["kind"])
+            let group = listener(balancer, "8080")["serverGroupId"].as_str();
+            let group = &slb["serverGroups"][group.unwrap_or_default()];
+            let mut servers = group["backends"].as_array().into_iter().flatten();
+            let is = |server: &&Value| server["serverId"] == id || server["kind"] == id;
+            servers
+                .find(is)
+                .map_or(&Value::Null, |found| &found["weight"])
         }
         Some(("domain", host)) => {
             let listener = listener(balancer, "443");
@@ -306,12 +304,6 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// Those behind port 8080.
-fn servers<'a>(slb: &'a Value, balancer: &Value) -> &'a Value {
-    let group = listener(balancer, "8080")["serverGroupId"].as_str();
-    &slb["serverGroups"][group.unwrap_or_default()]["backends"]
 }
 
 fn listener<'a>(balancer: &'a Value, port: &str) -> &'a Value {
