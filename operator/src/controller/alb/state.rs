@@ -146,8 +146,8 @@ impl State {
     /// What `config-network` says.
     pub fn network(&self) -> Network {
         let found = self.network.get(&ObjectRef::new(NAME).within(NAMESPACE));
-        let data = found.and_then(|found| found.data.clone());
-        Network::read(&data.unwrap_or_default())
+        let data = found.as_ref().and_then(|found| found.data.as_ref());
+        data.map(Network::read).unwrap_or_default()
     }
 
     /// An Ingress, the newer of what we wrote and what the store has.
