@@ -1,7 +1,7 @@
 //! The watches of this controller, and whom what they see concerns. Nothing is watched before a class
 //! has an ALB, so that no right is needed for what nobody uses.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,7 @@ use super::lighten::{lighten, lighten_ingress};
 use super::pass::{reconcile, tell_panic};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
-use super::state::{Name, State, Writers, name_of, serverless_service};
+use super::state::{State, Writers, name_of, serverless_service};
 use super::users::ingress_classes;
 use crate::controller::context::Context;
 use crate::controller::queue::{self, Asker, Work, queue};
@@ -32,6 +32,7 @@ use crate::core::alb::hop::{GATEWAY, SERVICE_NAME, is_companion};
 use crate::core::alb::kingress::{KIngress, LABEL};
 use crate::core::alb::network::{NAME, NAMESPACE};
 use crate::core::alb::render::label_value;
+use crate::core::alb::stand_ins::StandIns;
 use crate::supervise::{Stage, Supervisor};
 
 /// The lists that a pass needs.
@@ -122,8 +123,7 @@ struct Concerns {
     classes: Asker<GatewayBindingClass>,
     begin: Arc<watch::Sender<Begun>>,
     seen: Arc<Mutex<HashMap<String, u64>>>,
-    /// Knative Ingresses that stand for a host of another one.
-    stand_ins: Arc<Mutex<HashSet<Name>>>,
+    stand_ins: Arc<Mutex<StandIns>>,
 }
 
 impl Concerns {
@@ -229,13 +229,13 @@ impl Concerns {
             }
             Seen::Listed => {
                 self.state().reported.clear();
-                self.stand_ins().clear();
+                *self.stand_ins() = StandIns::default();
                 for ingress in self.state().kingresses.state() {
                     if is_companion(&ingress) {
                         continue;
                     }
                     self.note(&ingress);
-                    self.stands_in(&ingress);
+                    self.stand_ins().seen(&ingress);
                     // What is as it was before is looked at when nobody waits for anything else.
                     let reference = ObjectRef::from_obj(&*ingress);
                     if ingress.is_ready() {
@@ -259,7 +259,7 @@ impl Concerns {
             Seen::Changed(ingress) => {
                 self.state().reported.caught_up(ingress);
                 if self.note(ingress) {
-                    self.stands_in(ingress);
+                    self.stand_ins().seen(ingress);
                     self.asker.edited(ObjectRef::from_obj(*ingress));
                     self.mapped(ingress);
                     self.ask_classes();
@@ -275,7 +275,7 @@ impl Concerns {
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&uid);
                 self.state().reported.forget(&uid);
-                self.stand_ins().remove(&name_of(*ingress));
+                self.stand_ins().gone(ingress);
                 self.state().trouble(ingress, false);
                 self.mapped(ingress);
                 self.ask_bindings(ingress);
@@ -311,33 +311,17 @@ impl Concerns {
             .any(|gateway| Some(gateway.ingress_class()) == class)
     }
 
-    /// Notes whether a Knative Ingress stands for a host of another one, whose rules are then its own.
-    fn stands_in(&self, ingress: &KIngress) {
-        let rules = ingress.spec["rules"].as_array().into_iter().flatten();
-        let mut paths = rules.filter_map(|rule| rule["http"]["paths"].as_array());
-        let stands_in = paths.any(|paths| paths.iter().any(|path| path["rewriteHost"].is_string()));
-        let name = name_of(ingress);
-        if stands_in {
-            self.stand_ins().insert(name);
-        } else {
-            self.stand_ins().remove(&name);
+    /// Asks for those that may stand for a host of this one.
+    fn mapped(&self, ingress: &KIngress) {
+        for (namespace, name) in self.stand_ins().beside(ingress) {
+            self.asker.edited(ObjectRef::new(&name).within(&namespace));
         }
     }
 
-    fn stand_ins(&self) -> MutexGuard<'_, HashSet<Name>> {
+    fn stand_ins(&self) -> MutexGuard<'_, StandIns> {
         self.stand_ins
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks for those that may stand for a host of this one.
-    fn mapped(&self, ingress: &KIngress) {
-        let own = name_of(ingress);
-        for other in self.stand_ins().iter() {
-            if other.0 == own.0 && other.1 != own.1 {
-                self.asker.edited(ObjectRef::new(&other.1).within(&other.0));
-            }
-        }
     }
 
     fn ask_bindings(&self, ingress: &KIngress) {
