@@ -17,6 +17,7 @@ mod argocd_diff;
 mod bad_input;
 mod bad_input_cases;
 mod bad_input_classes;
+mod bench_ingresses;
 mod by_hand;
 mod changes;
 mod charts;
