@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::KIND;
 use super::children::is_made_by_us;
 use super::pass::{reconcile, tell_panic};
+use super::places;
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
 use super::state::{State, Writers, name_of, serverless_service};
@@ -88,17 +89,20 @@ pub fn spawn(
         stop.run_until_cancelled(watching).await;
         Ok::<_, Infallible>(())
     });
-    let (context, mut listed) = (context.clone(), begun);
-    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
-        let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
-        let ready = async {
-            context.runtime.leadership.until_leader().await;
-            context.stores.ready().await;
-            let _ = listed.wait_for(all).await;
+    let (stop, listed) = (shutdown.clone(), begun.clone());
+    supervisor.spawn(Stage::Work, "places of the ALB layer", async move {
+        let looking_after = async {
+            ready(&concerns.context, listed).await;
+            places::look_after(&concerns.context, || concerns.ask_where(|_| true)).await;
         };
+        stop.run_until_cancelled(looking_after).await;
+        Ok::<_, Infallible>(())
+    });
+    let context = context.clone();
+    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
         tokio::select! {
             () = context.runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
-            () = ready => {}
+            () = ready(&context, begun) => {}
         }
         let work = Work {
             kind: KIND,
@@ -109,6 +113,15 @@ pub fn spawn(
         queue::run(work, context, store, requests).await;
         Ok(())
     });
+}
+
+/// Waits until this process leads, and all that a pass needs is known.
+async fn ready(context: &Context, mut begun: watch::Receiver<Begun>) {
+    let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
+    context.runtime.leadership.until_leader().await;
+    context.stores.ready().await;
+    let _ = begun.wait_for(all).await;
+    context.alb.begin();
 }
 
 /// Takes off a Knative Ingress what nobody here reads.
@@ -151,6 +164,7 @@ impl Concerns {
                             .send_if_modified(|begun| !std::mem::replace(&mut begun.active, true));
                     }
                     self.ask_where(|_| true);
+                    self.state().untidy.notify_one();
                 }
                 Signal::Binding { namespace, service } => self.ask_where(|ingress| {
                     ingress.namespace().as_deref() == Some(&namespace) && serves(ingress, &service)
@@ -349,6 +363,9 @@ impl Concerns {
             Seen::Changed(ingress) => {
                 self.state().seat(ingress);
                 self.owner(ingress);
+            }
+            Seen::Gone(ingress) if self.state().is_placeholder(ingress) => {
+                self.state().released(ingress);
             }
             Seen::Gone(ingress) => {
                 self.state().gone(&name_of(*ingress));
