@@ -132,11 +132,19 @@ async fn carry_out(chore: &Chore, context: &Context) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Looks after the places that are kept, for ever; `ask` has all Knative Ingresses looked at.
-pub(super) async fn look_after(context: &Context, ask: impl Fn()) {
+/// Whose Ingresses have to be looked at.
+pub(super) enum Asked {
+    /// All.
+    All,
+    /// This one.
+    One(Arc<Ingress>),
+}
+
+/// Looks after the places that are kept, for ever; `ask` has Knative Ingresses looked at.
+pub(super) async fn look_after(context: &Context, ask: impl Fn(Asked)) {
     loop {
         if context.alb.seats().were_squeezed() {
-            ask();
+            ask(Asked::All);
         }
         if let Err(trouble) = tidy(context).await {
             tracing::warn!(
@@ -145,6 +153,12 @@ pub(super) async fn look_after(context: &Context, ask: impl Fn()) {
             );
             tokio::time::sleep(AGAIN).await;
             continue;
+        }
+        let overfilled = context.alb.seats().overfilled();
+        for (namespace, name) in overfilled {
+            if let Some(found) = context.alb.ingress(&namespace, &name) {
+                ask(Asked::One(found));
+            }
         }
         context.alb.untidy.notified().await;
     }

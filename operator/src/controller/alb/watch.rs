@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::KIND;
 use super::children::is_made_by_us;
 use super::pass::{reconcile, tell_panic};
-use super::places;
+use super::places::{self, Asked};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
 use super::state::{State, Writers, name_of, serverless_service};
@@ -93,7 +93,11 @@ pub fn spawn(
     supervisor.spawn(Stage::Work, "places of the ALB layer", async move {
         let looking_after = async {
             ready(&concerns.context, listed).await;
-            places::look_after(&concerns.context, || concerns.ask_where(|_| true)).await;
+            let ask = |asked| match asked {
+                Asked::All => concerns.ask_where(|_| true),
+                Asked::One(child) => concerns.owner(&child),
+            };
+            places::look_after(&concerns.context, ask).await;
         };
         stop.run_until_cancelled(looking_after).await;
         Ok::<_, Infallible>(())

@@ -198,6 +198,18 @@ impl Seats {
         std::mem::take(&mut self.squeezed)
     }
 
+    /// Ingresses of ours that fill their places though nobody is behind them any more.
+    pub fn overfilled(&self) -> Vec<Name> {
+        let filled = self.there.iter().filter(|(_, taken)| {
+            let Holding {
+                instance, order, ..
+            } = &taken.holding;
+            let order = order.unwrap_or_default();
+            taken.is_ours && taken.holding.idle > 0 && !self.behind(instance, order).any
+        });
+        filled.map(|(name, _)| name.clone()).collect()
+    }
+
     /// What is to be done about the places that are kept, the hindmost first, so that what goes moves
     /// nothing. `served` are the IngressClasses that are still ours.
     pub fn chores(&mut self, served: &BTreeSet<String>) -> Vec<Chore> {

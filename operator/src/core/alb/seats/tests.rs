@@ -139,6 +139,20 @@ fn who_comes_later_is_behind_and_who_is_there_stays() {
 }
 
 #[test]
+fn who_becomes_the_last_need_not_fill_its_place_any_more() {
+    let mut seats = Seats::default();
+    let one = instances("x", 1);
+    enter(&mut seats, "a", &one, plain(2), 50).unwrap();
+    enter(&mut seats, "b", &one, plain(1), 50).unwrap();
+    assert_eq!(at("x", 11)(enter(&mut seats, "a", &one, plain(1), 50)), 2);
+    assert_eq!(seats.overfilled(), []);
+    leave(&mut seats, "b");
+    assert_eq!(seats.overfilled(), [name("a")]);
+    assert_eq!(at("x", 11)(enter(&mut seats, "a", &one, plain(1), 50)), 1);
+    assert_eq!(seats.overfilled(), []);
+}
+
+#[test]
 fn who_goes_or_outgrows_its_place_leaves_a_placeholder_that_the_next_takes() {
     let mut seats = Seats::default();
     let one = instances("x", 1);
@@ -192,27 +206,27 @@ fn placeholders_and_filling_go_before_another_load_balancer_is_made() {
     let mut seats = Seats::default();
     let two = instances("x", 2);
     for who in ["a", "b", "c", "d"] {
-        enter(&mut seats, who, &two, plain(2), 8).unwrap();
+        enter(&mut seats, who, &two, plain(2), 9).unwrap();
     }
     leave(&mut seats, "a");
     leave(&mut seats, "b");
-    enter(&mut seats, "c", &two, plain(1), 8).unwrap();
-    let big = enter(&mut seats, "big", &two, plain(3), 8).unwrap();
+    enter(&mut seats, "c", &two, plain(1), 9).unwrap();
+    let big = enter(&mut seats, "big", &two, plain(3), 9).unwrap();
     assert_eq!(
         (big.instance.as_str(), big.order, big.shifts),
         ("x", 15, true)
     );
     assert_eq!(big.reclaimed, [12], "one is enough");
-    let next = enter(&mut seats, "next", &two, plain(2), 8).unwrap();
+    let next = enter(&mut seats, "next", &two, plain(2), 9).unwrap();
     assert_eq!((next.order, next.shifts), (11, false));
-    let last = enter(&mut seats, "last", &two, plain(1), 8).unwrap();
+    let last = enter(&mut seats, "last", &two, plain(1), 9).unwrap();
     assert_eq!((last.instance.as_str(), last.shifts), ("x", true));
     assert!(seats.were_squeezed() && !seats.were_squeezed());
     assert_eq!(
-        enter(&mut seats, "c", &two, plain(1), 8).unwrap().extent,
+        enter(&mut seats, "c", &two, plain(1), 9).unwrap().extent,
         plain(1)
     );
-    let other = enter(&mut seats, "other", &two, plain(1), 8).unwrap();
+    let other = enter(&mut seats, "other", &two, plain(1), 9).unwrap();
     assert_eq!(other.instance, "x-2");
 }
 
