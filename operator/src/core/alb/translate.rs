@@ -400,10 +400,25 @@ fn gray_rule(
         headers: gray.headers.clone(),
         cookies: gray.cookies.clone(),
         // Kourier knows nothing of these rules.
-        ..straight(&path, at, cluster)?
+        ..straight(&path, at, cluster).map_err(|refusal| of_split_tag(&gray.to, refusal))?
     };
     forward.check(at)?;
     Ok(forward)
+}
+
+/// Knative lets a tag stand for one target only, so its requests are split while a gradual roll-out of a
+/// new revision goes on, and at no other time.
+fn of_split_tag(to: &Target, refusal: Refusal) -> Refusal {
+    match to {
+        Target::Tag(tag) if refusal.reason == Reason::SplitNeedsActivator => Refusal {
+            message: format!(
+                "{} Requests for tag \"{tag}\" are split only until the roll-out of its newest revision has ended: wait for that, or choose a revision by its name.",
+                refusal.message
+            ),
+            ..refusal
+        },
+        _ => refusal,
+    }
 }
 
 /// A revision without a share is not in the Knative Ingress: it is reached by its own Service.
