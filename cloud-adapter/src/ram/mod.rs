@@ -79,6 +79,8 @@ pub enum Resource {
     LoadBalancer,
     /// A network load balancer.
     NetworkLoadBalancer,
+    /// A listener of one.
+    NetworkListener,
     /// A server group of network load balancers.
     NetworkServerGroup,
     /// A VPC.
@@ -97,6 +99,7 @@ impl Resource {
             Self::VpcAccess => ("apigateway", "vpcaccess"),
             Self::LoadBalancer => ("slb", "loadbalancer"),
             Self::NetworkLoadBalancer => ("nlb", "loadbalancer"),
+            Self::NetworkListener => ("nlb", "listener"),
             Self::NetworkServerGroup => ("nlb", "servergroup"),
             Self::Vpc => ("vpc", "vpc"),
             Self::VSwitch => ("vpc", "vswitch"),

@@ -6,8 +6,8 @@ use super::Feature::{
 };
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{
-    ApiGroup, App, LoadBalancer, NetworkLoadBalancer, NetworkServerGroup, Plugin, VSwitch, Vpc,
-    VpcAccess,
+    ApiGroup, App, LoadBalancer, NetworkListener, NetworkLoadBalancer, NetworkServerGroup, Plugin,
+    VSwitch, Vpc, VpcAccess,
 };
 use super::{Feature, Known, Permission, Resource};
 use crate::operations::*;
@@ -93,24 +93,24 @@ pub const PERMISSIONS: &[Permission] = &[
         &[LoadBalancer],
         Documented,
     ),
-    // The pages of these were not seen.
     needs(
         NetworkLoadBalancers,
         LIST_NETWORK_LOAD_BALANCERS,
         &[NetworkLoadBalancer],
-        Inferred,
+        Documented,
     ),
     needs(
         NetworkLoadBalancers,
         GET_NETWORK_LOAD_BALANCER_ATTRIBUTE,
         &[NetworkLoadBalancer],
-        Inferred,
+        Documented,
     ),
+    // A resource of its own, also where load balancers are named.
     needs(
         NetworkLoadBalancers,
         LIST_NETWORK_LISTENERS,
-        &[NetworkLoadBalancer],
-        Inferred,
+        &[NetworkListener],
+        Documented,
     ),
     needs(
         NetworkLoadBalancers,

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use alicloud_emulator::api::Product;
 use alicloud_emulator::slb::{AccessControlList, ServerCertificate};
 use e2e::world::{Expect, World, WorldOptions};
 use k8s_openapi::api::core::v1::Service;
@@ -13,10 +12,14 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use super::exposed::{binding, class, condition, gone, now, ready};
-use super::slb_settings_rows::{OWN_ADDRESS, OWN_NAME, Row, listeners, look, rows, settings};
+use super::slb_drift::put_back;
+use super::slb_elastic::the_elastic_address_is_published;
+use super::slb_settings_rows::{
+    NODES, OWN_ADDRESS, OWN_NAME, Row, listeners, look, rows, settings,
+};
 
 /// For what takes the operator and the cloud controller manager several rounds.
-const LONG: Duration = Duration::from_secs(120);
+pub(super) const LONG: Duration = Duration::from_secs(120);
 
 /// A gateway's Service that was there before.
 const FRONT: &str = r#"
@@ -53,7 +56,7 @@ spec:
       bindingsMaySet: ["*"]
 "#;
 
-fn manifest(class: &str, name: &str, slb: &Value) -> String {
+pub(super) fn manifest(class: &str, name: &str, slb: &Value) -> String {
     let manifest = json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
         "metadata": {"name": name, "namespace": "default"},
@@ -96,13 +99,13 @@ fn furnish(world: &World) {
 }
 
 /// Id, own name and address of the Service's load balancer.
-struct Balancer {
-    id: String,
+pub(super) struct Balancer {
+    pub(super) id: String,
     own_name: String,
     address: String,
 }
 
-async fn service(world: &World, name: &str) -> Service {
+pub(super) async fn service(world: &World, name: &str) -> Service {
     let services = Api::<Service>::namespaced(world.client(), "istio-system");
     services.get(name).await.unwrap()
 }
@@ -130,7 +133,7 @@ impl Balancer {
     }
 
     /// Waits until it shows all that rows expect at one of the three times.
-    async fn shows(&self, world: &World, service_name: &str, rows: &[Row], time: usize) {
+    pub(super) async fn shows(&self, world: &World, service_name: &str, rows: &[Row], time: usize) {
         let seen = async || {
             let slb = world.cloud.state().await.map_err(|e| e.to_string())?["slb"].take();
             let published = published(&service(world, service_name).await);
@@ -159,7 +162,7 @@ impl Balancer {
     }
 }
 
-async fn told(world: &World, name: &str, reason: &str) -> String {
+pub(super) async fn told(world: &World, name: &str, reason: &str) -> String {
     let expected = Expect::condition_with_reason("Programmed", "False", reason);
     let target = binding("default", name);
     let told = world.wait_for(&target, &expected, LONG).await.unwrap();
@@ -171,6 +174,7 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
+    world.apply(NODES).await.unwrap();
     world.apply(FRONT).await.unwrap();
     world.apply(CLASS).await.unwrap();
     let (rows, listeners) = (rows(), listeners());
@@ -191,6 +195,8 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &rows, 1).await;
     balancer.shows(&world, "front", &listeners, 1).await;
     ready(&world, &binding("default", "one")).await;
+
+    another_certificate(&world, &balancer, &then).await;
 
     // Another one wants the first values, a third one what cannot be: neither moves anything. Who may
     // connect is not decided by who came first, so of that it asks for less until it is alone.
@@ -238,89 +244,32 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &listeners, 2).await;
 }
 
-/// The value that has the cloud controller manager compare everything again, if there was need for one.
-async fn resync(world: &World) -> Option<String> {
-    let annotations = service(world, "front").await.metadata.annotations;
-    annotations?.remove("gatewaybinding.dev/resync")
-}
-
-/// Has the operator look at everything anew.
-async fn look_again(world: &World, time: u32) {
-    let annotations = json!({"gatewaybinding.dev/reconcile-at": time.to_string()});
-    let patch = json!({"metadata": {"annotations": annotations}});
+/// Another certificate is given to the listener that is there.
+async fn another_certificate(world: &World, balancer: &Balancer, settings: &Value) {
+    world.cloud.reset_calls().await.unwrap();
+    let mut other = settings.clone();
+    other["certificate"]["id"] = json!("cert-1");
     world
-        .patch(&binding("default", "two"), &patch)
+        .apply(&manifest("front", "one", &other))
         .await
         .unwrap();
-}
-
-/// Single settings that somebody changes at a listener are put back through the cloud controller manager.
-/// What the cloud does not keep is told, and left until something moves.
-async fn put_back(world: &World, balancer: &Balancer, rows: &[Row]) {
-    assert_eq!(resync(world).await, None, "nothing had drifted");
-    change_check(world, balancer, "9").await;
-    look_again(world, 1).await;
-    balancer.shows(world, "front", rows, 0).await;
-    ready(world, &binding("default", "two")).await;
-    assert!(resync(world).await.is_some());
-
-    change_check(world, balancer, "8").await;
-    let action = "SetLoadBalancerTCPListenerAttribute";
-    let effect = json!({"type": "answeredButNotApplied"});
-    let plan = json!({"rules": [{"action": action, "effect": effect}]});
-    world.cloud.faults(&plan).await.unwrap();
-    look_again(world, 2).await;
-    let message = told(world, "two", "NonConvergent").await;
-    for word in [
-        &balancer.id,
-        "slb.healthCheck.interval (HealthCheckInterval) of listener 81/tcp: wanted \"5\", seen \"8\"",
-        "slb.scheduler (Scheduler) of listener 81/tcp: wanted \"rr\", seen \"wlc\"",
-    ] {
-        assert!(message.contains(word), "no {word:?} in {message}");
-    }
-    let last = resync(world).await;
-    for time in [3, 4] {
-        checked(world, time).await;
-    }
-    assert_eq!(resync(world).await, last, "it was given up");
-    told(world, "two", "NonConvergent").await;
-
-    world.cloud.faults(&json!({"rules": []})).await.unwrap();
-    change_check(world, balancer, "7").await;
-    look_again(world, 5).await;
-    balancer.shows(world, "front", rows, 0).await;
-    ready(world, &binding("default", "two")).await;
-}
-
-/// As a person in the console does.
-async fn change_check(world: &World, balancer: &Balancer, interval: &str) {
-    let params = [
-        ("RegionId", "cn-beijing"),
-        ("LoadBalancerId", &balancer.id),
-        ("ListenerPort", "81"),
-        ("HealthCheckInterval", interval),
-        ("Scheduler", "wlc"),
-    ];
-    let keys = &world.options().console_keys;
-    let action = "SetLoadBalancerTCPListenerAttribute";
-    let called = world.cloud.call(keys, Product::Slb, action, &params);
-    called.await.unwrap();
-}
-
-/// Has the operator look at everything anew, and waits until it does.
-async fn checked(world: &World, time: u32) {
-    world.cloud.reset_calls().await.unwrap();
-    look_again(world, time).await;
-    let operator = &world.options().operator_keys.id;
-    let look = async || {
-        let calls = world.cloud.calls().await.map_err(|e| e.to_string())?;
-        let read = calls.iter().any(|call| {
-            call.access_key_id == *operator && call.action == "DescribeLoadBalancerListeners"
-        });
-        read.then_some(()).ok_or_else(|| "no look yet".to_owned())
+    let row = Row {
+        field: "certificate",
+        first: Value::Null,
+        then: Value::Null,
+        seen: &[("443 ServerCertificateId", ["cert-1", "", ""])],
     };
-    let waited = world.wait_until("the operator", "looking again", LONG, look);
-    waited.await.unwrap();
+    balancer.shows(world, "front", &[row], 0).await;
+    let calls = world.cloud.calls().await.unwrap();
+    let deleted = calls
+        .iter()
+        .find(|call| call.action == "DeleteLoadBalancerListener");
+    assert!(deleted.is_none(), "{deleted:?}");
+    world
+        .apply(&manifest("front", "one", settings))
+        .await
+        .unwrap();
+    ready(world, &binding("default", "one")).await;
 }
 
 /// Waits until a binding is told that others hold these fields.
@@ -367,7 +316,7 @@ spec:
       bindingsMaySet: ["*"]
 "#;
 
-fn made_rows() -> Vec<Row> {
+pub(super) fn made_rows() -> Vec<Row> {
     vec![
         Row {
             field: "billing",
@@ -433,6 +382,7 @@ async fn what_a_load_balancer_is_made_with_and_what_is_left_of_it() {
     let world = World::start(options).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
+    the_elastic_address_is_published(&world).await;
     world.apply(MADE).await.unwrap();
     let rows = made_rows();
     let first = settings(&rows, |row| &row.first);
