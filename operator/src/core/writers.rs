@@ -6,7 +6,8 @@ use super::diff::FieldChange;
 use super::key::ObjectKey;
 
 /// Who may have changed a load balancer past the Service that it belongs to.
-pub const PAST_THE_SERVICE: &str = "although the cloud controller manager has compared it each time: somebody sets it back in the console or through the API (if ActionTrail is on, it has the calls), or the cloud does not take it";
+pub const PAST_THE_SERVICE: &str =
+    "set in the console or through the API, or not taken by the cloud";
 
 /// A field with what is wanted and what is there.
 pub fn seen(change: &FieldChange) -> String {
