@@ -2,10 +2,15 @@
 //! Knative Ingresses of that class' ingress class.
 
 mod children;
+mod complaints;
 mod facts;
 mod hop;
 mod instances;
+<<<<<<< HEAD
+mod lighten;
+=======
 mod leave;
+>>>>>>> seat
 mod pass;
 mod places;
 mod secrets;
