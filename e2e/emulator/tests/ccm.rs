@@ -103,7 +103,7 @@ impl Stage {
             "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "gw"}},
             "addressType": "IPv4",
             "ports": [{"name": "http", "port": 8081, "protocol": "TCP"}],
-            "endpoints": addresses.iter().map(|ip| json!({"addresses": [ip]})).collect::<Vec<_>>(),
+            "endpoints": addresses.iter().map(|ip| json!({"addresses": [ip], "conditions": {"ready": true}})).collect::<Vec<_>>(),
         });
         let params = PatchParams::apply("test");
         slices

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backends::Cluster;
+use super::annotations::Annotations;
+use super::backends::{Cluster, is_ignored};
 use super::cloud::Cloud;
 use super::ensure::Pass;
 use super::error::SyncError;
@@ -23,7 +24,7 @@ use super::needs::{
 };
 use super::queue::{Key, Queue};
 use super::service::Writer;
-use super::{CloudConfig, Options};
+use super::{BackendMode, CloudConfig, Options, model};
 
 /// Services under way at once.
 const WORKERS: usize = 8;
@@ -34,8 +35,10 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 enum Seen {
     Service(Box<Service>),
     ServiceGone(Key),
-    Endpoints(Key),
+    Endpoints(Box<EndpointSlice>),
+    EndpointsGone(Box<EndpointSlice>),
     Node(Box<Node>),
+    NodeGone(Box<Node>),
 }
 
 struct Controller {
@@ -46,7 +49,8 @@ struct Controller {
     slices: Store<EndpointSlice>,
     nodes: Store<Node>,
     services: HashMap<Key, Service>,
-    node_marks: HashMap<String, String>,
+    known_nodes: HashMap<String, Node>,
+    known_slices: HashMap<Key, EndpointSlice>,
     queue: Queue,
 }
 
@@ -74,7 +78,8 @@ pub async fn run(
         slices,
         nodes,
         services: HashMap::new(),
-        node_marks: HashMap::new(),
+        known_nodes: HashMap::new(),
+        known_slices: HashMap::new(),
     };
     stopping.run_until_cancelled(controller.work(seen)).await;
 }
@@ -100,12 +105,10 @@ fn watch_slices(
         .default_backoff()
         .reflect(writer);
     Box::pin(logged(events).filter_map(async |event| match event {
-        watcher::Event::Apply(slice)
-        | watcher::Event::InitApply(slice)
-        | watcher::Event::Delete(slice) => {
-            let service = slice.labels().get(SERVICE_NAME)?.clone();
-            Some(Seen::Endpoints((slice.namespace()?, service)))
+        watcher::Event::Apply(slice) | watcher::Event::InitApply(slice) => {
+            Some(Seen::Endpoints(Box::new(slice)))
         }
+        watcher::Event::Delete(slice) => Some(Seen::EndpointsGone(Box::new(slice))),
         watcher::Event::Init | watcher::Event::InitDone => None,
     }))
 }
@@ -115,9 +118,10 @@ fn watch_nodes(api: Api<Node>, writer: reflector::store::Writer<Node>) -> SeenSt
         .default_backoff()
         .reflect(writer);
     Box::pin(logged(events).filter_map(async |event| match event {
-        watcher::Event::Apply(node)
-        | watcher::Event::InitApply(node)
-        | watcher::Event::Delete(node) => Some(Seen::Node(Box::new(node))),
+        watcher::Event::Apply(node) | watcher::Event::InitApply(node) => {
+            Some(Seen::Node(Box::new(node)))
+        }
+        watcher::Event::Delete(node) => Some(Seen::NodeGone(Box::new(node))),
         watcher::Event::Init | watcher::Event::InitDone => None,
     }))
 }
@@ -178,12 +182,10 @@ impl Controller {
             Seen::ServiceGone(key) => {
                 self.services.remove(&key);
             }
-            Seen::Endpoints(key) => {
-                if self.services.get(&key).is_some_and(wants_load_balancer) {
-                    self.queue.add(key, Instant::now());
-                }
-            }
-            Seen::Node(node) => self.take_in_node(&node),
+            Seen::Endpoints(slice) => self.take_in_slice(*slice, false),
+            Seen::EndpointsGone(slice) => self.take_in_slice(*slice, true),
+            Seen::Node(node) => self.take_in_node(*node, false),
+            Seen::NodeGone(node) => self.take_in_node(*node, true),
         }
     }
 
@@ -196,31 +198,53 @@ impl Controller {
             }
             None => {}
             Some(old) => {
-                if let Some(change) = change(&old, &service) {
-                    let (reason, note) = change.event();
+                if let Some((reason, note)) = change(&old, &service) {
                     let events = self.events_of(is_network(&service));
-                    events.normal(&service, reason, note.to_owned()).await;
+                    events.told(&service, "Normal", reason, note).await;
                     self.queue.add(key, Instant::now());
                 }
             }
         }
     }
 
-    /// Only what decides whether a node takes traffic counts; heartbeats do not.
-    fn take_in_node(&mut self, node: &Node) {
-        let spec = node.spec.as_ref();
-        let mark = format!(
-            "{:?} {:?} {:?} {:?}",
-            node.metadata.deletion_timestamp,
-            node.metadata.labels,
-            spec.and_then(|spec| spec.unschedulable),
-            spec.and_then(|spec| spec.provider_id.as_ref()),
-        );
-        if self.node_marks.insert(node.name_any(), mark.clone()) == Some(mark) {
+    /// A slice that is as it was does not count.
+    fn take_in_slice(&mut self, slice: EndpointSlice, gone: bool) {
+        let (Some(namespace), Some(service)) =
+            (slice.namespace(), slice.labels().get(SERVICE_NAME).cloned())
+        else {
+            return;
+        };
+        let own_key = (namespace.clone(), slice.name_any());
+        let old = match gone {
+            true => self.known_slices.remove(&own_key),
+            false => self.known_slices.insert(own_key, slice.clone()),
+        };
+        let is_same =
+            |old: EndpointSlice| old.endpoints == slice.endpoints && old.ports == slice.ports;
+        let key = (namespace, service);
+        if !gone && old.is_some_and(is_same) {
+            return;
+        }
+        if self.services.get(&key).is_some_and(wants_load_balancer) {
+            self.queue.add(key, Instant::now());
+        }
+    }
+
+    /// Only what decides whether a node takes traffic counts, heartbeats do not; and only for Services
+    /// whose servers are nodes.
+    fn take_in_node(&mut self, node: Node, gone: bool) {
+        let name = node.name_any();
+        let old = match gone {
+            true => self.known_nodes.remove(&name),
+            false => self.known_nodes.insert(name, node.clone()),
+        };
+        let ignored = is_ignored(&node) && old.as_ref().is_none_or(is_ignored);
+        if ignored || (!gone && old.is_some_and(|old| !node_changed(&old, &node))) {
             return;
         }
         for (key, service) in &self.services {
-            if wants_load_balancer(service) {
+            let mode = model::mode(Annotations::of(service), self.options.backends);
+            if wants_load_balancer(service) && mode == BackendMode::Ecs {
                 self.queue.add(key.clone(), Instant::now());
             }
         }
@@ -241,15 +265,13 @@ impl Controller {
             slice.namespace().as_ref() == Some(&key.0)
                 && slice.labels().get(SERVICE_NAME) == Some(&key.1)
         });
-        let cluster = Cluster {
+        let nodes = self.nodes.state().into_iter();
+        let mut cluster = Cluster {
             slices: slices.map(Arc::unwrap_or_clone).collect(),
-            nodes: self
-                .nodes
-                .state()
-                .into_iter()
-                .map(Arc::unwrap_or_clone)
-                .collect(),
+            nodes: nodes.map(Arc::unwrap_or_clone).collect(),
         };
+        cluster.slices.sort_by_key(ResourceExt::name_any);
+        cluster.nodes.sort_by_key(ResourceExt::name_any);
         let network = self.services.get(&key).is_some_and(is_network);
         let finalizer = match network {
             true => NETWORK_FINALIZER,
@@ -289,6 +311,21 @@ impl Controller {
             }
         }
     }
+}
+
+fn node_changed(old: &Node, new: &Node) -> bool {
+    let ready = |node: &Node| {
+        let conditions = node.status.as_ref()?.conditions.as_ref()?;
+        let ready = conditions.iter().find(|one| one.type_ == "Ready")?;
+        Some(ready.status.clone())
+    };
+    let ready = |node: &Node| ready(node).unwrap_or_else(|| "False".to_owned());
+    let cordoned = |node: &Node| {
+        let spec = node.spec.as_ref();
+        spec.and_then(|spec| spec.unschedulable).unwrap_or_default()
+    };
+    let labels = |node: &Node| node.metadata.labels.clone().unwrap_or_default();
+    labels(old) != labels(new) || cordoned(old) != cordoned(new) || ready(old) != ready(new)
 }
 
 async fn sleep_until(at: Option<Instant>) {

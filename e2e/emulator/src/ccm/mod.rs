@@ -11,6 +11,7 @@
 //! out, since the cloud knows the instance).
 
 mod annotations;
+mod apply;
 mod attributes;
 mod backends;
 mod certificates;
@@ -24,6 +25,7 @@ mod events;
 mod groups;
 mod hash;
 mod listeners;
+mod local;
 mod model;
 mod needs;
 mod nlb;

@@ -180,8 +180,15 @@ pub(super) fn published_host(service: &Service) -> Option<&str> {
     ingress.find_map(|entry| entry.hostname.as_deref())
 }
 
+/// The address of the first entry in the status, which may be empty; none without an entry.
+pub(super) fn first_ingress_ip(service: &Service) -> Option<&str> {
+    let balancer = service.status.as_ref()?.load_balancer.as_ref()?;
+    let first = balancer.ingress.as_ref()?.first()?;
+    Some(first.ip.as_deref().unwrap_or_default())
+}
+
 /// The first address in the status.
-pub(super) fn published_ip(service: &Service) -> Option<&str> {
+fn published_ip(service: &Service) -> Option<&str> {
     let ingress = service
         .status
         .as_ref()?

@@ -22,7 +22,7 @@ pub(super) struct Wish<'a> {
 
 impl<'a> Wish<'a> {
     pub(super) fn of(annotations: Annotations<'a>) -> Result<Self, SyncError> {
-        let model = |why: String| SyncError::Model(format!("build nlb attribute error: {why}"));
+        let model = |why: String| SyncError::Said(format!("build nlb attribute error: {why}"));
         let said = annotations.get("zone-maps");
         if said.is_none() && reuse::named(annotations).is_none() {
             return Err(model(
@@ -84,7 +84,7 @@ async fn listed(cloud: &Cloud, args: Args, by: &str) -> Result<Option<Value>, Sy
     match found.map(Vec::as_slice).unwrap_or_default() {
         [] => Ok(None),
         [one] => Ok(Some(one.clone())),
-        _ => Err(SyncError::Apply(format!(
+        _ => Err(SyncError::Said(format!(
             "find multiple loadbalances by {by}"
         ))),
     }
@@ -204,10 +204,7 @@ fn version(said: &str) -> String {
 }
 
 fn in_words(what: &str, error: SyncError) -> SyncError {
-    match error {
-        SyncError::Apply(why) => SyncError::Apply(format!("{what}: {why}")),
-        other => other,
-    }
+    error.within(what)
 }
 
 /// Brings it in line, each setting that is said by itself. What is for life fails, and the rest is done.
@@ -276,7 +273,7 @@ pub(super) async fn update(
     }
     match wrong.is_empty() {
         true => Ok(()),
-        false => Err(SyncError::Apply(wrong.join(", "))),
+        false => Err(SyncError::Said(wrong.join(", "))),
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Service;
 use serde_json::Value;
 
+use super::super::annotations::Annotations;
 use super::super::attributes::{CLUSTER_TAG_KEY, TAG_KEY};
-use super::super::backends::{self, Server};
+use super::super::backends::{self, Server, Weights, weight};
 use super::super::cloud::{Args, Cloud, text};
 use super::super::ensure::Pass;
 use super::super::error::SyncError;
-use super::super::model::{Model, Names};
+use super::super::model::Names;
 use super::model::{Port, with};
 use super::wait;
 
@@ -33,16 +34,15 @@ pub(super) fn wanted<'a>(
 ) -> Result<Wanted<'a>, SyncError> {
     let mut wanted = Wanted::new();
     for port in ports {
-        let model = Model {
-            listeners: Vec::new(),
-            ports: Vec::new(),
-            mode: port.mode,
-            bandwidth: None,
-            ignore_weights: port.ignore_weights,
+        let weights = Weights {
+            sum: None,
+            each: weight(Annotations::of(service), "default-weight", "default weight")?,
         };
-        let servers = backends::of_port(service, &model, &port.port, &pass.cluster)?;
+        let name = &port.group_name;
+        let (mode, cluster) = (port.mode, &pass.cluster);
+        let servers = backends::of_port(service, mode, &port.port, name, cluster, weights)?;
         wanted
-            .entry(port.port.group.clone())
+            .entry(port.group_name.clone())
             .or_insert(Group { port, servers });
     }
     Ok(wanted)
@@ -199,6 +199,14 @@ async fn sync_servers(
     .await
 }
 
+/// The kind of a server as network load balancers name it.
+fn network_kind(server: &Server) -> &'static str {
+    match server.kind.as_str() {
+        "eni" => "Eni",
+        _ => "Ecs",
+    }
+}
+
 async fn send(
     cloud: &Cloud,
     action: &str,
@@ -213,7 +221,7 @@ async fn send(
             args = args
                 .with(&format!("{prefix}.ServerId"), &server.id)
                 .with(&format!("{prefix}.ServerIp"), &server.ip)
-                .with(&format!("{prefix}.ServerType"), server.network_kind())
+                .with(&format!("{prefix}.ServerType"), network_kind(server))
                 .with(&format!("{prefix}.Port"), server.port)
                 .with(&format!("{prefix}.Weight"), server.weight)
                 .with(&format!("{prefix}.Description"), name);

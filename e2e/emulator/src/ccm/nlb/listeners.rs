@@ -38,7 +38,7 @@ pub(super) async fn apply(
         }
     }
     for port in ports {
-        let group = groups.get(&port.port.group).map_or("", String::as_str);
+        let group = groups.get(&port.group_name).map_or("", String::as_str);
         match there.iter().find(|listener| is(port, listener)) {
             Some(listener) => update(cloud, port, group, listener).await?,
             None => create(cloud, balancer, port, group).await?,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::annotations::Annotations;
 use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY};
 use super::cloud::{Args, Cloud, text};
-use super::ensure::Pass;
+use super::ensure::{Pass, Synced};
 use super::error::SyncError;
 use super::hash::service_hash;
 use super::model::Names;
@@ -20,7 +20,13 @@ use super::service::{HASH_LABEL, label, published_host};
 use super::{cleanup, reuse};
 
 /// Brings the load balancer in line with the Service, which has the finalizer already.
-pub(super) async fn ensure(
+pub(super) async fn ensure(pass: &Pass<'_>, service: &Service, names: &Names) -> Synced<()> {
+    let mut id = String::new();
+    let outcome = bring_in_line(pass, service, names, &mut id).await;
+    (id, outcome)
+}
+
+async fn bring_in_line(
     pass: &Pass<'_>,
     service: &Service,
     names: &Names,
@@ -37,7 +43,7 @@ pub(super) async fn ensure(
         Some(remote) => remote,
         None if !moved => {
             let name = names.load_balancer();
-            return Err(SyncError::Apply(format!(
+            return Err(SyncError::Said(format!(
                 "alicloud: can not find loadbalancer by tag [{TAG_KEY}:{name}]"
             )));
         }
@@ -65,10 +71,7 @@ pub(super) async fn ensure(
     if moved {
         groups::delete_unused(cloud, &wanted, &known).await?;
     }
-    attributes.map_err(|error| match error {
-        SyncError::Apply(why) => SyncError::Apply(format!("update nlb attribute error: {why}")),
-        other => other,
-    })?;
+    attributes.map_err(|error| error.within("update nlb attribute error"))?;
     pass.writer.write_labels(service, &hash, seen_id).await?;
     let ingress = json!([{"hostname": text(&remote, "DNSName")}]);
     pass.writer.write_ingress(service, &ingress).await
@@ -82,7 +85,7 @@ async fn make(
 ) -> Result<Value, SyncError> {
     if published_host(service).is_some() {
         // CCM prints the address of the ingress, and one of this kind has none.
-        return Err(SyncError::Apply(
+        return Err(SyncError::Said(
             "alicloud: can not find loadbalancer, but it's defined in service [] \
              this may happen when you delete the loadbalancer"
                 .to_owned(),
@@ -100,7 +103,7 @@ fn check_reusable(
 ) -> Result<(), SyncError> {
     let id = text(remote, "LoadBalancerId");
     let refused = |why: String| {
-        Err(SyncError::Apply(format!(
+        Err(SyncError::Said(format!(
             "update nlb attribute error: the loadbalancer {id} can not be reused, {why}"
         )))
     };
@@ -120,11 +123,12 @@ fn check_reusable(
 }
 
 /// Deletes the load balancer of a Service that goes, preserves it, or leaves one that others made.
-pub(super) async fn take_down(
-    cloud: &Cloud,
-    service: &Service,
-    names: &Names,
-) -> Result<(), SyncError> {
+pub(super) async fn take_down(pass: &Pass<'_>, service: &Service, names: &Names) -> Synced<()> {
+    let id = label(service, super::service::ID_LABEL).unwrap_or_default();
+    (id.to_owned(), delete(pass.cloud, service, names).await)
+}
+
+async fn delete(cloud: &Cloud, service: &Service, names: &Names) -> Result<(), SyncError> {
     let annotations = Annotations::of(service);
     let Some(remote) = balancer::find(cloud, annotations, names).await? else {
         return groups::delete_all(cloud, names).await;
@@ -172,5 +176,5 @@ async fn wait(cloud: &Cloud, answer: &Value) -> Result<(), SyncError> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(SyncError::Apply(format!("job {job} does not end")))
+    Err(SyncError::Said(format!("job {job} does not end")))
 }

@@ -6,11 +6,13 @@ use super::super::BackendMode;
 use super::super::annotations::Annotations;
 use super::super::cloud::Args;
 use super::super::error::SyncError;
-use super::super::model::{Names, WantedPort, group_port};
+use super::super::model::{Names, group_port};
 
 /// A port of the Service: its listener, and the server group behind it.
 pub(super) struct Port {
-    pub(super) port: WantedPort,
+    pub(super) port: ServicePort,
+    /// The name of its server group.
+    pub(super) group_name: String,
     pub(super) mode: BackendMode,
     /// `TCP`, `UDP` or `TCPSSL`.
     pub(super) protocol: String,
@@ -58,7 +60,7 @@ pub(super) fn ports(
         });
         if overlaps {
             let why = format!("port of listener [{first}] overlaps with another listener");
-            return Err(SyncError::Model(why));
+            return Err(SyncError::Said(why));
         }
     }
     Ok(ports)
@@ -86,11 +88,8 @@ fn one(
         ids.map(str::to_owned).collect()
     });
     Ok(Port {
-        port: WantedPort {
-            group: names.of_network_port(&behind, &protocol),
-            name: port.name.clone(),
-            node_port: port.node_port,
-        },
+        port: port.clone(),
+        group_name: names.of_network_port(&behind, &protocol),
         mode,
         description: names.of_network_port(&ports, &protocol),
         number: if range.is_some() { 0 } else { port.port },
@@ -111,11 +110,11 @@ fn protocol(annotations: Annotations<'_>, port: &ServicePort) -> Result<String, 
     let said = annotations.get("protocol-port");
     for pair in said.into_iter().flat_map(|said| said.split(',')) {
         let (protocol, number) = pair.split_once(':').ok_or_else(|| {
-            SyncError::Model(format!("port and protocol format must be like 'https:443' with colon separated. got=[{pair}]"))
+            SyncError::Said(format!("port and protocol format must be like 'https:443' with colon separated. got=[{pair}]"))
         })?;
         let upper = protocol.to_uppercase();
         if !["TCP", "UDP", "TCPSSL"].contains(&upper.as_str()) {
-            return Err(SyncError::Model(format!(
+            return Err(SyncError::Said(format!(
                 "port protocol format must be either [TCP|UDP|TCPSSL], protocol not supported with [{protocol}]"
             )));
         }
@@ -136,13 +135,13 @@ fn range(
         return Ok(None);
     };
     if mode != BackendMode::Eni {
-        return Err(SyncError::Model(
+        return Err(SyncError::Said(
             "listener port range can only be used for eni backend type service".to_owned(),
         ));
     }
     for one in said.split(',') {
         let wrong = || {
-            SyncError::Model(format!(
+            SyncError::Said(format!(
                 "listener port range must be like 1000-2000:80 with colon separated. got [{one}]"
             ))
         };
@@ -156,11 +155,19 @@ fn range(
             _ => return Err(wrong()),
         };
         if first >= last || first < 1 || last > 65_535 {
-            return Err(SyncError::Model(format!("port range [{one}] is invalid")));
+            return Err(SyncError::Said(format!("port range [{one}] is invalid")));
         }
         return Ok(Some((first, last)));
     }
     Ok(None)
+}
+
+fn number(annotations: Annotations<'_>, key: &str) -> Result<Option<i64>, SyncError> {
+    annotations.whole(key).map_err(|(text, why)| {
+        SyncError::said(format!(
+            "Annotation {key} must be integer, but got [{text}]. message=[{why}]"
+        ))
+    })
 }
 
 fn flag(said: &str) -> String {
@@ -173,7 +180,7 @@ fn listener(
 ) -> Result<Vec<(&'static str, String)>, SyncError> {
     let mut settings = Vec::new();
     for (key, name) in [("idle-timeout", "IdleTimeout"), ("cps", "Cps")] {
-        let number = annotations.number(key)?;
+        let number = number(annotations, key)?;
         settings.extend(number.map(|number| (name, number.to_string())));
     }
     let flags = [
@@ -228,7 +235,7 @@ fn group(annotations: Annotations<'_>) -> Result<Vec<(String, String)>, SyncErro
             set(name, flag(said));
         }
     }
-    if let Some(seconds) = annotations.number("connection-drain-timeout")? {
+    if let Some(seconds) = number(annotations, "connection-drain-timeout")? {
         set("ConnectionDrainTimeout", seconds.to_string());
     }
     let Some(checks) = annotations.get("health-check-flag").map(flag) else {
@@ -246,7 +253,7 @@ fn group(annotations: Annotations<'_>) -> Result<Vec<(String, String)>, SyncErro
         ("health-check-interval", "HealthCheckInterval"),
     ];
     for (key, name) in numbers {
-        if let Some(number) = annotations.number(key)? {
+        if let Some(number) = number(annotations, key)? {
             set(&format!("HealthCheckConfig.{name}"), number.to_string());
         }
     }
