@@ -72,8 +72,11 @@ impl Pass<'_> {
                     (outcome.id(), outcome.result)
                 }
             };
-            let gone =
-                |error: &SyncError| error.to_string().contains("LoadBalancerId does not exist");
+            let gone = match self.network {
+                true => "ResourceNotFound.loadBalancer",
+                false => "LoadBalancerId does not exist",
+            };
+            let gone = |error: &SyncError| error.to_string().contains(gone);
             if let Some(error) = outcome.err().filter(|error| !gone(error)) {
                 let note = format!("Error deleting load balancer [{id}]: {}", error.told());
                 let reason = "CleanLoadBalancerFailed";

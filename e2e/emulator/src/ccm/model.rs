@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+pub(super) use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::BackendMode;
 use super::annotations::{Annotations, whole_number};

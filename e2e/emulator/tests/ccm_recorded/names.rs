@@ -121,7 +121,8 @@ pub fn call_line(sent: &BTreeMap<String, String>, outcome: &str) -> String {
     let mut line = format!("{} {}", product(param("Version")), param("Action"));
     let mut lists: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     for (name, value) in sent {
-        if ENVELOPE.contains(&name.as_str()) || name == "Version" {
+        // The clients of one product send what is empty, those of the others do not.
+        if ENVELOPE.contains(&name.as_str()) || name == "Version" || value.is_empty() {
             continue;
         }
         let value = value_of(name, value);
