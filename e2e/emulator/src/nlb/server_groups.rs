@@ -102,7 +102,8 @@ fn health_check(config: &Node) -> Result<Value, ApiError> {
     let enabled = config.bool("HealthCheckEnabled")?.unwrap_or(true);
     view.insert("HealthCheckEnabled".to_owned(), json!(enabled));
     let kinds = ["TCP", "HTTP", "UDP"];
-    let kind = config.one_of("HealthCheckType", &kinds)?.unwrap_or("TCP");
+    let kind = config.one_in_any_case("HealthCheckType", &kinds)?;
+    let kind = kind.unwrap_or("TCP");
     view.insert("HealthCheckType".to_owned(), json!(kind));
     let numbers = [
         ("HealthCheckConnectPort", 0, 65_535, 0),
@@ -116,7 +117,7 @@ fn health_check(config: &Node) -> Result<Value, ApiError> {
         view.insert(name.to_owned(), json!(number));
     }
     if kind == "HTTP" {
-        let method = config.one_of("HttpCheckMethod", &["GET", "HEAD"])?;
+        let method = config.one_in_any_case("HttpCheckMethod", &["GET", "HEAD"])?;
         view.insert("HttpCheckMethod".to_owned(), json!(method.unwrap_or("GET")));
         let texts = [("HealthCheckDomain", "$SERVER_IP"), ("HealthCheckUrl", "/")];
         for (name, default) in texts {

@@ -144,7 +144,15 @@ pub fn of_cloud(world: &alicloud_emulator::world::World, names: &Names) -> Value
 fn timeless(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            for member in ["created", "since", "settled", "addedAt"] {
+            // Times, and what was free just then.
+            for member in [
+                "created",
+                "since",
+                "settled",
+                "allocationId",
+                "publicAddress",
+                "privateAddress",
+            ] {
                 members.remove(member);
             }
             members.values_mut().for_each(timeless);

@@ -161,21 +161,29 @@ pub(super) async fn find(
     listed(cloud, names, name, "name").await
 }
 
-pub(super) async fn tags(cloud: &Cloud, id: &str) -> Result<Vec<(String, String)>, SyncError> {
+/// The tags that a load balancer is described with.
+pub(super) fn tags_of(described: &Value) -> Tags {
+    tags_in(described, "Tags")
+}
+
+fn tags_in(answer: &Value, list: &str) -> Tags {
+    let found = answer.get(list).and_then(Value::as_array);
+    let tags = found.into_iter().flatten();
+    tags.map(|tag| {
+        (
+            text(tag, "TagKey").to_owned(),
+            text(tag, "TagValue").to_owned(),
+        )
+    })
+    .collect()
+}
+
+pub(super) async fn tags(cloud: &Cloud, id: &str) -> Result<Tags, SyncError> {
     let args = Args::default()
         .with("ResourceType", "loadbalancer")
         .with("ResourceId.1", id);
     let answer = cloud.nlb("ListTagResources", args).await?;
-    let found = answer.get("TagResources").and_then(Value::as_array);
-    let found = found.map(Vec::as_slice).unwrap_or_default().iter();
-    Ok(found
-        .map(|tag| {
-            (
-                text(tag, "TagKey").to_owned(),
-                text(tag, "TagValue").to_owned(),
-            )
-        })
-        .collect())
+    Ok(tags_in(&answer, "TagResources"))
 }
 
 pub(super) async fn untag(cloud: &Cloud, id: &str, keys: &[&str]) -> Result<(), SyncError> {
@@ -203,7 +211,7 @@ pub(super) async fn create(
     let mut args = Args::default()
         .with(
             "AddressType",
-            wish.address_type().as_deref().unwrap_or("Internet"),
+            wish.address_type().as_deref().unwrap_or("internet"),
         )
         .with("ClientToken", token.get(..36).unwrap_or(&token))
         .with("VpcId", &cloud.config.vpc_id)

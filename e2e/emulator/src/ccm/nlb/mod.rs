@@ -175,6 +175,7 @@ async fn prepare(
         }
         let made = balancer::create(cloud, &local.wish, names).await;
         remote.balancer = made.within("create nlb error")?;
+        remote.tags = balancer::tags_of(&remote.balancer);
         if local.wish.has_more() {
             local
                 .wish
