@@ -2,10 +2,17 @@
 //! Knative Ingresses of that class' ingress class.
 
 mod children;
+mod complaints;
 mod facts;
 mod hop;
 mod instances;
+<<<<<<< HEAD
+mod lighten;
+=======
+mod leave;
+>>>>>>> seat
 mod pass;
+mod places;
 mod secrets;
 mod serving;
 pub mod signals;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crds::keys;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, ServiceKind};
@@ -17,8 +17,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::KIND;
-use super::children::is_made_by_us;
+use super::complaints::{Heard, listen};
+use super::lighten::{lighten, lighten_ingress};
 use super::pass::{reconcile, tell_panic};
+use super::places::{self, Asked};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
 use super::state::{State, Writers, name_of, serverless_service};
@@ -31,12 +33,14 @@ use crate::core::alb::hop::{GATEWAY, SERVICE_NAME, is_companion};
 use crate::core::alb::kingress::{KIngress, LABEL};
 use crate::core::alb::network::{NAME, NAMESPACE};
 use crate::core::alb::render::label_value;
+use crate::core::alb::stand_ins::StandIns;
 use crate::supervise::{Stage, Supervisor};
 
 /// The lists that a pass needs.
-const AWAITED: [&str; 6] = [
+const AWAITED: [&str; 7] = [
     "KnativeIngresses",
     "Ingresses",
+    "Events",
     "ServerlessServices",
     "EndpointSlices",
     "Endpoints",
@@ -70,6 +74,7 @@ pub fn spawn(
         classes,
         begin: Arc::new(begin),
         seen: Arc::default(),
+        stand_ins: Arc::default(),
     };
     let shutdown = &context.runtime.shutdown;
 
@@ -88,17 +93,24 @@ pub fn spawn(
         stop.run_until_cancelled(watching).await;
         Ok::<_, Infallible>(())
     });
-    let (context, mut listed) = (context.clone(), begun);
-    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
-        let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
-        let ready = async {
-            context.runtime.leadership.until_leader().await;
-            context.stores.ready().await;
-            let _ = listed.wait_for(all).await;
+    let (stop, listed) = (shutdown.clone(), begun.clone());
+    supervisor.spawn(Stage::Work, "places of the ALB layer", async move {
+        let looking_after = async {
+            ready(&concerns.context, listed).await;
+            let ask = |asked| match asked {
+                Asked::All => concerns.ask_where(|_| true),
+                Asked::One(child) => concerns.owner(&child),
+            };
+            places::look_after(&concerns.context, ask).await;
         };
+        stop.run_until_cancelled(looking_after).await;
+        Ok::<_, Infallible>(())
+    });
+    let context = context.clone();
+    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
         tokio::select! {
             () = context.runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
-            () = ready => {}
+            () = ready(&context, begun) => {}
         }
         let work = Work {
             kind: KIND,
@@ -109,6 +121,17 @@ pub fn spawn(
         queue::run(work, context, store, requests).await;
         Ok(())
     });
+}
+
+<<<<<<< HEAD
+=======
+/// Waits until this process leads, and all that a pass needs is known.
+async fn ready(context: &Context, mut begun: watch::Receiver<Begun>) {
+    let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
+    context.runtime.leadership.until_leader().await;
+    context.stores.ready().await;
+    let _ = begun.wait_for(all).await;
+    context.alb.begin();
 }
 
 /// Takes off a Knative Ingress what nobody here reads.
@@ -125,6 +148,7 @@ fn lighten_ingress(ingress: &mut Ingress) {
     ingress.status = None;
 }
 
+>>>>>>> seat
 #[derive(Clone)]
 struct Concerns {
     context: Arc<Context>,
@@ -133,6 +157,7 @@ struct Concerns {
     classes: Asker<GatewayBindingClass>,
     begin: Arc<watch::Sender<Begun>>,
     seen: Arc<Mutex<HashMap<String, u64>>>,
+    stand_ins: Arc<Mutex<StandIns>>,
 }
 
 impl Concerns {
@@ -151,6 +176,7 @@ impl Concerns {
                             .send_if_modified(|begun| !std::mem::replace(&mut begun.active, true));
                     }
                     self.ask_where(|_| true);
+                    self.state().untidy.notify_one();
                 }
                 Signal::Binding { namespace, service } => self.ask_where(|ingress| {
                     ingress.namespace().as_deref() == Some(&namespace) && serves(ingress, &service)
@@ -216,7 +242,12 @@ impl Concerns {
             stores::lighten,
             &mut tell,
         );
-        tokio::join!(kingresses, ingresses, scaling, network, slices, endpoints);
+        let complaints = listen(&self.state().complaints, client.clone(), |heard| {
+            self.complaint(heard);
+        });
+        tokio::join!(
+            kingresses, ingresses, complaints, scaling, network, slices, endpoints
+        );
     }
 
     fn listed(&self, kind: &'static str) {
@@ -233,11 +264,13 @@ impl Concerns {
             }
             Seen::Listed => {
                 self.state().reported.clear();
+                *self.stand_ins() = StandIns::default();
                 for ingress in self.state().kingresses.state() {
                     if is_companion(&ingress) {
                         continue;
                     }
                     self.note(&ingress);
+                    self.stand_ins().seen(&ingress);
                     // What is as it was before is looked at when nobody waits for anything else.
                     let reference = ObjectRef::from_obj(&*ingress);
                     if ingress.is_ready() {
@@ -251,6 +284,7 @@ impl Concerns {
                 self.listed("KnativeIngresses");
             }
             Seen::Changed(companion) | Seen::Gone(companion) if is_companion(companion) => {
+                self.state().reported.caught_up(companion);
                 if matches!(seen, Seen::Gone(_)) {
                     let uid = companion.uid().unwrap_or_default();
                     self.state().reported.forget(&uid);
@@ -258,7 +292,9 @@ impl Concerns {
                 self.side(*companion);
             }
             Seen::Changed(ingress) => {
+                self.state().reported.caught_up(ingress);
                 if self.note(ingress) {
+                    self.stand_ins().seen(ingress);
                     self.asker.edited(ObjectRef::from_obj(*ingress));
                     self.mapped(ingress);
                     self.ask_classes();
@@ -274,6 +310,7 @@ impl Concerns {
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&uid);
                 self.state().reported.forget(&uid);
+                self.stand_ins().gone(ingress);
                 self.state().trouble(ingress, false);
                 self.mapped(ingress);
                 self.ask_bindings(ingress);
@@ -309,18 +346,17 @@ impl Concerns {
             .any(|gateway| Some(gateway.ingress_class()) == class)
     }
 
-    /// Those that stand for a host of another one.
+    /// Asks for those that may stand for a host of this one.
     fn mapped(&self, ingress: &KIngress) {
-        let namespace = ingress.namespace();
-        let stands_for_others = |other: &KIngress| {
-            let rules = other.spec["rules"].as_array().into_iter().flatten();
-            let mut paths = rules.flat_map(|rule| rule["http"]["paths"].as_array());
-            paths.any(|paths| paths.iter().any(|path| path["rewriteHost"].is_string()))
-        };
-        let own = ingress.name_any();
-        self.ask_where(|other| {
-            other.namespace() == namespace && other.name_any() != own && stands_for_others(other)
-        });
+        for (namespace, name) in self.stand_ins().beside(ingress) {
+            self.asker.edited(ObjectRef::new(&name).within(&namespace));
+        }
+    }
+
+    fn stand_ins(&self) -> MutexGuard<'_, StandIns> {
+        self.stand_ins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask_bindings(&self, ingress: &KIngress) {
@@ -348,14 +384,31 @@ impl Concerns {
             }
             Seen::Changed(ingress) => {
                 self.state().seat(ingress);
-                self.owner(ingress);
+                // The pass that wrote this very version knows it.
+                if !self.state().written.caught_up(ingress) {
+                    self.owner(ingress);
+                }
+            }
+            Seen::Gone(ingress) if self.state().is_placeholder(ingress) => {
+                self.state().released(ingress);
             }
             Seen::Gone(ingress) => {
+                let uid = ingress.uid().unwrap_or_default();
                 self.state().gone(&name_of(*ingress));
-                self.state()
-                    .written
-                    .forget(&ingress.uid().unwrap_or_default());
+                self.state().written.forget(&uid);
+                self.state().complaints.forget(&uid);
                 self.owner(ingress);
+            }
+        }
+    }
+
+    fn complaint(&self, heard: Heard) {
+        match heard {
+            Heard::All => self.listed("Events"),
+            Heard::About(reference) => {
+                if let Some(ingress) = self.state().ingresses.get(&reference) {
+                    self.owner(&ingress);
+                }
             }
         }
     }

@@ -321,7 +321,8 @@ fn refusal(service: &Service, tags: &Tags, host: &str) -> Option<String> {
     })
 }
 
-const ATTEMPTS: usize = 100;
+/// About as long as CCM waits.
+const ATTEMPTS: usize = 1_800;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Waits until the job of an answer is through; CCM goes on in the end even if it is not.
