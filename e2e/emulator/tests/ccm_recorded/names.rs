@@ -41,7 +41,7 @@ impl Names {
         self.known.push((said.to_owned(), name));
         // Longer ones first, since one may be the beginning of another.
         self.known
-            .sort_by(|one, other| other.0.len().cmp(&one.0.len()));
+            .sort_by_key(|(said, _)| std::cmp::Reverse(said.len()));
     }
 
     /// Takes the ids out of the answer of a call.
