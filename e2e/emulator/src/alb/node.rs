@@ -55,6 +55,23 @@ impl Node {
         }
     }
 
+    /// A text out of a closed set, sent in any case and given as the set has it.
+    pub(crate) fn one_in_any_case<'s>(
+        &self,
+        name: &str,
+        allowed: &[&'s str],
+    ) -> Result<Option<&'s str>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let mut known = allowed.iter();
+        let found = known.find(|known| known.eq_ignore_ascii_case(text));
+        found
+            .copied()
+            .map(Some)
+            .ok_or_else(|| errors::illegal(name))
+    }
+
     /// An integer within `low..=high`.
     pub(crate) fn int(&self, name: &str, low: i64, high: i64) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.text(name) else {
