@@ -105,7 +105,7 @@ fn settings(ingress: &Ingress) -> Result<BTreeMap<String, String>, Unreadable> {
     let mut put = |name: &str, value: String| all.insert(name.to_owned(), value);
     put("Protocol", protocol.to_owned());
     put("Scheduler", scheduler.to_owned());
-    put("ServerGroupType", "Instance".to_owned());
+    put("ServerGroupType", "instance".to_owned());
     put(
         "UpstreamKeepaliveEnabled",
         on("backend-keepalive").to_string(),

@@ -59,6 +59,9 @@ pub(super) async fn apply(
         .await?;
     for (wanted, shown) in known {
         update(stack, wanted, shown).await?;
+        if !wanted.is_default() && !backends.has(&wanted.namespace, &wanted.service) {
+            servers::empty(stack, text(shown, "ServerGroupId")).await?;
+        }
     }
     ids.extend(made);
     Ok(Groups { ids, surplus })
@@ -74,7 +77,7 @@ async fn create(
         .with("ServerGroupName", wanted.name())
         .with("ServiceName", wanted.name())
         .with("VpcId", &stack.cloud.config.vpc_id)
-        .and(wanted.settings.clone());
+        .and(wanted.settings.clone().into_iter().filter(is_said));
     let made = stack.cloud.alb("CreateServerGroup", args).await?;
     let id = text(&made, "ServerGroupId").to_owned();
     until_available(stack, &id).await?;
@@ -87,14 +90,34 @@ async fn create(
         (names::PORT_TAG, wanted.port.to_string()),
     ]);
     let args = tag_args(tags)
-        .with("ResourceType", "servergroup")
+        .with("ResourceType", "ServerGroup")
         .with("ResourceId.1", &id);
-    stack.cloud.alb("TagResources", args).await?;
-    if !wanted.is_default() {
-        let servers = backends.of(&wanted.namespace, &wanted.service, wanted.port);
-        servers::add(stack, &id, &servers).await?;
+    let filled = async {
+        stack.cloud.alb("TagResources", args).await?;
+        if !wanted.is_default() {
+            let servers = backends.of(&wanted.namespace, &wanted.service, wanted.port)?;
+            servers::add(stack, &id, &servers).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    if let Err(failure) = filled.await {
+        // What failed half-way is not left behind.
+        delete(stack, &id).await?;
+        return Err(failure);
     }
     Ok((resource.to_owned(), id))
+}
+
+/// That connections are not kept is not said when a group is made.
+fn is_said((name, value): &(String, String)) -> bool {
+    name != "UpstreamKeepaliveEnabled" || value == "true"
+}
+
+async fn delete(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
+    let codes = ["ResourceInUse.ServerGroup", "IncorrectStatus.ServerGroup"];
+    let args = Args::default().with("ServerGroupId", id);
+    stack.retried("DeleteServerGroup", args, &codes).await?;
+    Ok(())
 }
 
 /// Looks every second whether it is there.
@@ -161,15 +184,7 @@ async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Resul
 
 /// Deletes those that nothing leads to any more.
 pub(super) async fn clean_up(stack: &Stack<'_>, groups: &Groups) -> Result<(), Failure> {
-    let codes = ["ResourceInUse.ServerGroup", "IncorrectStatus.ServerGroup"];
-    let deletions: Vec<_> = groups
-        .surplus
-        .iter()
-        .map(|id| {
-            let args = Args::default().with("ServerGroupId", id);
-            stack.retried("DeleteServerGroup", args, &codes)
-        })
-        .collect();
+    let deletions: Vec<_> = groups.surplus.iter().map(|id| delete(stack, id)).collect();
     stream::iter(deletions)
         .buffer_unordered(WIDTH)
         .try_for_each(|_| futures::future::ok(()))
