@@ -30,7 +30,8 @@ impl Controller {
         );
         let path = folder.join("cloud-config.yaml");
         std::fs::write(&path, config).expect("the configuration is written");
-        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alb-controller.log");
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("alb-controller-{}.log", relay.port()));
         eprintln!("the controller's log is {}", log.display());
         let log = File::create(log).expect("a log");
         let child = Command::new(program)

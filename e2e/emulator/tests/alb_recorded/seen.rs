@@ -67,7 +67,7 @@ pub(super) fn calls(calls: &[Call], names: &Names) -> (Vec<Value>, BTreeSet<Stri
     let mut block = (0, "");
     for call in writes {
         let (kind, subject) = lane(call, names);
-        // Server groups are made side by side, and so are rules of different listeners.
+        // Server groups are made side by side, and so are listeners, and rules of different ones.
         if kind.is_empty() || kind != block.1 {
             block = (block.0 + 1, kind);
         }
@@ -96,6 +96,8 @@ fn lane(call: &Call, names: &Names) -> (&'static str, String) {
             ("groups", name(sent("ResourceId.1")))
         }
         action if action.contains("Server") => ("groups", name(sent("ServerGroupId"))),
+        "CreateListener" => ("new listeners", sent("ListenerPort").to_owned()),
+        "DeleteListener" => ("old listeners", name(sent("ListenerId"))),
         "CreateRules" => ("rules", name(sent("ListenerId"))),
         "UpdateRulesAttribute" | "DeleteRules" => {
             let first = [sent("Rules.1.RuleId"), sent("RuleIds.1")].concat();

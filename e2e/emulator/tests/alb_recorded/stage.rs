@@ -28,7 +28,7 @@ use super::seen::{self, Failing, Seen};
 const POLL: Duration = Duration::from_millis(20);
 /// How often in a row the same has to be seen.
 const STEADY: usize = 4;
-pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who plays the controller.
 enum Actor {
@@ -218,9 +218,11 @@ impl Stage {
     pub(super) async fn standing(&self, scenario: &str) -> Standing {
         let calls = self.relay.calls();
         let names = Names::of(&calls);
+        // The emulator waits while its world is looked at.
+        let cloud = seen::cloud(&self.emulator.state().world().alb, &names);
         Standing {
             calls: calls.len(),
-            cloud: seen::cloud(&self.emulator.state().world().alb, &names),
+            cloud,
             cluster: self.cluster(scenario, &names).await,
             events: self.events(scenario, &names).await,
         }
