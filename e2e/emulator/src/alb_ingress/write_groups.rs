@@ -73,6 +73,7 @@ async fn create(
     wanted: &WantedGroup,
     backends: &Backends,
 ) -> Result<(String, String), Failure> {
+    check(wanted)?;
     let args = Args::default()
         .with("ServerGroupName", wanted.name())
         .with("ServiceName", wanted.name())
@@ -136,7 +137,17 @@ async fn until_available(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
     Err(Failure::Apply(format!("ServerGroupID: {id} not ready")))
 }
 
+/// What the controller itself refuses: it has no name for a cookie that servers set.
+fn check(wanted: &WantedGroup) -> Result<(), Failure> {
+    let kind = wanted.settings.get("StickySessionConfig.StickySessionType");
+    match kind.is_some_and(|kind| kind.eq_ignore_ascii_case("Server")) {
+        true => Err(Failure::Apply("invalid server group Cookie: ".to_owned())),
+        false => Ok(()),
+    }
+}
+
 async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Result<(), Failure> {
+    check(wanted)?;
     let id = text(shown, "ServerGroupId");
     let mut changes: Vec<(String, String)> = Vec::new();
     let mut differs = |name: &str, shown: String| {
@@ -159,7 +170,8 @@ async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Resul
         let members = members.filter(|(name, _)| name.starts_with(config));
         let same = |(name, value): (&String, &String)| {
             let member = name.split_once('.').map_or("", |(_, member)| member);
-            let shown = &shown[config][member];
+            let path = format!("/{config}/{}", member.replace(".1", "/0").replace('.', "/"));
+            let shown = shown.pointer(&path).unwrap_or(&Value::Null);
             let shown = shown
                 .as_str()
                 .map_or_else(|| shown.to_string(), str::to_owned);

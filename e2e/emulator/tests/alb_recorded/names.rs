@@ -88,7 +88,18 @@ impl Names {
                 text = text.replace(id, name);
             }
         }
-        text
+        // The id of a rule that was refused is told, but nobody gets it.
+        let mut rest = text.as_str();
+        let mut named = String::new();
+        while let Some((before, after)) = rest
+            .split_once("already rule-")
+            .or_else(|| rest.split_once("with rule-"))
+        {
+            named.push_str(before);
+            named.push_str("<a refused rule>");
+            rest = after.trim_start_matches(|sign: char| sign.is_ascii_alphanumeric());
+        }
+        named + rest
     }
 }
 

@@ -42,8 +42,11 @@ impl Failing {
 
     /// Takes note of a step.
     pub(super) fn note(&mut self, seen: &Seen) {
-        let mut events = seen.events.iter();
-        if events.any(|event| event.starts_with("AlbConfig/") && event.contains(" Normal ")) {
+        let told = |kind: &str| {
+            let mut events = seen.events.iter();
+            events.any(|event| event.starts_with("AlbConfig/") && event.contains(kind))
+        };
+        if told(" Normal ") && !told(" Warning ") {
             self.0 = None;
             return;
         }
