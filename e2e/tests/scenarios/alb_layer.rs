@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::{
     alb_stage::{
-        CLASS, children, children_are, kingress, says, serve, services, target, weights, world,
+        CLASS, children, children_are, complain, kingress, says, serve, services, target, weights,
+        world,
     },
     helloworld, ksvc,
     mass_changes::LONG,
@@ -144,6 +145,19 @@ async fn a_knative_ingress_is_ready_once_its_own_generation_is_served() {
     assert_eq!(
         (weights(&public), weights(&private)),
         (vec![30, 70], vec![30, 70])
+    );
+    // What the controller says of it is told until it has succeeded.
+    complain(
+        &world,
+        &public,
+        "no vswitch, RequestId: 5F0C5F0C-1D2E-3A4B-5C6D-7E8F9A0B1C2D",
+    )
+    .await;
+    let failed = wait(&world, &hello, says("Ready", "False", "IngressFailed")).await;
+    let said = failed.data["status"].to_string();
+    assert!(
+        said.contains("FailedBuildModel: no vswitch, RequestId:\""),
+        "{said}"
     );
     serve(&world, &public, "two", PUBLIC).await;
     wait(&world, &hello, says("Ready", "Unknown", "Uninitialized")).await;

@@ -5,9 +5,9 @@ use e2e::{
     knative::types::KIngress,
     world::{Expect, OperatorOptions, Target, World, WorldOptions},
 };
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::{api::networking::v1::Ingress, jiff::Timestamp};
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource as _, ResourceExt as _,
     api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -223,6 +223,18 @@ pub(super) async fn serve(world: &World, ingress: &Ingress, hash: &str, address:
     let waited = world.wait_until("the label", "noted by the operator", LONG, noted);
     waited.await.unwrap();
     label(&format!("{hash}-again")).await;
+}
+
+/// What the ALB Ingress controller does where it cannot bring a load balancer up to date.
+pub(super) async fn complain(world: &World, ingress: &Ingress, message: &str) {
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let event = json!({
+        "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": "FailedBuildModel", "message": message,
+        "metadata": {"name": format!("{}.complaint", ingress.name_any()), "namespace": ingress.namespace()},
+        "involvedObject": ingress.object_ref(&()), "source": {"component": "ingress"},
+        "firstTimestamp": now, "lastTimestamp": now, "count": 1,
+    });
+    world.apply(&event.to_string()).await.unwrap();
 }
 
 /// Expects what a Knative Ingress says of the generation that it has now.

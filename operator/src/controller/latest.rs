@@ -8,7 +8,14 @@ use kube::ResourceExt;
 
 /// Newest versions by UID. Clones share them.
 #[derive(Debug)]
-pub struct Latest<K>(Arc<Mutex<HashMap<String, Arc<K>>>>);
+pub struct Latest<K>(Arc<Mutex<Known<K>>>);
+
+/// By UID, and the UID of each by namespace and name.
+#[derive(Debug)]
+struct Known<K> {
+    objects: HashMap<String, Arc<K>>,
+    places: HashMap<(String, String), String>,
+}
 
 impl<K> Clone for Latest<K> {
     fn clone(&self) -> Self {
@@ -18,8 +25,30 @@ impl<K> Clone for Latest<K> {
 
 impl<K> Default for Latest<K> {
     fn default() -> Self {
-        Self(Arc::default())
+        let (objects, places) = (HashMap::new(), HashMap::new());
+        Self(Arc::new(Mutex::new(Known { objects, places })))
     }
+}
+
+impl<K: ResourceExt> Known<K> {
+    fn insert(&mut self, uid: String, object: Arc<K>) {
+        self.places.insert(place(&*object), uid.clone());
+        self.objects.insert(uid, object);
+    }
+
+    fn remove(&mut self, uid: &str) {
+        if let Some(object) = self.objects.remove(uid) {
+            let place = place(&*object);
+            // Another one of that name may have come since.
+            if self.places.get(&place).is_some_and(|other| other == uid) {
+                self.places.remove(&place);
+            }
+        }
+    }
+}
+
+fn place(object: &impl ResourceExt) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 impl<K: ResourceExt> Latest<K> {
@@ -38,7 +67,7 @@ impl<K: ResourceExt> Latest<K> {
             return stored;
         };
         let mut written = self.lock();
-        match written.get(&uid) {
+        match written.objects.get(&uid) {
             Some(object) if version(object.as_ref()) > version(stored.as_ref()) => object.clone(),
             Some(_) => {
                 // The store has caught up.
@@ -49,30 +78,36 @@ impl<K: ResourceExt> Latest<K> {
         }
     }
 
-    /// A store has this version: what we wrote is not needed any more, unless it is newer.
-    pub fn caught_up(&self, stored: &K) {
-        let Some(uid) = stored.uid() else { return };
+    /// A store has this version: what we wrote is not needed any more, unless it is newer. Tells whether
+    /// this is the very version that we wrote.
+    pub fn caught_up(&self, stored: &K) -> bool {
+        let Some(uid) = stored.uid() else {
+            return false;
+        };
         let mut written = self.lock();
-        let known = written.get(&uid).map(|object| version(object.as_ref()));
-        if known.is_some_and(|known| known <= version(stored)) {
+        let known = written.objects.get(&uid);
+        let known = known.map(|object| version(object.as_ref()));
+        let stored = version(stored);
+        if known.is_some_and(|known| known <= stored) {
             written.remove(&uid);
         }
+        known == Some(stored)
     }
 
     /// An object that we wrote and that a store may not have yet.
     pub fn written(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let written = self.lock();
-        let mut objects = written.values();
-        let named = |object: &&Arc<K>| {
-            object.meta().namespace.as_deref() == Some(namespace)
-                && object.meta().name.as_deref() == Some(name)
-        };
-        objects.find(named).cloned()
+        let uid = written
+            .places
+            .get(&(namespace.to_owned(), name.to_owned()))?;
+        written.objects.get(uid).cloned()
     }
 
     /// Forgets everything: a store was filled anew.
     pub fn clear(&self) {
-        self.lock().clear();
+        let mut written = self.lock();
+        written.objects.clear();
+        written.places.clear();
     }
 
     /// Forgets an object that is gone.
@@ -80,7 +115,7 @@ impl<K: ResourceExt> Latest<K> {
         self.lock().remove(uid);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<K>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,9 +159,31 @@ mod tests {
             "forgotten once the store caught up"
         );
         latest.wrote(object("12"));
-        latest.caught_up(&object("11"));
+        assert!(!latest.caught_up(&object("11")));
         assert_eq!(newest("11").as_deref(), Some("12"));
-        latest.caught_up(&object("12"));
+        assert!(latest.caught_up(&object("12")), "our own");
+        assert!(!latest.caught_up(&object("12")), "known once");
         assert_eq!(newest("11").as_deref(), Some("11"));
+    }
+
+    #[test]
+    fn what_a_store_may_lack_is_found_by_its_name_until_it_is_forgotten() {
+        let latest = Latest::default();
+        let named = |uid: &str, version: &str| {
+            let mut named = object(version);
+            named.metadata.uid = Some(uid.into());
+            named.metadata.namespace = Some("n".into());
+            named.metadata.name = Some("o".into());
+            named
+        };
+        let found = || latest.written("n", "o")?.uid();
+        latest.wrote(named("old", "1"));
+        latest.wrote(named("new", "2"));
+        assert_eq!(found().as_deref(), Some("new"));
+        latest.forget("old");
+        assert_eq!(found().as_deref(), Some("new"));
+        assert!(latest.written("n", "other").is_none());
+        latest.forget("new");
+        assert_eq!(found(), None);
     }
 }

@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use control_plane::tools::{self, Tool};
 
-use super::stage::{ALB, SYSTEM};
+use super::stage::SYSTEM;
 use crate::{binaries::Binaries, process::ProcessSpec};
+
+/// Environment variable with the path of net-istio's controller.
+pub(super) const NET_ISTIO: &str = "NET_ISTIO_BIN";
 
 /// A networking layer of Knative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Layer {
     /// Ours.
     Alb,
+    /// Makes VirtualServices. Its program is not built but given in [`NET_ISTIO`].
+    NetIstio,
     /// Makes routes of the Gateway API.
     NetGatewayApi,
     /// Makes no objects: its Envoy is told by another way.
@@ -22,6 +27,7 @@ impl Layer {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Alb => "alb",
+            Self::NetIstio => "net-istio",
             Self::NetGatewayApi => "net-gateway-api",
             Self::NetKourier => "net-kourier",
         }
@@ -31,6 +37,7 @@ impl Layer {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Alb => "alb.ingress.networking.knative.dev",
+            Self::NetIstio => "istio.ingress.networking.knative.dev",
             Self::NetGatewayApi => "gateway-api.ingress.networking.knative.dev",
             Self::NetKourier => "kourier.ingress.networking.knative.dev",
         }
@@ -40,6 +47,7 @@ impl Layer {
     pub(super) fn child(self) -> Option<[&'static str; 3]> {
         match self {
             Self::Alb => Some(["networking.k8s.io", "v1", "ingresses"]),
+            Self::NetIstio => Some(["networking.istio.io", "v1beta1", "virtualservices"]),
             Self::NetGatewayApi => Some(["gateway.networking.k8s.io", "v1", "httproutes"]),
             Self::NetKourier => None,
         }
@@ -49,6 +57,7 @@ impl Layer {
     pub(super) fn made_is(self) -> &'static str {
         match self {
             Self::Alb => "Ingresses made",
+            Self::NetIstio => "VirtualServices made",
             Self::NetGatewayApi => "HTTPRoutes made",
             Self::NetKourier => "Ready",
         }
@@ -57,44 +66,24 @@ impl Layer {
     /// How much it makes of so many Knative Ingresses of two rules each.
     pub(super) fn makes(self, ingresses: usize) -> usize {
         match self {
-            Self::Alb | Self::NetGatewayApi => 2 * ingresses,
+            Self::Alb | Self::NetIstio | Self::NetGatewayApi => 2 * ingresses,
             Self::NetKourier => ingresses,
         }
     }
 
-    /// What has to be there before it starts. `gateway` is an address on which something answers.
-    pub(super) fn surroundings(self, gateway: std::net::Ipv4Addr) -> String {
-        let endpoints = |namespace: &str, name: &str| {
+    /// Whether a Knative Ingress becomes Ready with nothing behind but something that answers probes.
+    pub(super) fn is_ready_alone(self) -> bool {
+        matches!(self, Self::NetIstio | Self::NetKourier)
+    }
+
+    /// Why it cannot be measured here.
+    pub(super) fn lacks(self) -> Option<String> {
+        let given = std::env::var_os(NET_ISTIO).is_some();
+        (self == Self::NetIstio && !given).then(|| {
             format!(
-                "{{apiVersion: v1, kind: Service, metadata: {{name: {name}, namespace: {namespace}}}, spec: {{ports: [{{name: http2, port: 80, targetPort: 8081}}]}}}}\n---\n\
-                 {{apiVersion: v1, kind: Endpoints, metadata: {{name: {name}, namespace: {namespace}}}, subsets: [{{addresses: [{{ip: {gateway}}}], ports: [{{name: http2, port: 8081}}]}}]}}\n---\n"
+                "its module is not built here: set {NET_ISTIO} to the program of its controller"
             )
-        };
-        match self {
-            Self::Alb => ALB.to_owned(),
-            Self::NetGatewayApi => {
-                let gateway = |name: &str| {
-                    let more = endpoints("gateways", name);
-                    format!(
-                        "{more}{{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {{name: {name}, namespace: gateways}}, spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP, allowedRoutes: {{namespaces: {{from: All}}}}}}]}}}}\n---\n"
-                    )
-                };
-                format!(
-                    "apiVersion: v1\nkind: Namespace\nmetadata: {{name: gateways}}\n---\n{}{}\
-                     apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: config-gateway, namespace: {SYSTEM}}}\ndata:\n  \
-                     external-gateways: |\n    - {{class: istio, gateway: gateways/external, service: gateways/external}}\n  \
-                     local-gateways: |\n    - {{class: istio, gateway: gateways/local, service: gateways/local}}\n",
-                    gateway("external"),
-                    gateway("local"),
-                )
-            }
-            Self::NetKourier => format!(
-                "apiVersion: v1\nkind: Namespace\nmetadata: {{name: kourier-system}}\n---\n{}{}\
-                 apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: config-kourier, namespace: {SYSTEM}}}\n",
-                endpoints("kourier-system", "kourier"),
-                endpoints("kourier-system", "kourier-internal"),
-            ),
-        }
+        })
     }
 
     /// How it is started.
@@ -106,6 +95,7 @@ impl Layer {
     ) -> anyhow::Result<ProcessSpec> {
         let program: PathBuf = match self {
             Self::Alb => programs.operator.clone(),
+            Self::NetIstio => std::env::var_os(NET_ISTIO).unwrap_or_default().into(),
             Self::NetGatewayApi => tools::ensure(Tool::NetGatewayApi).await?,
             Self::NetKourier => tools::ensure(Tool::NetKourier).await?,
         };
@@ -124,13 +114,14 @@ impl Layer {
                 "--drift-interval".into(),
                 "24h".into(),
             ],
-            Self::NetGatewayApi | Self::NetKourier => {
+            Self::NetIstio | Self::NetGatewayApi | Self::NetKourier => {
                 vec!["--kubeconfig".into(), kubeconfig, "--disable-ha".into()]
             }
         };
         let env = [
             ("SYSTEM_NAMESPACE", SYSTEM),
             ("KOURIER_GATEWAY_NAMESPACE", "kourier-system"),
+            ("ENABLE_SECRET_INFORMER_FILTERING_BY_CERT_UID", "false"),
             ("CONFIG_LOGGING_NAME", "config-logging"),
             ("CONFIG_OBSERVABILITY_NAME", "config-observability"),
             ("METRICS_DOMAIN", "knative.dev/bench"),

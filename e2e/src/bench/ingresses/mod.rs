@@ -1,9 +1,11 @@
-//! `ingresses`: what a number of Knative Ingresses costs a networking layer: ours, and two others from
-//! their published modules, one after the other on one API server.
+//! `ingresses`: what a number of Knative Ingresses costs a networking layer: ours, and others of Knative,
+//! one after the other on one API server.
 
+mod behind;
 mod layer;
 mod print;
 mod stage;
+mod surroundings;
 
 use std::{
     num::NonZeroUsize,
@@ -16,8 +18,10 @@ use clap::Args;
 use tokio::time::{Instant, sleep};
 
 use crate::binaries::{self, Binaries};
+use behind::Behind;
 use layer::Layer;
 use stage::{Ingresses, Running};
+use surroundings::VSWITCHES;
 
 /// Settings of `ingresses`.
 #[derive(Clone, Debug, Args)]
@@ -30,9 +34,12 @@ pub(super) struct Settings {
         long,
         value_name = "LAYER,…",
         value_delimiter = ',',
-        default_value = "alb,net-gateway-api,net-kourier"
+        default_value = "alb,net-istio,net-gateway-api,net-kourier"
     )]
     layers: Vec<Layer>,
+    /// Leave out the time to Ready of those that need something behind them.
+    #[arg(long)]
+    no_ready: bool,
     /// Keep data, logs and the API server's audit log in this folder, one folder for each size.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -64,6 +71,15 @@ struct Figures {
     writes: u64,
     /// After a restart with nothing changed.
     again: Restart,
+    /// From the first apply until all are Ready.
+    ready: Ready,
+}
+
+/// The time to Ready.
+#[derive(Clone, Debug)]
+enum Ready {
+    After(Duration),
+    NotMeasured(String),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,69 +125,145 @@ async fn size(
     let patience = Duration::from_secs(settings.patience);
     let mut figures = Vec::new();
     for layer in &settings.layers {
+        if let Some(lack) = layer.lacks() {
+            tell(&format!("{} is not measured: {lack}", layer.name()));
+            continue;
+        }
         tell(&format!("{ingresses} Ingresses: {}", layer.name()));
-        let measured = one(&mut stage, *layer, ingresses, programs, patience).await;
-        let measured = measured.with_context(|| layer.name())?;
+        let run = Run {
+            layer: *layer,
+            ingresses,
+            programs,
+            patience,
+        };
+        let measured = run.measure(&mut stage).await;
+        let mut measured = measured.with_context(|| layer.name())?;
         // What follows may fail.
         tell(&print::text(std::slice::from_ref(&measured)));
+        if !layer.is_ready_alone() && !settings.no_ready {
+            tell(&format!(
+                "{ingresses} Ingresses: {}, until Ready",
+                layer.name()
+            ));
+            measured.ready = match run.until_ready(&mut stage).await {
+                Ok(time) => Ready::After(time),
+                Err(error) => {
+                    tell(&format!("{error:#}"));
+                    Ready::NotMeasured("see above".to_owned())
+                }
+            };
+        }
         figures.push(measured);
     }
     stage.stop().await?;
     Ok(figures)
 }
 
-async fn one(
-    stage: &mut Ingresses,
+/// One layer with a number of Knative Ingresses.
+struct Run<'a> {
     layer: Layer,
     ingresses: usize,
-    programs: &Binaries,
+    programs: &'a Binaries,
+    /// The longest that each part may take.
     patience: Duration,
-) -> anyhow::Result<Figures> {
-    stage.prepare(layer).await?;
-    let mut running = Running::start(stage, layer, programs).await?;
-    running.quiet(patience).await?;
-    stage.audit.take()?;
-    let before = running.usage()?.cpu;
-    let started = Instant::now();
-    stage.apply(layer, ingresses).await?;
-    let applied = started.elapsed();
-    while stage.made(layer).await? < layer.makes(ingresses) {
-        if started.elapsed() > patience {
-            let made = stage.made(layer).await?;
-            bail!(
-                "{made} of {} after {} s:\n{}",
-                layer.makes(ingresses),
-                patience.as_secs(),
-                running.log()
-            );
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    let made = started.elapsed();
-    running.quiet(patience).await?;
-    let usage = running.usage()?;
-    let writes = stage.writes()?;
-    running.terminate().await?;
-    stage.audit.take()?;
+}
 
-    let mut running = Running::start(stage, layer, programs).await?;
-    running.quiet(patience).await?;
-    let after = running.usage()?;
-    let again = Restart {
-        cpu_seconds: after.cpu,
-        peak_mib: after.peak_mib,
-        writes: stage.writes()?,
-    };
-    running.terminate().await?;
-    stage.clear(layer).await?;
-    Ok(Figures {
-        layer,
-        ingresses,
-        applied,
-        made,
-        cpu_seconds: usage.cpu - before,
-        peak_mib: usage.peak_mib,
-        writes,
-        again,
-    })
+impl Run<'_> {
+    async fn measure(&self, stage: &mut Ingresses) -> anyhow::Result<Figures> {
+        let (layer, ingresses) = (self.layer, self.ingresses);
+        stage.prepare(layer, &VSWITCHES.map(str::to_owned)).await?;
+        let mut running = Running::start(stage, layer, self.programs).await?;
+        running.quiet(self.patience).await?;
+        stage.audit.take()?;
+        let before = running.usage()?.cpu;
+        let started = Instant::now();
+        stage.apply(layer, ingresses).await?;
+        let applied = started.elapsed();
+        let wanted = layer.makes(ingresses);
+        let made = async || stage.made(layer).await;
+        let made = self.until(&mut running, started, wanted, made).await?;
+        let ready = if layer.is_ready_alone() {
+            let ready = async || stage.ready().await;
+            Ready::After(self.until(&mut running, started, ingresses, ready).await?)
+        } else {
+            Ready::NotMeasured("nothing is behind it".to_owned())
+        };
+        running.quiet(self.patience).await?;
+        let usage = running.usage()?;
+        let writes = stage.writes()?;
+        running.terminate().await?;
+        stage.audit.take()?;
+        let again = self.restart(stage).await?;
+        stage.clear(layer).await?;
+        Ok(Figures {
+            layer,
+            ingresses,
+            applied,
+            made,
+            cpu_seconds: usage.cpu - before,
+            peak_mib: usage.peak_mib,
+            writes,
+            again,
+            ready,
+        })
+    }
+
+    async fn restart(&self, stage: &mut Ingresses) -> anyhow::Result<Restart> {
+        let mut running = Running::start(stage, self.layer, self.programs).await?;
+        running.quiet(self.patience).await?;
+        let usage = running.usage()?;
+        let writes = stage.writes()?;
+        running.terminate().await?;
+        Ok(Restart {
+            cpu_seconds: usage.cpu,
+            peak_mib: usage.peak_mib,
+            writes,
+        })
+    }
+
+    /// The time until all are Ready, with what makes them so behind the layer.
+    async fn until_ready(&self, stage: &mut Ingresses) -> anyhow::Result<Duration> {
+        let layer = self.layer;
+        let (behind, vswitches) = Behind::start(layer, stage, self.programs).await?;
+        stage.prepare(layer, &vswitches).await?;
+        let mut running = Running::start(stage, layer, self.programs).await?;
+        running.quiet(self.patience).await?;
+        let started = Instant::now();
+        stage.apply(layer, self.ingresses).await?;
+        let ready = async || stage.ready().await;
+        let time = self
+            .until(&mut running, started, self.ingresses, ready)
+            .await;
+        running.terminate().await?;
+        stage.clear(layer).await?;
+        drop(behind);
+        time
+    }
+
+    /// The time since the start until a count is reached. Looks cost the API server something as well, so
+    /// they become rarer when they take long.
+    async fn until(
+        &self,
+        running: &mut Running,
+        started: Instant,
+        wanted: usize,
+        count: impl AsyncFn() -> anyhow::Result<usize>,
+    ) -> anyhow::Result<Duration> {
+        loop {
+            let look = Instant::now();
+            let counted = count().await?;
+            if counted >= wanted {
+                return Ok(look.duration_since(started));
+            }
+            running.is_alive()?;
+            if started.elapsed() > self.patience {
+                bail!(
+                    "{counted} of {wanted} after {} s:\n{}",
+                    self.patience.as_secs(),
+                    running.log()
+                );
+            }
+            sleep(Duration::from_millis(100).max(2 * look.elapsed())).await;
+        }
+    }
 }

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::layer::Layer;
+use super::{layer::Layer, surroundings};
 use crate::{
     bench::{
         audit::{self, AuditLog},
@@ -37,7 +37,7 @@ use crate::{
 pub(super) const ACCOUNTS: &str = audit::NAMESPACE;
 /// Namespace of Knative.
 pub(super) const SYSTEM: &str = "knative-serving";
-const NAMESPACE: &str = "bench";
+pub(super) const NAMESPACE: &str = "bench";
 /// Requests under way at once.
 const PARALLEL: usize = 16;
 /// A layer is quiet once it has used next to no CPU for this long.
@@ -47,35 +47,6 @@ const BEGUN: f64 = 0.02;
 const GRACE: Duration = Duration::from_secs(30);
 /// On which Kourier and the others look for gateways.
 const GATEWAY_PORTS: [u16; 4] = [8081, 8090, 8444, 9443];
-
-/// The kind AlbConfig, and a class with enough load balancers.
-pub(super) const ALB: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: albconfigs.alibabacloud.com}
-spec:
-  group: alibabacloud.com
-  scope: Cluster
-  names: {kind: AlbConfig, listKind: AlbConfigList, plural: albconfigs, singular: albconfig}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
----
-apiVersion: gatewaybinding.dev/v1alpha1
-kind: GatewayBindingClass
-metadata: {name: alb}
-spec:
-  cloud: {accountId: \"1234567890123456\", regionId: cn-beijing, clusterId: c1f0, credentials: {type: Environment}}
-  gateways:
-  - name: alb
-    alb:
-      maxRules: 200
-      maxInstances: 16
-      settings: {zoneMappings: [{vswitchId: vsw-2zeqgkyib34gw1fxxx}, {vswitchId: vsw-2zefv5qwao4prxxx}]}
-";
 
 /// An API server with Knative's definitions.
 pub(super) struct Ingresses {
@@ -139,8 +110,12 @@ impl Ingresses {
     }
 
     /// Makes what a layer needs.
-    pub(super) async fn prepare(&self, layer: Layer) -> anyhow::Result<()> {
-        let yaml = layer.surroundings(self.gateway);
+    pub(super) async fn prepare(
+        &self,
+        layer: Layer,
+        vswitches: &[String; 2],
+    ) -> anyhow::Result<()> {
+        let yaml = surroundings::of(layer, self.gateway, vswitches);
         control_plane::apply_yaml(self.control_plane.client(), &yaml).await?;
         Ok(())
     }
@@ -180,8 +155,7 @@ impl Ingresses {
     /// How much the layer has made.
     pub(super) async fn made(&self, layer: Layer) -> anyhow::Result<usize> {
         let Some([group, version, plural]) = layer.child() else {
-            let all = self.ingresses().list(&ListParams::default()).await?;
-            return Ok(all.items.iter().filter(|ingress| is_ready(ingress)).count());
+            return self.ready().await;
         };
         let page = self
             .api(group, version, "Child", plural)
@@ -189,6 +163,23 @@ impl Ingresses {
             .await?;
         let more = page.metadata.remaining_item_count.unwrap_or_default();
         Ok(page.items.len() + usize::try_from(more).unwrap_or_default())
+    }
+
+    /// How many Knative Ingresses are Ready.
+    pub(super) async fn ready(&self) -> anyhow::Result<usize> {
+        let all = self.ingresses().list(&ListParams::default()).await?;
+        Ok(all.items.iter().filter(|ingress| is_ready(ingress)).count())
+    }
+
+    /// A kubeconfig and a client with all rights.
+    pub(super) fn admin(&self) -> (PathBuf, kube::Client) {
+        let kubeconfig = self.control_plane.kubeconfig().path().to_owned();
+        (kubeconfig, self.control_plane.client())
+    }
+
+    /// Where logs go.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Writes of the layer since the last look, but for its Lease.
@@ -304,9 +295,7 @@ impl Running {
         let deadline = Instant::now() + patience;
         let mut last = (self.usage()?.cpu, Instant::now());
         while last.1.elapsed() < QUIET {
-            if let Some(status) = self.process.try_wait()? {
-                bail!("it ended with {status}:\n{}", self.log());
-            }
+            self.is_alive()?;
             if Instant::now() > deadline {
                 bail!(
                     "it still works after {} s:\n{}",
@@ -321,6 +310,14 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Fails if it has ended.
+    pub(super) fn is_alive(&mut self) -> anyhow::Result<()> {
+        match self.process.try_wait()? {
+            Some(status) => bail!("it ended with {status}:\n{}", self.log()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn log(&self) -> String {

@@ -10,9 +10,9 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt};
 
 use super::instances::Obstacle;
+use super::lighten::lighten_ingress;
 use crate::controller::cloud::{Trouble, refusal};
 use crate::controller::context::Context;
-use crate::controller::newest_event::newest_event;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::render::Wanted;
 use crate::core::alb::translate::Placement;
@@ -90,7 +90,8 @@ pub(super) async fn apply(
     params.force = found.is_some();
     let body = Patch::Apply(wanted.body(found, dealt_with));
     match api.patch(name, &params, &body).await {
-        Ok(written) => {
+        Ok(mut written) => {
+            lighten_ingress(&mut written);
             context
                 .runtime
                 .metrics
@@ -130,36 +131,14 @@ pub(super) async fn delete(found: &Ingress, context: &Context) -> Result<(), Tro
 
 /// The newest word of the ALB Ingress controller about an Ingress that waits, if it is a complaint
 /// about what we wrote last.
-pub(super) async fn complaint(found: &Ingress, context: &Context) -> Option<String> {
+pub(super) fn complaint(found: &Ingress, context: &Context) -> Option<String> {
     let ours = found.managed_fields().iter();
     let ours = ours.filter(|entry| entry.manager.as_deref() == Some(keys::FIELD_MANAGER));
     let written = ours.filter_map(|entry| Some(entry.time.as_ref()?.0)).max();
-    let newest = newest_event(
-        &context.runtime.client,
-        found,
-        &[
-            "FailedBuildModel",
-            "FailedApplyModel",
-            "SuccessfullyReconciled",
-        ],
-        written,
-    );
-    let newest = newest.await?;
-    let reason = newest
-        .reason
-        .filter(|reason| reason.starts_with("Failed"))?;
-    let words = newest.message.unwrap_or_default();
-    Some(format!("{reason}: {}", without_request_id(&words)))
-}
-
-/// The id of a request changes with every try, and status text must not.
-fn without_request_id(words: &str) -> String {
-    let is_id = |word: &&str| {
-        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        word.len() == 36 && word.matches('-').count() == 4
-    };
-    let words = words.split_whitespace().filter(|word| !is_id(word));
-    words.collect::<Vec<_>>().join(" ")
+    context
+        .alb
+        .complaints
+        .since(found.metadata.uid.as_deref()?, written)
 }
 
 /// Only the replica that leads writes.
@@ -197,11 +176,5 @@ mod tests {
         assert_ne!(name(&ingress(&hello), Placement::Intranet), hello);
         let long = "a".repeat(253);
         assert_eq!(name(&ingress(&long), Placement::Intranet).len(), 253);
-    }
-
-    #[test]
-    fn a_request_s_id_stays_out_of_status() {
-        let words = "refused, RequestId: 5F0C5F0C-1D2E-3A4B-5C6D-7E8F9A0B1C2D by ALB";
-        assert_eq!(without_request_id(words), "refused, RequestId: by ALB");
     }
 }

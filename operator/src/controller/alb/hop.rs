@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::children::{failed, lead};
 use super::facts::Namespace;
 use super::instances::Obstacle;
+use super::lighten::lighten;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::core::alb::hop::{
@@ -124,7 +125,7 @@ impl Crossing<'_> {
         let mut written = self
             .apply("KnativeIngress", wanted.body(), found.is_some())
             .await?;
-        super::watch::lighten(&mut written);
+        lighten(&mut written);
         Ok(self.context.alb.reported.wrote(written))
     }
 

@@ -2,9 +2,11 @@
 //! Knative Ingresses of that class' ingress class.
 
 mod children;
+mod complaints;
 mod facts;
 mod hop;
 mod instances;
+mod lighten;
 mod pass;
 mod secrets;
 mod serving;

@@ -14,6 +14,7 @@ use super::children::{self, Found, PLACEMENTS, failed, lead};
 use super::facts::{Namespace, source};
 use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
+use super::lighten::lighten;
 use super::secrets;
 use super::serving::gateway_of;
 use super::state::name_of;
@@ -134,7 +135,7 @@ impl Pass<'_> {
             written.push((child.placement, made, progress));
         }
         self.remove_others(&translation).await?;
-        let standing = self.standing(&written, translation).await;
+        let standing = self.standing(&written, translation);
         // ALB may send requests through the hop until it is known to do otherwise.
         if !crosses && standing.told == Told::Served {
             hop::leave(self.ingress, self.context).await?;
@@ -227,15 +228,19 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn standing(
+    fn standing(
         &self,
         written: &[(Placement, Arc<Ingress>, Progress)],
         translation: Translation,
     ) -> Standing {
         let mut told = Told::Served;
         for (_, child, progress) in written {
+            if *progress != Progress::Waiting {
+                let uid = child.metadata.uid.as_deref().unwrap_or_default();
+                self.context.alb.complaints.forget(uid);
+            }
             if *progress != Progress::Served && told == Told::Served {
-                told = Told::Waiting(children::complaint(child, self.context).await);
+                told = Told::Waiting(children::complaint(child, self.context));
             }
         }
         Standing {
@@ -331,7 +336,7 @@ async fn write_status(
         .await
     {
         Ok(mut written) => {
-            super::watch::lighten(&mut written);
+            lighten(&mut written);
             context.alb.reported.wrote(written);
             Ok(())
         }

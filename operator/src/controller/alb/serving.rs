@@ -43,6 +43,15 @@ pub(super) fn gateway_of(ingress: &KIngress, context: &Context) -> Option<AlbGat
 
 /// Bindings that enter through a gateway of this ingress class, as far as they are valid.
 pub(super) fn bindings(ingress_class: &str, context: &Context) -> Vec<Arc<GatewayBinding>> {
+    bindings_where(|_| true, ingress_class, context)
+}
+
+/// Those of them that are `concerned`, which is asked first.
+fn bindings_where(
+    concerned: impl Fn(&GatewayBinding) -> bool,
+    ingress_class: &str,
+    context: &Context,
+) -> Vec<Arc<GatewayBinding>> {
     let classes = context.stores.classes.state();
     let enters = |binding: &GatewayBinding| {
         let class = class::resolve(binding, classes.iter().map(AsRef::as_ref)).ok()?;
@@ -54,7 +63,7 @@ pub(super) fn bindings(ingress_class: &str, context: &Context) -> Vec<Arc<Gatewa
     };
     let bindings = context.stores.bindings.state().into_iter();
     bindings
-        .filter(|binding| binding.metadata.deletion_timestamp.is_none())
+        .filter(|binding| concerned(binding) && binding.metadata.deletion_timestamp.is_none())
         .filter(|binding| match say(binding) {
             Say::Heard => binding.spec.alb.is_some(),
             Say::Kept => true,
@@ -71,11 +80,11 @@ pub(super) fn binding_of(
     ingress_class: &str,
     context: &Context,
 ) -> Option<GatewayBinding> {
-    let bindings = bindings(ingress_class, context);
-    let for_service = bindings.iter().map(AsRef::as_ref).filter(|binding| {
-        binding.namespace().as_deref() == Some(namespace)
+    let for_service = |binding: &GatewayBinding| {
+        binding.metadata.namespace.as_deref() == Some(namespace)
             && binding.spec.service_ref.kind == ServiceKind::KnativeService
             && binding.spec.service_ref.name == service
-    });
-    heard(for_service).cloned()
+    };
+    let bindings = bindings_where(for_service, ingress_class, context);
+    heard(bindings.iter().map(AsRef::as_ref)).cloned()
 }

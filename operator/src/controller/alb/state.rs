@@ -14,6 +14,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 
 use super::children::is_made_by_us;
+use super::complaints::Complaints;
 use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
@@ -44,6 +45,8 @@ pub struct State {
     pub written: Latest<Ingress>,
     /// Knative Ingresses whose status we wrote, and companions.
     pub reported: Latest<KIngress>,
+    /// What the ALB Ingress controller complains of.
+    pub complaints: Complaints,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
     listed: AtomicBool,
@@ -99,6 +102,7 @@ impl Default for State {
             network,
             written: Latest::default(),
             reported: Latest::default(),
+            complaints: Complaints::default(),
             ensured: tokio::sync::Mutex::default(),
             listed: AtomicBool::default(),
             since: Instant::now(),
@@ -142,8 +146,8 @@ impl State {
     /// What `config-network` says.
     pub fn network(&self) -> Network {
         let found = self.network.get(&ObjectRef::new(NAME).within(NAMESPACE));
-        let data = found.and_then(|found| found.data.clone());
-        Network::read(&data.unwrap_or_default())
+        let data = found.as_ref().and_then(|found| found.data.as_ref());
+        data.map(Network::read).unwrap_or_default()
     }
 
     /// An Ingress, the newer of what we wrote and what the store has.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crds::keys;
 use crds::v1alpha1::{GatewayBinding, GatewayBindingClass, ServiceKind};
@@ -17,7 +17,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
 use super::KIND;
-use super::children::is_made_by_us;
+use super::complaints::{Heard, listen};
+use super::lighten::{lighten, lighten_ingress};
 use super::pass::{reconcile, tell_panic};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
@@ -31,12 +32,14 @@ use crate::core::alb::hop::{GATEWAY, SERVICE_NAME, is_companion};
 use crate::core::alb::kingress::{KIngress, LABEL};
 use crate::core::alb::network::{NAME, NAMESPACE};
 use crate::core::alb::render::label_value;
+use crate::core::alb::stand_ins::StandIns;
 use crate::supervise::{Stage, Supervisor};
 
 /// The lists that a pass needs.
-const AWAITED: [&str; 6] = [
+const AWAITED: [&str; 7] = [
     "KnativeIngresses",
     "Ingresses",
+    "Events",
     "ServerlessServices",
     "EndpointSlices",
     "Endpoints",
@@ -70,6 +73,7 @@ pub fn spawn(
         classes,
         begin: Arc::new(begin),
         seen: Arc::default(),
+        stand_ins: Arc::default(),
     };
     let shutdown = &context.runtime.shutdown;
 
@@ -111,20 +115,6 @@ pub fn spawn(
     });
 }
 
-/// Takes off a Knative Ingress what nobody here reads.
-pub(super) fn lighten(ingress: &mut KIngress) {
-    stores::lighten(ingress);
-}
-
-/// Of the Ingresses of others only who they are and where they go is kept.
-fn lighten_ingress(ingress: &mut Ingress) {
-    if is_made_by_us(ingress) {
-        return;
-    }
-    stores::lighten(ingress);
-    ingress.status = None;
-}
-
 #[derive(Clone)]
 struct Concerns {
     context: Arc<Context>,
@@ -133,6 +123,7 @@ struct Concerns {
     classes: Asker<GatewayBindingClass>,
     begin: Arc<watch::Sender<Begun>>,
     seen: Arc<Mutex<HashMap<String, u64>>>,
+    stand_ins: Arc<Mutex<StandIns>>,
 }
 
 impl Concerns {
@@ -216,7 +207,12 @@ impl Concerns {
             stores::lighten,
             &mut tell,
         );
-        tokio::join!(kingresses, ingresses, scaling, network, slices, endpoints);
+        let complaints = listen(&self.state().complaints, client.clone(), |heard| {
+            self.complaint(heard);
+        });
+        tokio::join!(
+            kingresses, ingresses, complaints, scaling, network, slices, endpoints
+        );
     }
 
     fn listed(&self, kind: &'static str) {
@@ -233,11 +229,13 @@ impl Concerns {
             }
             Seen::Listed => {
                 self.state().reported.clear();
+                *self.stand_ins() = StandIns::default();
                 for ingress in self.state().kingresses.state() {
                     if is_companion(&ingress) {
                         continue;
                     }
                     self.note(&ingress);
+                    self.stand_ins().seen(&ingress);
                     // What is as it was before is looked at when nobody waits for anything else.
                     let reference = ObjectRef::from_obj(&*ingress);
                     if ingress.is_ready() {
@@ -251,6 +249,7 @@ impl Concerns {
                 self.listed("KnativeIngresses");
             }
             Seen::Changed(companion) | Seen::Gone(companion) if is_companion(companion) => {
+                self.state().reported.caught_up(companion);
                 if matches!(seen, Seen::Gone(_)) {
                     let uid = companion.uid().unwrap_or_default();
                     self.state().reported.forget(&uid);
@@ -258,7 +257,9 @@ impl Concerns {
                 self.side(*companion);
             }
             Seen::Changed(ingress) => {
+                self.state().reported.caught_up(ingress);
                 if self.note(ingress) {
+                    self.stand_ins().seen(ingress);
                     self.asker.edited(ObjectRef::from_obj(*ingress));
                     self.mapped(ingress);
                     self.ask_classes();
@@ -274,6 +275,7 @@ impl Concerns {
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&uid);
                 self.state().reported.forget(&uid);
+                self.stand_ins().gone(ingress);
                 self.state().trouble(ingress, false);
                 self.mapped(ingress);
                 self.ask_bindings(ingress);
@@ -309,18 +311,17 @@ impl Concerns {
             .any(|gateway| Some(gateway.ingress_class()) == class)
     }
 
-    /// Those that stand for a host of another one.
+    /// Asks for those that may stand for a host of this one.
     fn mapped(&self, ingress: &KIngress) {
-        let namespace = ingress.namespace();
-        let stands_for_others = |other: &KIngress| {
-            let rules = other.spec["rules"].as_array().into_iter().flatten();
-            let mut paths = rules.flat_map(|rule| rule["http"]["paths"].as_array());
-            paths.any(|paths| paths.iter().any(|path| path["rewriteHost"].is_string()))
-        };
-        let own = ingress.name_any();
-        self.ask_where(|other| {
-            other.namespace() == namespace && other.name_any() != own && stands_for_others(other)
-        });
+        for (namespace, name) in self.stand_ins().beside(ingress) {
+            self.asker.edited(ObjectRef::new(&name).within(&namespace));
+        }
+    }
+
+    fn stand_ins(&self) -> MutexGuard<'_, StandIns> {
+        self.stand_ins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask_bindings(&self, ingress: &KIngress) {
@@ -348,14 +349,28 @@ impl Concerns {
             }
             Seen::Changed(ingress) => {
                 self.state().seat(ingress);
-                self.owner(ingress);
+                // The pass that wrote this very version knows it.
+                if !self.state().written.caught_up(ingress) {
+                    self.owner(ingress);
+                }
             }
             Seen::Gone(ingress) => {
+                let uid = ingress.uid().unwrap_or_default();
                 self.state().gone(&name_of(*ingress));
-                self.state()
-                    .written
-                    .forget(&ingress.uid().unwrap_or_default());
+                self.state().written.forget(&uid);
+                self.state().complaints.forget(&uid);
                 self.owner(ingress);
+            }
+        }
+    }
+
+    fn complaint(&self, heard: Heard) {
+        match heard {
+            Heard::All => self.listed("Events"),
+            Heard::About(reference) => {
+                if let Some(ingress) = self.state().ingresses.get(&reference) {
+                    self.owner(&ingress);
+                }
             }
         }
     }

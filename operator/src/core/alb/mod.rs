@@ -15,5 +15,6 @@ pub mod refusal;
 pub mod render;
 pub mod rule;
 pub mod seats;
+pub mod stand_ins;
 pub mod status;
 pub mod translate;
