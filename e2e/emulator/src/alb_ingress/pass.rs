@@ -114,7 +114,13 @@ impl Work {
             return Ok(None);
         };
         let ingresses = self.stores.ingresses();
-        let members = members::of(&name, &ingresses, &classes)?;
+        let members = match members::of(&name, &ingresses, &classes) {
+            Ok(members) => members,
+            Err(failure) => {
+                self.report(&object, &[], &failure, &ingresses).await;
+                return Err(failure);
+            }
+        };
         let mut places: Vec<Place> = Vec::new();
         for member in members {
             for place in ports::of(member).unwrap_or_default() {
