@@ -79,6 +79,8 @@ pub enum Resource {
     LoadBalancer,
     /// A network load balancer.
     NetworkLoadBalancer,
+    /// A listener of one.
+    NetworkListener,
     /// A VPC.
     Vpc,
     /// A vswitch.
@@ -95,6 +97,7 @@ impl Resource {
             Self::VpcAccess => ("apigateway", "vpcaccess"),
             Self::LoadBalancer => ("slb", "loadbalancer"),
             Self::NetworkLoadBalancer => ("nlb", "loadbalancer"),
+            Self::NetworkListener => ("nlb", "listener"),
             Self::Vpc => ("vpc", "vpc"),
             Self::VSwitch => ("vpc", "vswitch"),
         }

@@ -6,7 +6,8 @@ use super::Feature::{
 };
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{
-    ApiGroup, App, LoadBalancer, NetworkLoadBalancer, Plugin, VSwitch, Vpc, VpcAccess,
+    ApiGroup, App, LoadBalancer, NetworkListener, NetworkLoadBalancer, Plugin, VSwitch, Vpc,
+    VpcAccess,
 };
 use super::{Feature, Known, Permission, Resource};
 use crate::operations::*;
@@ -92,24 +93,24 @@ pub const PERMISSIONS: &[Permission] = &[
         &[LoadBalancer],
         Documented,
     ),
-    // The pages of these were not seen.
     needs(
         NetworkLoadBalancers,
         LIST_NETWORK_LOAD_BALANCERS,
         &[NetworkLoadBalancer],
-        Inferred,
+        Documented,
     ),
     needs(
         NetworkLoadBalancers,
         GET_NETWORK_LOAD_BALANCER_ATTRIBUTE,
         &[NetworkLoadBalancer],
-        Inferred,
+        Documented,
     ),
+    // A resource of its own, also where load balancers are named.
     needs(
         NetworkLoadBalancers,
         LIST_NETWORK_LISTENERS,
-        &[NetworkLoadBalancer],
-        Inferred,
+        &[NetworkListener],
+        Documented,
     ),
     nothing_needs(DESCRIBE_VPCS, &[Vpc], Documented),
     nothing_needs(DESCRIBE_VSWITCHES, &[VSwitch], Documented),

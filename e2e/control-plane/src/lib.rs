@@ -20,6 +20,7 @@
 mod apply;
 mod cache;
 mod components;
+pub mod conformance;
 mod control_plane;
 mod definitions;
 pub mod envoy;

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     cache::{self, NoCacheFolder, progress},
+    conformance,
     envoy::FetchError,
     files::{FileError, create_dir, write_private},
     go::{self, GoError},
@@ -52,6 +53,10 @@ pub enum Tool {
     NetGatewayApi,
     /// Kourier, a networking layer of Knative that tells its own Envoy.
     NetKourier,
+    /// Knative's conformance suite for what serves its Ingresses. Only a command of people needs it.
+    Conformance,
+    /// What runs in an image of that suite.
+    ConformanceImage(conformance::Image),
 }
 
 /// Why a tool or the Knative definitions are not to be had.
@@ -112,6 +117,8 @@ impl Tool {
             Self::Hello => "hello",
             Self::NetGatewayApi => "net-gateway-api",
             Self::NetKourier => "net-kourier",
+            Self::Conformance => "ingress-conformance",
+            Self::ConformanceImage(image) => image.name(),
         }
     }
 
@@ -130,6 +137,8 @@ impl Tool {
             Self::KnativeQueue => "knative.dev/serving/cmd/queue",
             Self::NetGatewayApi => "knative.dev/net-gateway-api/cmd/controller",
             Self::NetKourier => "knative.dev/net-kourier/cmd/kourier",
+            Self::Conformance => "knative.dev/networking/test/conformance/ingress",
+            Self::ConformanceImage(image) => image.package(),
         }
     }
 
@@ -147,6 +156,15 @@ impl Tool {
             | Self::KnativeQueue
             | Self::Hello => &KNATIVE,
             Self::NetGatewayApi | Self::NetKourier => &LAYERS,
+            Self::Conformance | Self::ConformanceImage(_) => &CONFORMANCE,
+        }
+    }
+
+    /// The command of `go` that makes the program.
+    fn command(self) -> &'static [&'static str] {
+        match self {
+            Self::Conformance => &["test", "-c", "-tags=e2e"],
+            _ => &["build"],
         }
     }
 
@@ -155,7 +173,9 @@ impl Tool {
         match self {
             Self::KubeApiserver => "about 4 minutes on 2 cores",
             Self::Gitops => "about 3 minutes on 2 cores",
-            Self::KnativeController | Self::NetKourier => "about 2 minutes on 2 cores",
+            Self::KnativeController | Self::NetKourier | Self::Conformance => {
+                "about 2 minutes on 2 cores"
+            }
             _ => "under a minute on 2 cores",
         }
     }
@@ -215,8 +235,7 @@ async fn build(tool: Tool, folder: &Path, binary: &Path, purpose: &str) -> Resul
     // Under the lock nobody else writes this name; what a killed build left is overwritten.
     let temporary = binary.with_extension("partial");
     let ldflags = format!("-s -w {}", (tool.module().stamp)(tool.module().version()));
-    let args: [&std::ffi::OsStr; 8] = [
-        "build".as_ref(),
+    let args: [&std::ffi::OsStr; 7] = [
         "-mod=readonly".as_ref(),
         "-trimpath".as_ref(),
         "-ldflags".as_ref(),
@@ -225,7 +244,8 @@ async fn build(tool: Tool, folder: &Path, binary: &Path, purpose: &str) -> Resul
         temporary.as_ref(),
         tool.package().as_ref(),
     ];
-    go::run(folder, purpose, args).await?;
+    let command = tool.command().iter().map(AsRef::as_ref);
+    go::run(folder, purpose, command.chain(args)).await?;
     cache::publish(&temporary, binary)?;
     Ok(())
 }
@@ -275,6 +295,8 @@ static GITOPS: Module = Module {
 };
 pub(crate) static LAYERS: Module =
     module!("layers", "knative.dev/net-gateway-api", |_| String::new());
+pub(crate) static CONFORMANCE: Module =
+    module!("conformance", "knative.dev/networking", |_| String::new());
 pub(crate) static KNATIVE: Module = Module {
     main_go: Some(include_str!("../tools/knative/main.go")),
     ..module!("knative", "knative.dev/serving", |_| String::new())
@@ -371,6 +393,7 @@ mod tests {
             &GITOPS,
             &KNATIVE,
             &LAYERS,
+            &CONFORMANCE,
             &MONITORING,
         ] {
             assert!(

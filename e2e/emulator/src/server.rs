@@ -5,7 +5,10 @@ mod builder;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use rustls::sign::CertifiedKey;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use builder::{Builder, StartError};
@@ -14,6 +17,7 @@ use crate::calls::Call;
 use crate::faults::{Injector, Plan};
 use crate::persist;
 use crate::state::AppState;
+use crate::traffic::alb::{self, Place};
 
 /// Entry point: [`Emulator::builder`].
 pub struct Emulator;
@@ -52,6 +56,24 @@ impl Running {
     /// All calls since the start or the last clearing, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.state.calls().to_vec()
+    }
+
+    /// Serves what comes to a listener as requests to this port of a load balancer, which need no
+    /// header then to say where they go. Those over TLS see the certificates that the load balancer's
+    /// listener has, of which `find` knows the contents by their ids.
+    ///
+    /// # Errors
+    /// If no protocol version of TLS can be used.
+    pub fn open(
+        &mut self,
+        listener: TcpListener,
+        place: Place,
+        find: impl Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync + 'static,
+    ) -> Result<(), rustls::Error> {
+        let tls = alb::tls(self.state.clone(), place.clone(), find)?;
+        let served = accept::serve(listener, tls.into(), self.state.clone(), Some(place));
+        self.tasks.push(tokio::spawn(served));
+        Ok(())
     }
 
     /// Forgets the calls so far.

@@ -109,12 +109,21 @@ impl PodAddress {
         Ipv4Addr::new(10, 254, self.network.subnet, self.last)
     }
 
+    /// The hardware address that goes with it. Others remember it for a while, so the next Pod of this
+    /// address must not have another one: what they send would be lost.
+    fn hardware(&self) -> String {
+        let [a, b, c, d] = self.ip().octets();
+        format!("0a:58:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+    }
+
     /// Gives the network namespace of a process this address.
     pub(crate) async fn attach(&self, process: u32) -> Result<(), NetworkError> {
         let outside = format!("gwb{}p{}", self.network.subnet, self.last);
         let process = process.to_string();
+        let hardware = self.hardware();
         ip(&[
-            "link", "add", &outside, "type", "veth", "peer", "name", "eth0", "netns", &process,
+            "link", "add", &outside, "type", "veth", "peer", "name", "eth0", "address", &hardware,
+            "netns", &process,
         ])
         .await?;
         ip(&[

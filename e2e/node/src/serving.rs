@@ -102,7 +102,20 @@ impl Serving {
         settings: &[(&str, &str, &str)],
         folder: &Path,
     ) -> Result<Self, ServingError> {
-        Self::run(control_plane, settings, folder, BTreeMap::new()).await
+        Self::start_with(control_plane, settings, folder, &BTreeMap::new()).await
+    }
+
+    /// The same on a node that knows these images too, each of which is a program.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(
+        control_plane: &ControlPlane,
+        settings: &[(&str, &str, &str)],
+        folder: &Path,
+        images: &BTreeMap<String, PathBuf>,
+    ) -> Result<Self, ServingError> {
+        Self::run(control_plane, settings, folder, images.clone()).await
     }
 
     /// The same with [Kourier](crate::kourier) beside it.
@@ -113,9 +126,11 @@ impl Serving {
         control_plane: &ControlPlane,
         settings: &[(&str, &str, &str)],
         folder: &Path,
+        images: &BTreeMap<String, PathBuf>,
     ) -> Result<Self, ServingError> {
-        let images = kourier::images().await?;
-        let serving = Self::run(control_plane, settings, folder, images).await?;
+        let mut all = kourier::images().await?;
+        all.extend(images.clone());
+        let serving = Self::run(control_plane, settings, folder, all).await?;
         kourier::install(control_plane).await?;
         Ok(serving)
     }

@@ -15,7 +15,7 @@ use crate::gateway::{Gateway, GatewayError};
 const PORT: u16 = 80;
 
 /// A range for documentation (RFC 5737), so that it is nobody's.
-fn candidates() -> impl Iterator<Item = Ipv4Addr> {
+pub(crate) fn candidates() -> impl Iterator<Item = Ipv4Addr> {
     (1..=254).map(|last| Ipv4Addr::new(198, 51, 100, last))
 }
 

@@ -1,14 +1,22 @@
 //! The emulated cloud, by way of its HTTP interface: it may run in this process or in another.
 
-use std::{collections::BTreeMap, ffi::OsString, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, sync::Arc, time::Duration};
 
 use alicloud_emulator::{
-    Emulator, Running, calls::Call, ccm, state::AppState, traffic::alb::PLACE_HEADER,
+    Emulator, Running,
+    calls::Call,
+    ccm,
+    state::AppState,
+    traffic::alb::{PLACE_HEADER, Place},
 };
 use axum::http::Method;
 use kube::Client;
+use rustls::sign::CertifiedKey;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use super::{Keys, WorldError, operator::free_port};
 use crate::process::{Process, ProcessSpec};
@@ -165,6 +173,23 @@ impl Cloud {
             http: http.build()?,
             backing,
         })
+    }
+
+    /// Gives a port of a load balancer a listener of its own; see [`Running::open`]. Says whether it
+    /// could: not if the emulator runs in a process of its own.
+    ///
+    /// # Errors
+    /// As [`Running::open`].
+    pub fn open(
+        &mut self,
+        listener: TcpListener,
+        place: Place,
+        find: impl Fn(&str) -> Option<Arc<CertifiedKey>> + Send + Sync + 'static,
+    ) -> Result<bool, rustls::Error> {
+        match &mut self.backing {
+            Backing::InProcess(running) => running.open(listener, place, find).map(|()| true),
+            Backing::Process(_) => Ok(false),
+        }
     }
 
     /// Its state, if it runs in this process.

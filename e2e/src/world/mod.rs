@@ -34,6 +34,7 @@ mod wait;
 
 use std::path::Path;
 
+pub(crate) use address::candidates;
 pub use address::start_gateway;
 pub use audit::Asked;
 pub use cloud::{Answer, Ccm, Cloud, CloudOptions};

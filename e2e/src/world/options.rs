@@ -1,6 +1,6 @@
 //! How a world is started.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::OperatorOptions;
 
@@ -48,6 +48,8 @@ pub struct WorldOptions {
     pub serving: Option<Vec<(&'static str, &'static str, &'static str)>>,
     /// Runs Kourier beside Knative Serving: its controller and Envoy, reached within the cluster only.
     pub kourier: bool,
+    /// Which programs further images are, on the node that Knative Serving runs on.
+    pub images: BTreeMap<String, PathBuf>,
     /// Domain of public hosts of Knative Services.
     pub domain: String,
     /// Type of the existing Service `istio-ingressgateway`.
@@ -84,6 +86,7 @@ impl Default for WorldOptions {
             sells_pay_by_spec: false,
             serving: None,
             kourier: false,
+            images: BTreeMap::new(),
             domain: "example.com".to_owned(),
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,

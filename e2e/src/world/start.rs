@@ -67,10 +67,11 @@ impl World {
         if let Some(settings) = world.options.serving.clone() {
             tell("starting Knative Serving");
             let folder = world.folder().join("pods");
+            let (plane, images) = (&world.control_plane, &world.options.images);
             let serving = if world.options.kourier {
-                Serving::start_with_kourier(&world.control_plane, &settings, &folder).await?
+                Serving::start_with_kourier(plane, &settings, &folder, images).await?
             } else {
-                Serving::start(&world.control_plane, &settings, &folder).await?
+                Serving::start_with(plane, &settings, &folder, images).await?
             };
             world.serving = Some(serving);
         }

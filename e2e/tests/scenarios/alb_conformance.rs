@@ -3,7 +3,10 @@
 //! served by the layer, the stand-in of the ALB Ingress controller and the emulated load balancers.
 //! docs/conformance-alb.md is the table of all cases; it is held against these tests.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use e2e::world::World;
 use futures::future::{LocalBoxFuture, join_all};
@@ -39,6 +42,8 @@ cases! {
     "visibility/path" => visibility_path,
     "host-rewrite" => host_rewrite,
     "ingressclass" => ingressclass,
+    "websocket" => websocket,
+    "websocket/split" => websocket_split,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,6 +51,7 @@ async fn the_public_conformance_cases_that_alb_can_express_pass() {
     let world: World = serving().await;
     let stage = Stage::set(&world).await;
     all(&stage).await;
+    everything_goes_on_without_certificates(&stage).await;
     world.stop().await.unwrap();
 }
 
@@ -205,6 +211,20 @@ async fn tls(stage: &Stage<'_>) {
     assert_eq!(stage.get_secure("tls", host[0]).await.served_by(), "tls");
 }
 
+/// When the last one with a certificate is gone, its listener stays, and so does its load balancer.
+async fn everything_goes_on_without_certificates(stage: &Stage<'_>) {
+    for name in ["tls", "enabled", "redirected"] {
+        stage.delete(name).await;
+    }
+    stage.no_ingress_has_tls().await;
+    let host = ["later.example.com"];
+    let paths = json!([{"splits": [stage.to("later").await]}]);
+    let spec = json!({"rules": [rule(&host, "ExternalIP", paths)]});
+    stage.ready("later", spec).await;
+    let answer = stage.get("later", host[0], "/", &[]).await;
+    assert_eq!(answer.served_by(), "later");
+}
+
 /// One is redirected while the other is not. The suite asks for 301; see the table.
 async fn httpoption(stage: &Stage<'_>) {
     for (name, option, wanted) in [
@@ -290,6 +310,7 @@ async fn visibility(stage: &Stage<'_>) {
     }
 }
 
+/// By path. What else the suite asks for cannot be; see the table.
 async fn visibility_path(stage: &Stage<'_>) {
     let host = ["paths.conformance.svc.cluster.local"];
     let mut paths = vec![];
@@ -353,6 +374,29 @@ async fn ingressclass(stage: &Stage<'_>) {
             .await;
         assert_eq!(after, before);
     }
+}
+
+async fn websocket(stage: &Stage<'_>) {
+    let host = ["websocket.example.com"];
+    let paths = json!([{"splits": [stage.to("websocket").await]}]);
+    let spec = json!({"rules": [rule(&host, "ExternalIP", paths)]});
+    stage.ready("websocket", spec).await;
+    assert_eq!(stage.talk("websocket", host[0]).await, "websocket");
+}
+
+async fn websocket_split(stage: &Stage<'_>) {
+    let host = ["websockets.example.com"];
+    let mut splits = [stage.to("blue").await, stage.to("green").await];
+    for split in &mut splits {
+        split["percent"] = json!(50);
+    }
+    let spec = json!({"rules": [rule(&host, "ExternalIP", json!([{"splits": splits}]))]});
+    stage.ready("websockets", spec).await;
+    let mut heard = BTreeSet::new();
+    for _ in 0..4 {
+        heard.insert(stage.talk("websockets", host[0]).await);
+    }
+    assert_eq!(heard, ["blue", "green"].map(str::to_owned).into());
 }
 
 /// The cases of the suite, with what a layer may leave out, as of its version of July 2026.
@@ -421,7 +465,8 @@ fn the_table_of_conformance_cases_is_whole_and_held_by_tests() {
                     "{case}: no test {test}"
                 );
             }
-            "not applicable" | "not shown" => {
+            "passes with a hop" => assert!(is_refused, "{case}: no test {test} of its rules"),
+            "not applicable" => {
                 assert!(
                     !why.is_empty() && test.is_empty(),
                     "{case}: a reason, and no test"

@@ -14,17 +14,27 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, StatusCode, Uri},
+    extract::Request,
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use e2e::{
     knative::types::KIngress,
     world::{Target, World, WorldOptions},
 };
-use kube::{Api, api::DynamicObject};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::{
+    Api,
+    api::{DynamicObject, ListParams},
+};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
+};
 
 use super::{
     alb_stage::{CLASS, alb_configs, says, target, vswitches, with_vswitches},
@@ -178,6 +188,30 @@ impl<'a> Stage<'a> {
             .unwrap();
     }
 
+    /// Deletes a Knative Ingress.
+    pub(super) async fn delete(&self, name: &str) {
+        let target = target(NAMESPACE, name);
+        self.world.delete(&target).await.unwrap();
+    }
+
+    /// Waits until no Ingress asks for a certificate.
+    pub(super) async fn no_ingress_has_tls(&self) {
+        let ingresses = Api::<Ingress>::namespaced(self.world.client(), NAMESPACE);
+        let look = async || {
+            let found = ingresses.list(&ListParams::default()).await;
+            let found = found.map_err(|error| error.to_string())?.items;
+            let mut specs = found.into_iter().filter_map(|ingress| ingress.spec);
+            match specs.find(|spec| spec.tls.is_some()) {
+                Some(spec) => Err(format!("{:?}", spec.tls)),
+                None => Ok(()),
+            }
+        };
+        let waited = self
+            .world
+            .wait_until("Ingresses", "without TLS", LONG, look);
+        waited.await.unwrap();
+    }
+
     /// A Knative Ingress as it is.
     pub(super) async fn object(&self, name: &str) -> Value {
         let target = Target::of::<KIngress>(Some(NAMESPACE), name);
@@ -224,7 +258,34 @@ impl<'a> Stage<'a> {
         self.ask(&url, alb, host, sent).await
     }
 
-    async fn ask(&self, url: &str, alb: &str, host: &str, sent: &[(&str, &str)]) -> Given {
+    /// Opens a WebSocket at the public load balancer of a Knative Ingress; the Service that answers to
+    /// what is said there, several times.
+    pub(super) async fn talk(&self, name: &str, host: &str) -> String {
+        let alb = self.address(name, "publicLoadBalancer").await;
+        let opening = [("connection", "Upgrade"), ("upgrade", "websocket")];
+        let answer = self
+            .send(self.world.cloud.url(), &alb, host, &opening)
+            .await;
+        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(answer.headers()["upgrade"], "websocket");
+        let mut socket = BufReader::new(answer.upgrade().await.unwrap());
+        let mut heard = String::new();
+        for _ in 0..3 {
+            socket.write_all(b"ping\n").await.unwrap();
+            socket.read_line(&mut heard).await.unwrap();
+        }
+        let heard: Vec<&str> = heard.lines().collect();
+        assert_eq!(heard, [heard[0]; 3]);
+        heard[0].strip_prefix("ping ").unwrap().to_owned()
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        alb: &str,
+        host: &str,
+        sent: &[(&str, &str)],
+    ) -> reqwest::Response {
         let mut request = self
             .http
             .get(url)
@@ -233,7 +294,11 @@ impl<'a> Stage<'a> {
         for (name, value) in sent {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.unwrap();
+        request.send().await.unwrap()
+    }
+
+    async fn ask(&self, url: &str, alb: &str, host: &str, sent: &[(&str, &str)]) -> Given {
+        let answer = self.send(url, alb, host, sent).await;
         let location = answer.headers().get("location");
         let location = location
             .and_then(|place| place.to_str().ok())
@@ -254,23 +319,22 @@ async fn backend(address: Ipv4Addr, service: String) -> u16 {
     let listener = TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let attempts = Arc::new(AtomicUsize::new(0));
-    let answer =
-        move |uri: Uri, headers: HeaderMap| answer(service.clone(), attempts.clone(), uri, headers);
+    let answer = move |request: Request| answer(service.clone(), attempts.clone(), request);
     let router = Router::new().fallback(answer);
     tokio::spawn(async move { axum::serve(listener, router).await });
     port
 }
 
-async fn answer(
-    service: String,
-    attempts: Arc<AtomicUsize>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let pairs = headers.iter();
+async fn answer(service: String, attempts: Arc<AtomicUsize>, mut request: Request) -> Response {
+    if request.headers().contains_key("upgrade") {
+        tokio::spawn(echo(hyper::upgrade::on(&mut request), service));
+        let agreed = [("connection", "upgrade"), ("upgrade", "websocket")];
+        return (StatusCode::SWITCHING_PROTOCOLS, agreed).into_response();
+    }
+    let pairs = request.headers().iter();
     let pairs = pairs.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let said = gives_back(&service, &pairs.collect::<Vec<_>>()).to_string();
-    match uri.path() {
+    match request.uri().path() {
         "/second-time" if attempts.fetch_add(1, Ordering::Relaxed) == 0 => {
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
@@ -291,5 +355,16 @@ async fn answer(
             Body::from_stream(parts).into_response()
         }
         _ => said.into_response(),
+    }
+}
+
+/// Says every line once more, with the name of the Service behind it.
+async fn echo(opening: OnUpgrade, service: String) {
+    let socket = TokioIo::new(opening.await.unwrap());
+    let (hears, mut says) = tokio::io::split(socket);
+    let mut lines = BufReader::new(hears).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let said = format!("{line} {service}\n");
+        says.write_all(said.as_bytes()).await.unwrap();
     }
 }

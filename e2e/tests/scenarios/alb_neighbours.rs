@@ -1,10 +1,10 @@
-//! Eighty Knative Ingresses on one pair of load balancers: who comes or changes moves no rule of a
-//! neighbour. What is written as it was already is counted apart.
+//! Eighty Knative Ingresses on one pair of load balancers: who comes, changes or goes moves no rule of
+//! a neighbour. What is written as it was already is counted apart.
 
 use std::collections::BTreeSet;
 
 use alicloud_emulator::alb::Effect;
-use e2e::world::{World, WorldOptions};
+use e2e::world::{Expect, World, WorldOptions};
 use serde_json::Value;
 
 use super::{
@@ -14,6 +14,8 @@ use super::{
 };
 
 const NEIGHBOURS: usize = 80;
+/// End of hosts that nobody has.
+const NOBODY: &str = ".placeholder.invalid";
 
 async fn ready(world: &World, name: &str) {
     let ready = says("Ready", "True", "");
@@ -21,22 +23,83 @@ async fn ready(world: &World, name: &str) {
     world.wait_for(&target, &ready, LONG * 2).await.unwrap();
 }
 
-/// The hosts of rules that calls since the last reset had this effect on.
-async fn hosts(world: &World, effect: Effect) -> BTreeSet<String> {
+/// What calls did to rules since the last reset, but for writing them as they were already: what was
+/// done to whose, by the first part of their hosts. Rules that only keep a place are nobody's.
+async fn done(world: &World) -> BTreeSet<(&'static str, String)> {
     let calls = world.cloud.calls().await.unwrap();
-    let writes = calls.into_iter().flat_map(|call| call.rules);
-    let writes = writes.filter(|write| write.effect == effect);
-    writes.flat_map(|write| write.hosts).collect()
+    let mut done = BTreeSet::new();
+    for write in calls.into_iter().flat_map(|call| call.rules) {
+        let what = match write.effect {
+            Effect::Created => "created",
+            Effect::Changed => "changed",
+            Effect::Deleted => "deleted",
+            Effect::Identical => continue,
+        };
+        let of_somebody = write.hosts.iter().filter(|host| !host.ends_with(NOBODY));
+        for host in of_somebody {
+            done.insert((what, host.split('.').next().unwrap().to_owned()));
+        }
+        if write.hosts.iter().all(|host| host.ends_with(NOBODY)) {
+            done.insert((what, "nobody".to_owned()));
+        }
+    }
+    done
 }
 
-fn all_of(name: &str) -> BTreeSet<String> {
-    let hosts = ["", ".svc", ".svc.cluster.local", ".example.com"];
-    let hosts = hosts.iter();
-    hosts.map(|end| format!("{name}.many{end}")).collect()
+fn only<const N: usize>(expected: [(&'static str, &str); N]) -> BTreeSet<(&'static str, String)> {
+    let expected = expected.into_iter();
+    expected
+        .map(|(what, whose)| (what, whose.to_owned()))
+        .collect()
+}
+
+/// A Knative Ingress with a second path, which takes a second rule on each load balancer.
+fn with_two_rules(name: &str) -> Value {
+    let mut ingress = kingress("many", name, 100);
+    for rule in ingress["spec"]["rules"].as_array_mut().unwrap() {
+        let paths = rule["http"]["paths"].as_array_mut().unwrap();
+        let mut second = paths[0].clone();
+        second["path"] = "/second".into();
+        paths.push(second);
+    }
+    ingress
+}
+
+/// Applies Knative Ingresses with their Services, and waits until they are served.
+async fn apply(world: &World, ingress: &Value) {
+    world.cloud.reset_calls().await.unwrap();
+    let name = ingress["metadata"]["name"].as_str().unwrap();
+    let manifests = format!("{}\n---\n{ingress}", services("many", name));
+    world.apply(&manifests).await.unwrap();
+    ready(world, name).await;
+}
+
+async fn delete(world: &World, name: &str) {
+    world.cloud.reset_calls().await.unwrap();
+    let target = target("many", name);
+    world.delete(&target).await.unwrap();
+    world
+        .wait_for(&target, &Expect::gone(), LONG)
+        .await
+        .unwrap();
+    let look = async || {
+        let state = world
+            .cloud
+            .state()
+            .await
+            .map_err(|error| error.to_string())?;
+        let rules = state["alb"]["rules"].to_string();
+        match rules.contains(&format!("{name}.many")) {
+            true => Err("there are some".to_owned()),
+            false => Ok(()),
+        }
+    };
+    let waited = world.wait_until("the rules of the one that went", "gone", LONG * 2, look);
+    waited.await.unwrap();
 }
 
 #[tokio::test]
-async fn who_comes_or_changes_moves_no_rule_of_a_neighbour() {
+async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
     let world = World::start(WorldOptions {
         knative: false,
         ..WorldOptions::default()
@@ -49,16 +112,16 @@ async fn who_comes_or_changes_moves_no_rule_of_a_neighbour() {
     let names: Vec<String> = (0..NEIGHBOURS)
         .map(|number| format!("n-{number:02}"))
         .collect();
-    let manifests = |names: &[String], share: i64| -> String {
+    let manifests = |names: &[String]| -> String {
         let manifests = names.iter().flat_map(|name| {
             [
                 services("many", name),
-                kingress("many", name, share).to_string(),
+                kingress("many", name, 100).to_string(),
             ]
         });
         manifests.collect::<Vec<String>>().join("\n---\n")
     };
-    world.apply(&manifests(&names, 100)).await.unwrap();
+    world.apply(&manifests(&names)).await.unwrap();
     for name in &names {
         ready(&world, name).await;
     }
@@ -69,26 +132,37 @@ async fn who_comes_or_changes_moves_no_rule_of_a_neighbour() {
     assert_eq!(rules, 2 * NEIGHBOURS, "one on each load balancer");
 
     // One whose name sorts before all others.
-    world.cloud.reset_calls().await.unwrap();
-    let first = ["a-first".to_owned()];
-    world.apply(&manifests(&first, 100)).await.unwrap();
-    ready(&world, "a-first").await;
-    assert_eq!(hosts(&world, Effect::Created).await, all_of("a-first"));
-    assert_eq!(hosts(&world, Effect::Changed).await, BTreeSet::new());
-    let same = hosts(&world, Effect::Identical).await;
+    apply(&world, &kingress("many", "a-first", 100)).await;
+    assert_eq!(done(&world).await, only([("created", "a-first")]));
+    let same = world.cloud.calls().await.unwrap();
+    let same = same.iter().flat_map(|call| &call.rules);
+    let same = same.filter(|write| write.effect == Effect::Identical);
     assert!(
-        !same.is_empty(),
+        same.count() > 0,
         "rules with headers are written at every pass"
     );
 
-    // One in the middle.
-    world.cloud.reset_calls().await.unwrap();
-    let changed: Value = kingress("many", "n-40", 30);
-    world.apply(&changed.to_string()).await.unwrap();
-    ready(&world, "n-40").await;
-    assert_eq!(hosts(&world, Effect::Changed).await, all_of("n-40"));
-    for effect in [Effect::Created, Effect::Deleted] {
-        assert_eq!(hosts(&world, effect).await, BTreeSet::new());
-    }
+    // One in the middle, with as many rules as before, then with more, for which it moves.
+    apply(&world, &kingress("many", "n-40", 30)).await;
+    assert_eq!(done(&world).await, only([("changed", "n-40")]));
+    apply(&world, &with_two_rules("n-40")).await;
+    let moved = only([("created", "n-40"), ("changed", "n-40")]);
+    assert_eq!(done(&world).await, moved);
+
+    // The next one takes the place that was left, and one with more rules does not fit there.
+    apply(&world, &kingress("many", "b-next", 100)).await;
+    assert_eq!(done(&world).await, only([("changed", "b-next")]));
+    apply(&world, &with_two_rules("c-large")).await;
+    assert_eq!(done(&world).await, only([("created", "c-large")]));
+
+    // Fewer rules are filled up; one that goes leaves its place, unless it is the last.
+    apply(&world, &kingress("many", "n-40", 100)).await;
+    assert_eq!(done(&world).await, only([("changed", "n-40")]));
+    delete(&world, "n-20").await;
+    assert_eq!(done(&world).await, only([("changed", "n-20")]));
+    delete(&world, "c-large").await;
+    let went = done(&world).await;
+    let own = only([("deleted", "c-large"), ("deleted", "nobody")]);
+    assert!(went.is_subset(&own), "{went:?}");
     world.stop().await.unwrap();
 }

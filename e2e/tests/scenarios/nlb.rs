@@ -16,10 +16,10 @@ use super::exposed::{binding, class, condition, now};
 use super::helloworld;
 
 /// For what takes the operator and the cloud controller manager several rounds.
-const LONG: Duration = Duration::from_secs(120);
+pub(super) const LONG: Duration = Duration::from_secs(120);
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
@@ -28,7 +28,7 @@ fn front(name: &str) -> Target {
 }
 
 /// Two vswitches of the cluster's VPC, as settings name them.
-async fn zones(world: &World) -> Value {
+pub(super) async fn zones(world: &World) -> Value {
     let state = world.cloud.state().await.unwrap();
     let vswitches = state["vpc"]["vswitches"].as_object().unwrap().values();
     let zones = vswitches.take(2);
@@ -44,7 +44,7 @@ fn zone_maps(zones: &Value) -> String {
     zones.collect::<Vec<_>>().join(",")
 }
 
-fn class_of(name: &str, gateway: &Value) -> String {
+pub(super) fn class_of(name: &str, gateway: &Value) -> String {
     json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBindingClass",
         "metadata": {"name": name},
@@ -56,7 +56,7 @@ fn class_of(name: &str, gateway: &Value) -> String {
     .to_string()
 }
 
-fn binding_of(class: &str, (name, service): (&str, &str), nlb: &Value) -> String {
+pub(super) fn binding_of(class: &str, (name, service): (&str, &str), nlb: &Value) -> String {
     let mut spec = json!({
         "className": class, "gateway": "network",
         "serviceRef": {"kind": "KnativeService", "name": service},
@@ -71,19 +71,24 @@ fn binding_of(class: &str, (name, service): (&str, &str), nlb: &Value) -> String
     .to_string()
 }
 
-async fn ready(world: &World, name: &str) -> DynamicObject {
+pub(super) async fn ready(world: &World, name: &str) -> DynamicObject {
     let ready = Expect::condition("Ready", "True");
     let target = binding("default", name);
     let waited = world.wait_for(&target, &ready, LONG);
     waited.await.unwrap()
 }
 
-async fn gone(world: &World, target: &Target) {
+pub(super) async fn gone(world: &World, target: &Target) {
     world.wait_for(target, &Expect::gone(), LONG).await.unwrap();
 }
 
 /// Waits until a binding is told what stands in its way, and gives the words.
-async fn told(world: &World, name: &str, type_: &'static str, reason: &'static str) -> String {
+pub(super) async fn told(
+    world: &World,
+    name: &str,
+    type_: &'static str,
+    reason: &'static str,
+) -> String {
     let told = Expect::condition_with_reason(type_, "False", reason);
     let target = binding("default", name);
     let waited = world.wait_for(&target, &told, LONG);
@@ -132,7 +137,7 @@ async fn nothing_is_left(world: &World) {
 }
 
 /// The manifests of `examples/network-load-balancer`, with zones and vswitches that there are.
-fn example(zones: &Value) -> String {
+pub(super) fn example(zones: &Value) -> String {
     let mut text = super::example("network-load-balancer");
     let placeholders = [
         ("cn-beijing-x", "vsw-2zeqgkyib34gw1fxxx"),

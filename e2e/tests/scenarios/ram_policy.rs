@@ -29,20 +29,23 @@ use super::{
     exposed::{consumer, example, gone, helloworld, now, ready},
 };
 
-const EXAMPLE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../examples/api-gateway-intranet-slb"
-);
+const EXAMPLE: &str = "api-gateway-intranet-slb";
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 /// How a condition names what is missing.
 const MISSING: (&str, &str) = ("(the permission ", " is missing)");
 
 const TASK: &str = "apigateway:DescribeUpdateVpcInfoTask";
 
-/// What `ram-policy` prints for the example.
-async fn generated(more: &[&str]) -> Value {
+fn folder(example: &str) -> String {
+    format!("{EXAMPLES}/{example}")
+}
+
+/// What `ram-policy` prints for an example.
+pub(super) async fn generated(example: &str, more: &[&str]) -> Value {
     let program = &binaries::ensure(|_| ()).await.unwrap().operator;
     let mut command = Command::new(program);
-    command.args(["ram-policy", "-f", EXAMPLE]).args(more);
+    command.args(["ram-policy", "-f", &folder(example)]);
+    command.args(more);
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -56,7 +59,7 @@ fn actions(policy: &Value) -> BTreeSet<String> {
 }
 
 /// A policy with these of its actions; RAM takes no empty one.
-fn only(policy: &Value, wanted: &BTreeSet<String>) -> Value {
+pub(super) fn only(policy: &Value, wanted: &BTreeSet<String>) -> Value {
     let mut policy = policy.clone();
     for statement in policy["Statement"].as_array_mut().unwrap() {
         let actions = statement["Action"].as_array_mut().unwrap();
@@ -69,7 +72,7 @@ fn only(policy: &Value, wanted: &BTreeSet<String>) -> Value {
 }
 
 /// A world whose operator compares everything with the cloud often, and does not run yet.
-async fn start() -> (World, OperatorOptions) {
+pub(super) async fn start() -> (World, OperatorOptions) {
     let often = OperatorOptions {
         args: vec!["--drift-interval".to_owned(), "1s".to_owned()],
         ..OperatorOptions::default()
@@ -79,7 +82,7 @@ async fn start() -> (World, OperatorOptions) {
 }
 
 /// Actions of the operator that the cloud carried out, or else refused for want of permission.
-async fn called(world: &World, outcome: &str) -> BTreeSet<String> {
+pub(super) async fn called(world: &World, outcome: &str) -> BTreeSet<String> {
     let operator = &world.options().operator_keys.id;
     let calls = world.cloud.calls().await.unwrap();
     let calls = calls
@@ -116,23 +119,54 @@ where
 }
 
 /// An administrator who grants a permission once a condition asks for it, and never before.
-struct Grudging<'a> {
+pub(super) struct Grudging<'a> {
     world: &'a World,
+    /// What is asked for things, and told of them.
+    targets: Vec<Target>,
     policy: Value,
+    /// The policies of other keys.
+    others: Value,
     granted: RefCell<BTreeSet<String>>,
     told: Told,
     nudges: Cell<usize>,
 }
 
-impl Grudging<'_> {
+impl<'a> Grudging<'a> {
+    /// One who has granted nothing yet.
+    pub(super) async fn new(
+        world: &'a World,
+        targets: Vec<Target>,
+        policy: Value,
+        others: Value,
+    ) -> Self {
+        let grudging = Self {
+            world,
+            targets,
+            policy,
+            others,
+            granted: RefCell::default(),
+            told: Told::default(),
+            nudges: Cell::default(),
+        };
+        grudging.enforce().await;
+        listen::<GatewayBinding>(world, &grudging.told);
+        listen::<GatewayConsumer>(world, &grudging.told);
+        grudging
+    }
+
     async fn enforce(&self) {
         let granted = only(&self.policy, &self.granted.borrow());
-        let policies = json!({ &self.world.options().operator_keys.id: granted });
+        let mut policies = self.others.clone();
+        policies[&self.world.options().operator_keys.id] = granted;
         self.world.cloud.ram_policies(&policies).await.unwrap();
     }
 
     /// Grants what is asked for, one after the other, until `done`.
-    async fn until(&self, expected: &str, mut done: impl AsyncFnMut() -> Result<(), String>) {
+    pub(super) async fn until(
+        &self,
+        expected: &str,
+        mut done: impl AsyncFnMut() -> Result<(), String>,
+    ) {
         loop {
             let look = async || match (self.asked_for().await, done().await) {
                 (Some(action), _) => Ok(Some(action)),
@@ -184,23 +218,44 @@ impl Grudging<'_> {
         self.nudges.set(self.nudges.get() + 1);
         let time = format!("2026-01-01T00:{:02}:00Z", self.nudges.get());
         let patch = json!({"metadata": {"annotations": {"gatewaybinding.dev/reconcile-at": time}}});
-        for target in [helloworld(), consumer("default", "knative")] {
+        for target in &self.targets {
             let api = target.api(self.world.client());
             if api.get_opt(target.name()).await.unwrap().is_some() {
-                self.world.patch(&target, &patch).await.unwrap();
+                self.world.patch(target, &patch).await.unwrap();
             }
         }
     }
 
-    async fn until_ready(&self) {
+    pub(super) async fn until_ready(&self) {
         let all_ready = async || {
-            for target in [helloworld(), consumer("default", "knative")] {
-                let object = now(self.world, &target).await;
+            for target in &self.targets {
+                let object = now(self.world, target).await;
                 Expect::condition("Ready", "True").check(Some(&object))?;
             }
             Ok(())
         };
         self.until("Ready", all_ready).await;
+    }
+
+    pub(super) async fn until_gone(&self) {
+        let all_gone = async || {
+            for target in &self.targets {
+                let api = target.api(self.world.client());
+                let object = api.get_opt(target.name()).await.unwrap();
+                Expect::gone().check(object.as_ref())?;
+            }
+            Ok(())
+        };
+        self.until("gone", all_gone).await;
+    }
+
+    /// What was never asked for.
+    pub(super) fn needless(&self) -> BTreeSet<String> {
+        let granted = self.granted.borrow();
+        actions(&self.policy)
+            .difference(&granted)
+            .cloned()
+            .collect()
     }
 
     /// Until the cloud has carried out these since the last reset of the calls, and all is Ready.
@@ -229,42 +284,21 @@ impl Grudging<'_> {
 #[tokio::test]
 async fn each_permission_of_the_policy_is_needed_and_asked_for_by_name() {
     let (mut world, often) = start().await;
-    let policy = generated(&[]).await;
+    let policy = generated(EXAMPLE, &[]).await;
     let nothing = json!({ &world.options().operator_keys.id: only(&policy, &BTreeSet::new()) });
     world.cloud.ram_policies(&nothing).await.unwrap();
-    let told = Told::default();
-    listen::<GatewayBinding>(&world, &told);
-    listen::<GatewayConsumer>(&world, &told);
     world.start_operator(&often).await.unwrap();
     world.apply(&example()).await.unwrap();
 
-    let permissions = Grudging {
-        world: &world,
-        policy,
-        granted: RefCell::default(),
-        told,
-        nudges: Cell::default(),
-    };
+    let targets = vec![helloworld(), consumer("default", "knative")];
+    let permissions = Grudging::new(&world, targets, policy, json!({})).await;
     permissions.until_ready().await;
     repairs(&permissions).await;
     credentials(&permissions).await;
     fewer(&permissions).await;
     world.delete_all(&example()).await.unwrap();
-    let all_gone = async || {
-        for target in [helloworld(), consumer("default", "knative")] {
-            let api = target.api(world.client());
-            let object = api.get_opt(target.name()).await.unwrap();
-            Expect::gone().check(object.as_ref())?;
-        }
-        Ok(())
-    };
-    permissions.until("gone", all_gone).await;
-
-    let needless: Vec<_> = actions(&permissions.policy)
-        .difference(&permissions.granted.borrow())
-        .cloned()
-        .collect();
-    assert_eq!(needless, Vec::<String>::new(), "went without them");
+    permissions.until_gone().await;
+    assert_eq!(permissions.needless(), BTreeSet::new(), "went without them");
 }
 
 /// What somebody changes at the console is put back.
@@ -338,7 +372,10 @@ async fn fewer(permissions: &Grudging<'_>) {
 #[tokio::test]
 async fn with_the_policy_nothing_is_refused_and_to_plan_it_is_enough_to_read() {
     let (mut world, often) = start().await;
-    let (whole, reading) = (generated(&[]).await, generated(&["--read-only"]).await);
+    let (whole, reading) = (
+        generated(EXAMPLE, &[]).await,
+        generated(EXAMPLE, &["--read-only"]).await,
+    );
     let options = world.options().clone();
     let (operator, person) = (&options.operator_keys.id, &options.console_keys);
     let policies = json!({ operator: whole, &person.id: reading });
@@ -384,7 +421,7 @@ async fn plan(world: &World) {
     let program = &binaries::ensure(|_| ()).await.unwrap().operator;
     let keys = &world.options().console_keys;
     let output = Command::new(program)
-        .args(["plan", "-f", EXAMPLE, "--kubeconfig"])
+        .args(["plan", "-f", &folder(EXAMPLE), "--kubeconfig"])
         .arg(world.control_plane.kubeconfig().path())
         .args(["--cloud-endpoint", world.cloud.url()])
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", &keys.id)

@@ -12,10 +12,13 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use super::exposed::{binding, class, condition, gone, now, ready};
-use super::slb_settings_rows::{OWN_ADDRESS, OWN_NAME, Row, listeners, look, rows, settings};
+use super::slb_elastic::the_elastic_address_is_published;
+use super::slb_settings_rows::{
+    NODES, OWN_ADDRESS, OWN_NAME, Row, listeners, look, rows, settings,
+};
 
 /// For what takes the operator and the cloud controller manager several rounds.
-const LONG: Duration = Duration::from_secs(120);
+pub(super) const LONG: Duration = Duration::from_secs(120);
 
 /// A gateway's Service that was there before.
 const FRONT: &str = r#"
@@ -52,7 +55,7 @@ spec:
       bindingsMaySet: ["*"]
 "#;
 
-fn manifest(class: &str, name: &str, slb: &Value) -> String {
+pub(super) fn manifest(class: &str, name: &str, slb: &Value) -> String {
     let manifest = json!({
         "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
         "metadata": {"name": name, "namespace": "default"},
@@ -158,7 +161,7 @@ impl Balancer {
     }
 }
 
-async fn told(world: &World, name: &str, reason: &str) -> String {
+pub(super) async fn told(world: &World, name: &str, reason: &str) -> String {
     let expected = Expect::condition_with_reason("Programmed", "False", reason);
     let target = binding("default", name);
     let told = world.wait_for(&target, &expected, LONG).await.unwrap();
@@ -170,6 +173,7 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
+    world.apply(NODES).await.unwrap();
     world.apply(FRONT).await.unwrap();
     world.apply(CLASS).await.unwrap();
     let (rows, listeners) = (rows(), listeners());
@@ -190,6 +194,8 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &rows, 1).await;
     balancer.shows(&world, "front", &listeners, 1).await;
     ready(&world, &binding("default", "one")).await;
+
+    another_certificate(&world, &balancer, &then).await;
 
     // Another one wants the first values, a third one what cannot be: neither moves anything. Who may
     // connect is not decided by who came first, so of that it asks for less until it is alone.
@@ -236,6 +242,34 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     balancer.shows(&world, "front", &listeners, 2).await;
 }
 
+/// Another certificate is given to the listener that is there.
+async fn another_certificate(world: &World, balancer: &Balancer, settings: &Value) {
+    world.cloud.reset_calls().await.unwrap();
+    let mut other = settings.clone();
+    other["certificate"]["id"] = json!("cert-1");
+    world
+        .apply(&manifest("front", "one", &other))
+        .await
+        .unwrap();
+    let row = Row {
+        field: "certificate",
+        first: Value::Null,
+        then: Value::Null,
+        seen: &[("443 ServerCertificateId", ["cert-1", "", ""])],
+    };
+    balancer.shows(world, "front", &[row], 0).await;
+    let calls = world.cloud.calls().await.unwrap();
+    let deleted = calls
+        .iter()
+        .find(|call| call.action == "DeleteLoadBalancerListener");
+    assert!(deleted.is_none(), "{deleted:?}");
+    world
+        .apply(&manifest("front", "one", settings))
+        .await
+        .unwrap();
+    ready(world, &binding("default", "one")).await;
+}
+
 /// Waits until a binding is told that others hold these fields.
 async fn disputed(world: &World, name: &str, fields: impl Iterator<Item = &'static str>) {
     let fields: BTreeSet<String> = fields.map(|field| format!("slb.{field}")).collect();
@@ -280,7 +314,7 @@ spec:
       bindingsMaySet: ["*"]
 "#;
 
-fn made_rows() -> Vec<Row> {
+pub(super) fn made_rows() -> Vec<Row> {
     vec![
         Row {
             field: "billing",
@@ -346,6 +380,7 @@ async fn what_a_load_balancer_is_made_with_and_what_is_left_of_it() {
     let world = World::start(options).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
+    the_elastic_address_is_published(&world).await;
     world.apply(MADE).await.unwrap();
     let rows = made_rows();
     let first = settings(&rows, |row| &row.first);

@@ -12,6 +12,24 @@ pub(super) struct Row {
     pub(super) seen: &'static [(&'static str, [&'static str; 3])],
 }
 
+/// Nodes beside that of the gateway.
+pub(super) const NODES: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: plain}
+spec: {providerID: cn-beijing.i-plain}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: pooled, labels: {pool: ingress}}
+spec: {providerID: cn-beijing.i-pooled}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: cordoned, labels: {pool: ingress}}
+spec: {providerID: cn-beijing.i-cordoned, unschedulable: true}
+";
+
 /// The name that the cloud controller manager gives by itself.
 pub(super) const OWN_NAME: &str = "(own)";
 /// The load balancer's own address.
@@ -70,9 +88,18 @@ fn of_the_load_balancer() -> Vec<Row> {
         ),
         row(
             "backends",
-            json!({"weight": 50}),
-            json!({"weight": 20}),
-            &[("weight 8080", ["50", "20", "100"])],
+            json!({
+                "type": "Nodes", "nodeLabels": {"pool": "ingress"}, "cordonedNodes": "Remove",
+                "weight": 50,
+            }),
+            json!({"type": "Nodes", "weight": 20, "consoleWeights": "Keep"}),
+            &[
+                ("server i-plain", ["none", "20", "none"]),
+                ("server i-cordoned", ["none", "20", "none"]),
+                // What it was: whoever set it.
+                ("server i-pooled", ["50", "50", "none"]),
+                ("server eni", ["none", "none", "100"]),
+            ],
         ),
     ]
 }
@@ -252,10 +279,15 @@ pub(super) fn look(slb: &Value, id: &str, published: &str, place: &str) -> Strin
         None if place == "published" => &Value::from(published),
         None => &balancer[place],
         Some(("tag", key)) => &balancer["tags"][key],
-        Some(("weight", port)) => {
-            let group = listener(balancer, port)["serverGroupId"].as_str();
+        // The weight of one behind port 8080, by its id or its kind.
+        Some(("server", id)) => {
+            let group = listener(balancer, "8080")["serverGroupId"].as_str();
             let group = &slb["serverGroups"][group.unwrap_or_default()];
-            &group["backends"][0]["weight"]
+            let mut servers = group["backends"].as_array().into_iter().flatten();
+            let is = |server: &&Value| server["serverId"] == id || server["kind"] == id;
+            servers
+                .find(is)
+                .map_or(&Value::Null, |found| &found["weight"])
         }
         Some(("domain", host)) => {
             let listener = listener(balancer, "443");

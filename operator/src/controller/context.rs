@@ -68,6 +68,7 @@ impl Context {
         let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
+            alb: alb::state::State::new(&runtime.args.shard),
             runtime,
             stores,
             bindings,
@@ -79,7 +80,6 @@ impl Context {
             peers,
             audits: Audits::default(),
             tries: Tries::default(),
-            alb: alb::state::State::default(),
             higress: higress::state::State::default(),
             checked: Mutex::default(),
             begun: Mutex::default(),

@@ -69,6 +69,16 @@ impl LoadBalancer {
         }
     }
 
+    /// Whether the cloud is still making or changing it, and it serves by itself after that.
+    pub fn is_changing(&self) -> bool {
+        match self {
+            Self::Classic(_) => false,
+            Self::Network(state) => {
+                ["Provisioning", "Configuring"].contains(&state.status.as_str())
+            }
+        }
+    }
+
     /// Its tags.
     pub fn tags(&self) -> &BTreeMap<String, String> {
         match self {

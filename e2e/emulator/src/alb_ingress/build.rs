@@ -141,7 +141,8 @@ fn certificates(
     Ok(ids)
 }
 
-fn certificate_id(secret: &str) -> String {
+/// The id that a Secret's certificate has, by `NAMESPACE/NAME`.
+pub fn certificate_id(secret: &str) -> String {
     let digest = hex::encode(Sha256::digest(secret));
     let digits: String = digest
         .bytes()

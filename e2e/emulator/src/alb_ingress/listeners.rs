@@ -173,7 +173,8 @@ async fn update(
     Ok(id)
 }
 
-/// Brings the further certificates in line; what is to change about the default one is returned.
+/// Brings the further certificates in line; what is to change about the default one is returned. That
+/// one stays while it is wanted, in whatever place, and also where no certificate is wanted any more.
 async fn certificates(
     stack: &Stack<'_>,
     wanted: &WantedListener,
@@ -189,22 +190,18 @@ async fn certificates(
             .collect()
     };
     let (default, extra) = (ids(true), ids(false));
-    let Some((first, rest)) = wanted.certificates.split_first() else {
-        return Err(Failure::Apply(
-            "empty https listener default certs".to_owned(),
-        ));
-    };
-    let missing = rest
-        .iter()
-        .filter(|id| !extra.contains(id) && !default.contains(id));
+    let all = &wanted.certificates;
+    let stays = default.iter().any(|id| all.contains(id));
+    let new = all.first().filter(|_| !stays);
+    let missing = all.iter().filter(|id| {
+        let there = extra.contains(id) || default.contains(id);
+        !there && Some(*id) != new
+    });
     let missing: Vec<String> = missing.cloned().collect();
     further(stack, ASSOCIATE, id, &missing).await?;
-    let surplus = extra.iter().filter(|id| !wanted.certificates.contains(id));
+    let surplus = extra.iter().filter(|id| !all.contains(id));
     let surplus: Vec<String> = surplus.cloned().collect();
     further(stack, DISSOCIATE, id, &surplus).await?;
-    let mut changes = Vec::new();
-    if default.first() != Some(first) {
-        changes.push(("Certificates.1.CertificateId".to_owned(), first.clone()));
-    }
-    Ok(changes)
+    let change = |id: &String| ("Certificates.1.CertificateId".to_owned(), id.clone());
+    Ok(new.map(change).into_iter().collect())
 }

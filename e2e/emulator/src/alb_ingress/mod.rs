@@ -45,6 +45,7 @@ mod parser_tests;
 
 use std::time::Duration;
 
+pub use build::certificate_id;
 pub use controller::run;
 
 /// The definition of AlbConfig, as the real controller registers it when it starts.

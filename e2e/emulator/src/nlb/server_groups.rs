@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::model::ServerGroup;
 use super::{jobs, not_found};
@@ -57,9 +57,7 @@ fn described(root: &Node, request: &Request) -> Result<ServerGroup, ApiError> {
         tags: tags::of_node(root)?,
         settled: request.now,
     };
-    group
-        .more
-        .insert("HealthCheck".to_owned(), health_check(&Node::default())?);
+    group.more.insert("HealthCheck".to_owned(), json!(unsaid()));
     set(&mut group, root)?;
     Ok(group)
 }
@@ -91,51 +89,70 @@ fn set(group: &mut ServerGroup, root: &Node) -> Result<(), ApiError> {
         group.more.insert(name, json!(seconds));
     }
     if let Some(config) = root.get("HealthCheckConfig") {
-        let config = health_check(config)?;
-        group.more.insert("HealthCheck".to_owned(), config);
+        let check = group.more.get("HealthCheck").unwrap_or(&Value::Null);
+        let check = health_check(check, config)?;
+        group.more.insert("HealthCheck".to_owned(), check);
     }
     Ok(())
 }
 
-fn health_check(config: &Node) -> Result<Value, ApiError> {
-    let mut view = Map::new();
-    let enabled = config.bool("HealthCheckEnabled")?.unwrap_or(true);
-    view.insert("HealthCheckEnabled".to_owned(), json!(enabled));
-    let kinds = ["TCP", "HTTP", "UDP"];
-    let kind = config.one_of("HealthCheckType", &kinds)?.unwrap_or("TCP");
-    view.insert("HealthCheckType".to_owned(), json!(kind));
+/// What a group is checked by that nobody has said anything of.
+fn unsaid() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("HealthCheckEnabled", json!(true)),
+        ("HealthCheckType", json!("TCP")),
+        ("HealthCheckConnectPort", json!(0)),
+        ("HealthCheckInterval", json!(5)),
+        ("HealthCheckConnectTimeout", json!(5)),
+        ("HealthyThreshold", json!(2)),
+        ("UnhealthyThreshold", json!(2)),
+        ("HttpCheckMethod", json!("GET")),
+        ("HealthCheckDomain", json!("$SERVER_IP")),
+        ("HealthCheckUrl", json!("/")),
+        ("HealthCheckHttpCode", json!(["http_2xx"])),
+    ])
+}
+
+/// The check of a group with what was sent of it; the rest stays.
+fn health_check(is: &Value, config: &Node) -> Result<Value, ApiError> {
+    let mut view = is.clone();
+    if let Some(enabled) = config.bool("HealthCheckEnabled")? {
+        view["HealthCheckEnabled"] = json!(enabled);
+    }
+    for (name, known) in [
+        ("HealthCheckType", &["TCP", "HTTP", "UDP"][..]),
+        ("HttpCheckMethod", &["GET", "HEAD"]),
+    ] {
+        if let Some(word) = config.one_of(name, known)? {
+            view[name] = json!(word);
+        }
+    }
     let numbers = [
-        ("HealthCheckConnectPort", 0, 65_535, 0),
-        ("HealthCheckInterval", 1, 50, 5),
-        ("HealthCheckConnectTimeout", 1, 300, 5),
-        ("HealthyThreshold", 2, 10, 2),
-        ("UnhealthyThreshold", 2, 10, 2),
+        ("HealthCheckConnectPort", 0, 65_535),
+        ("HealthCheckInterval", 1, 50),
+        ("HealthCheckConnectTimeout", 1, 300),
+        ("HealthyThreshold", 2, 10),
+        ("UnhealthyThreshold", 2, 10),
     ];
-    for (name, low, high, default) in numbers {
-        let number = config.int(name, low, high)?.unwrap_or(default);
-        view.insert(name.to_owned(), json!(number));
-    }
-    if kind == "HTTP" {
-        let method = config.one_of("HttpCheckMethod", &["GET", "HEAD"])?;
-        view.insert("HttpCheckMethod".to_owned(), json!(method.unwrap_or("GET")));
-        let texts = [("HealthCheckDomain", "$SERVER_IP"), ("HealthCheckUrl", "/")];
-        for (name, default) in texts {
-            let text = config.text(name).unwrap_or(default);
-            view.insert(name.to_owned(), json!(text));
+    for (name, low, high) in numbers {
+        if let Some(number) = config.int(name, low, high)? {
+            view[name] = json!(number);
         }
-        let codes = config.texts("HealthCheckHttpCode");
-        let known = ["http_2xx", "http_3xx", "http_4xx", "http_5xx"];
-        if codes.iter().any(|code| !known.contains(&code.as_str())) {
-            return Err(errors::illegal("HealthCheckHttpCode"));
-        }
-        let codes = if codes.is_empty() {
-            json!(["http_2xx"])
-        } else {
-            json!(codes)
-        };
-        view.insert("HealthCheckHttpCode".to_owned(), codes);
     }
-    Ok(Value::Object(view))
+    for name in ["HealthCheckDomain", "HealthCheckUrl"] {
+        if let Some(text) = config.text(name) {
+            view[name] = json!(text);
+        }
+    }
+    let codes = config.texts("HealthCheckHttpCode");
+    let known = ["http_2xx", "http_3xx", "http_4xx", "http_5xx"];
+    if codes.iter().any(|code| !known.contains(&code.as_str())) {
+        return Err(errors::illegal("HealthCheckHttpCode"));
+    }
+    if !codes.is_empty() {
+        view["HealthCheckHttpCode"] = json!(codes);
+    }
+    Ok(view)
 }
 
 /// The server group of `ServerGroupId`, to be changed. One that is being changed is not.

@@ -21,6 +21,9 @@ const PROTECTED: Of = Of("loadbalancer", Some("ResourceId"));
 const SERVER_GROUP: Of = Of("servergroup", Some("ServerGroupId"));
 const SERVER_GROUPS: Of = Of("servergroup", None);
 const BALANCERS: Of = Of("loadbalancer", None);
+/// `ResourceId` names several.
+const THESE_BALANCERS: Of = Of("loadbalancer", Some("ResourceId"));
+const LISTENERS: Of = Of("listener", None);
 const VPCS: Of = Of("vpc", None);
 const VSWITCHES: Of = Of("vswitch", None);
 
@@ -61,7 +64,8 @@ fn named(request: &Request, name: &str) -> Option<String> {
 fn kinds(product: Product, action: &str) -> &'static [Of] {
     match product {
         Product::CloudApi => of_api_gateway(action),
-        Product::Alb | Product::Nlb => of_alb(action),
+        Product::Alb => of_alb(action),
+        Product::Nlb => of_nlb(action),
         Product::Slb => match action {
             "DescribeLoadBalancers" | "CreateLoadBalancer" => &[BALANCERS],
             action if action.contains("LoadBalancer") => &[BALANCER],
@@ -87,6 +91,17 @@ fn of_alb(action: &str) -> &'static [Of] {
         // Listeners and rules belong to a load balancer that the call does not name.
         action if action.contains("Listener") || action.contains("Rule") => &[BALANCERS],
         _ => &[],
+    }
+}
+
+fn of_nlb(action: &str) -> &'static [Of] {
+    match action {
+        "ListListeners" => &[LISTENERS],
+        "CreateListener" => &[LISTENERS, SERVER_GROUP, BALANCER],
+        // Only load balancers are tagged after they were made.
+        "TagResources" | "UntagResources" | "ListTagResources" => &[THESE_BALANCERS],
+        "GetJobStatus" | "ListAsynJobs" => &[],
+        action => of_alb(action),
     }
 }
 

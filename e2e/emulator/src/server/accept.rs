@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dispatch::{Dropped, api_call};
 use crate::state::AppState;
+use crate::traffic::alb::Place;
 use crate::{control, traffic};
 
 /// The largest body of an API call; the cloud takes less.
@@ -25,14 +26,21 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// How long open connections may finish when the emulator stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Serves until the emulator stops: HTTP, and TLS for clients that begin with it.
-pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, state: AppState) {
+/// Serves until the emulator stops: HTTP, and TLS for clients that begin with it. With a place, all
+/// that comes is for that load balancer.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    state: AppState,
+    place: Option<Place>,
+) {
     let stopping = state.stopping().clone();
     let connections = TaskTracker::new();
     while let Some(accepted) = stopping.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, tls.clone(), state.clone()));
+                let entrance = (tls.clone(), place.clone());
+                connections.spawn(connection(stream, peer, entrance, state.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -50,20 +58,25 @@ pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, state: AppSta
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, state: AppState) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    (tls, place): (TlsAcceptor, Option<Place>),
+    state: AppState,
+) {
     // Small answers leave at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     match traffic::tls::accept(stream, &tls).await {
-        Ok((stream, secure)) => http(stream, peer, state, secure).await,
+        Ok((stream, secure)) => http(stream, (peer, place), state, secure).await,
         Err(error) => tracing::debug!(%error, "the TLS handshake failed"),
     }
 }
 
 async fn http(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (peer, place): (SocketAddr, Option<Place>),
     state: AppState,
     secure: bool,
 ) {
@@ -71,10 +84,11 @@ async fn http(
     let service = service_fn(|mut request: http::Request<Incoming>| {
         // The front door tells callers apart by their address.
         request.extensions_mut().insert(ConnectInfo(peer));
-        route(state.clone(), request, secure)
+        route(state.clone(), place.clone(), request, secure)
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
@@ -91,10 +105,11 @@ async fn http(
 /// Traffic goes by the Host header; what is left is the emulator's own or an API call.
 async fn route(
     state: AppState,
+    place: Option<Place>,
     request: http::Request<Incoming>,
     secure: bool,
 ) -> Result<Response, Dropped> {
-    let place = traffic::alb::place(&state.world(), &request, secure);
+    let place = place.or_else(|| traffic::alb::place(&state.world(), &request, secure));
     if let Some(place) = place {
         let request = request.map(Body::new);
         return Ok(traffic::alb::serve(state, place, request, secure).await);

@@ -173,6 +173,7 @@ impl Builder {
             listener,
             acceptor,
             state.clone(),
+            None,
         ))];
         tasks.push(tokio::spawn(crate::slb::keep_probing(state.clone())));
         if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {

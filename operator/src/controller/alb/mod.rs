@@ -6,8 +6,13 @@ mod complaints;
 mod facts;
 mod hop;
 mod instances;
+<<<<<<< HEAD
 mod lighten;
+=======
+mod leave;
+>>>>>>> seat
 mod pass;
+mod places;
 mod secrets;
 mod serving;
 pub mod signals;

@@ -7,28 +7,33 @@ use crds::v1alpha1::{AlbGateway, Reason};
 use jiff::Timestamp;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use super::children::{self, Found, PLACEMENTS, failed, lead};
 use super::facts::{Namespace, source};
 use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
+<<<<<<< HEAD
 use super::lighten::lighten;
 use super::secrets;
+=======
+use super::leave::{hand_over, hold, let_go};
+>>>>>>> seat
 use super::serving::gateway_of;
-use super::state::name_of;
+use super::{places, secrets};
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::controller::queue::Ended;
 use crate::core::alb::hop::is_used;
 use crate::core::alb::instance::{domain_internal, fleet};
-use crate::core::alb::kingress::{FINALIZER, KIngress};
+use crate::core::alb::kingress::KIngress;
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::render::{Identity, Progress, address, is_outstanding, render};
-use crate::core::alb::seats::ingress_class;
+use crate::core::alb::seats::{Extent, Full, Seat, ingress_class};
 use crate::core::alb::status::{Address, Standing, Told, status};
 use crate::core::alb::translate::{Child, Placement, Translation, translate};
+use crate::events::{Happening, Severity};
 
 /// How soon something that changed meanwhile is looked at again.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -119,7 +124,7 @@ impl Pass<'_> {
         } else {
             crossing.follow(&source, &cluster).await?;
         }
-        let mut written = Vec::new();
+        let mut there = Vec::new();
         for child in &translation.children {
             let found = match children::find(self.ingress, child.placement, self.context) {
                 Found::Nothing => None,
@@ -131,6 +136,11 @@ impl Pass<'_> {
                     return Err(Refusal::new(Reason::NotOwned, words).into());
                 }
             };
+            there.push((child, found));
+        }
+        hold(self.ingress, self.context).await?;
+        let mut written = Vec::new();
+        for (child, found) in there {
             let (made, progress) = self.child(child, found.as_deref()).await?;
             written.push((child.placement, made, progress));
         }
@@ -158,17 +168,20 @@ impl Pass<'_> {
         let name = children::name(self.ingress, child.placement);
         let namespace = self.ingress.namespace().unwrap_or_default();
         let place = (namespace.clone(), name.clone());
-        let seat =
-            self.context
-                .alb
-                .seats()
-                .take(&place, &classes, child.rules.len(), fleet.max_rules);
-        let seat = seat.map_err(|full| {
-            let words = format!(
-                "{full}. Raise alb.maxInstances of the class, or the account's quota and alb.maxRules with it; or use fewer hosts, tags and rules. What was served before stays."
-            );
-            Refusal::new(Reason::RulesExhausted, words)
-        })?;
+        let hold = found.and_then(|found| self.hold(&place, found));
+        let need = Extent {
+            rules: child.rules.len(),
+            secured: !child.tls.is_empty(),
+        };
+        let seat = {
+            let mut seats = self.context.alb.seats();
+            // What is kept back takes no place yet.
+            match hold {
+                Some(_) => seats.clone().take(&place, &classes, need, fleet.max_rules),
+                None => seats.take(&place, &classes, need, fleet.max_rules),
+            }
+        };
+        let seat = seat.map_err(|full| exhausted(&full))?;
         let instance = classes
             .iter()
             .zip(&fleet.instances)
@@ -180,17 +193,22 @@ impl Pass<'_> {
             name,
             owner: self.ingress.name_any(),
             owner_uid: self.ingress.uid().unwrap_or_default(),
-            ingress_class: seat.instance,
+            ingress_class: seat.instance.clone(),
             order: seat.order,
+            room: seat.extent.rules,
         };
         let wanted = render(child, identity, &secrets);
         let Some(met) = found.filter(|found| wanted.is_met_by(found)) else {
-            if let Some(found) = found.filter(|found| self.is_held(&place, found)) {
+            if let (Some(hold), Some(found)) = (hold, found) {
+                self.keep_back(hold);
                 return Ok((Arc::new(found.clone()), Progress::Waiting));
             }
+            self.make_way(found, &seat).await?;
             let made = children::apply(&wanted, found, false, self.context).await?;
+            places::took(&place, &seat, self.context).await?;
             return Ok((made, Progress::Waiting));
         };
+        places::took(&place, &seat, self.context).await?;
         let progress = wanted.progress(met);
         let child = if progress == Progress::Labelled {
             children::apply(&wanted, found, true, self.context).await?
@@ -200,16 +218,40 @@ impl Pass<'_> {
         Ok((child, progress))
     }
 
-    /// Whether a change is kept back until the controller has dealt with the last one.
-    fn is_held(&self, place: &(String, String), found: &Ingress) -> bool {
-        let hold = self
-            .context
-            .alb
-            .pace()
-            .hold(place, is_outstanding(found), Instant::now());
+    /// What has to be so before an Ingress is written for its place.
+    async fn make_way(&self, found: Option<&Ingress>, seat: &Seat) -> Result<(), Obstacle> {
+        for order in &seat.reclaimed {
+            places::release(&seat.instance, *order, self.context).await?;
+        }
+        if let Some(found) = found {
+            places::keep(found, self.context).await?;
+        }
+        if seat.shifts {
+            let happening = Happening {
+                severity: Severity::Warning,
+                reason: "PlacesReclaimed".to_owned(),
+                action: "Reclaim".to_owned(),
+                note: format!(
+                    "The load balancer of IngressClass \"{}\" has no room for more forwarding rules, so places that were kept for others are given up: rules of other Ingresses get new numbers once. Raise the account's quota and alb.maxRules, or alb.maxInstances of the class, if that is not wanted.",
+                    seat.instance
+                ),
+            };
+            let events = &self.context.runtime.events;
+            events.publish(&self.ingress.object_ref(&()), happening);
+        }
+        self.context.alb.untidy.notify_one();
+        Ok(())
+    }
+
+    /// How long a change is kept back, until the controller has dealt with the last one.
+    fn hold(&self, place: &(String, String), found: &Ingress) -> Option<Duration> {
+        let pace = self.context.alb.pace();
+        pace.hold(place, is_outstanding(found), Instant::now())
+    }
+
+    fn keep_back(&self, hold: Duration) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = held.into_iter().chain(hold).min();
-        hold.is_some()
+        *held = held.iter().copied().chain([hold]).min();
     }
 
     /// Removes what this Knative Ingress no longer needs.
@@ -222,7 +264,7 @@ impl Pass<'_> {
             if let Found::Ours(found) = children::find(self.ingress, placement, self.context)
                 && found.metadata.deletion_timestamp.is_none()
             {
-                children::delete(&found, self.context).await?;
+                places::leave(&found, self.context).await?;
             }
         }
         Ok(())
@@ -319,6 +361,13 @@ impl Pass<'_> {
     }
 }
 
+fn exhausted(full: &Full) -> Refusal {
+    let words = format!(
+        "{full}. Raise alb.maxInstances of the class, or the account's quota and alb.maxRules with it; or use fewer hosts, tags and rules. What was served before stays."
+    );
+    Refusal::new(Reason::RulesExhausted, words)
+}
+
 async fn write_status(
     ingress: &KIngress,
     new: &serde_json::Value,
@@ -346,84 +395,7 @@ async fn write_status(
     }
 }
 
-/// Another layer serves it, or is to. What we made stays until that one has an address of its own.
-async fn hand_over(ingress: &KIngress, context: &Context) -> Result<Ended, Trouble> {
-    let mut waits = false;
-    for placement in PLACEMENTS {
-        let Found::Ours(found) = children::find(ingress, placement, context) else {
-            continue;
-        };
-        if found.metadata.deletion_timestamp.is_some() {
-            continue;
-        }
-        if is_taken_over(ingress, &found) {
-            children::delete(&found, context).await?;
-        } else {
-            waits = true;
-        }
-    }
-    // Kourier does not serve a host for two Knative Ingresses.
-    let companion = hop::companion(ingress, context);
-    let in_its_way = companion.is_some_and(|companion| companion.class() == ingress.class());
-    if !waits || in_its_way {
-        hop::leave(ingress, context).await?;
-    }
-    context.alb.trouble(ingress, false);
-    Ok(if waits { Ended::Waiting } else { Ended::Done })
-}
-
-/// Whether the addresses in status are no longer ours.
-fn is_taken_over(ingress: &KIngress, child: &Ingress) -> bool {
-    let Some(address) = address(child) else {
-        return true;
-    };
-    let lists = ["publicLoadBalancer", "privateLoadBalancer"];
-    let mut lists = lists.iter().map(|list| &ingress.status[list]["ingress"]);
-    lists.all(|list| {
-        let entries = list.as_array().into_iter().flatten();
-        entries.clone().count() > 0 && entries.into_iter().all(|entry| entry["domain"] != address)
-    })
-}
-
-/// What was made goes with its owner. A finalizer that another layer left would keep it for ever, since
-/// only the layer of the class takes it off.
-async fn let_go(ingress: &KIngress, context: &Context) -> Result<(), Trouble> {
-    for placement in PLACEMENTS {
-        let name = children::name(ingress, placement);
-        let namespace = ingress.namespace().unwrap_or_default();
-        if context.alb.ingress(&namespace, &name).is_none() {
-            context.alb.gone(&(namespace, name));
-        }
-    }
-    context.alb.trouble(ingress, false);
-    let others: Vec<&String> = ingress
-        .finalizers()
-        .iter()
-        .filter(|finalizer| *finalizer != FINALIZER)
-        .collect();
-    if others.len() == ingress.finalizers().len() {
-        return Ok(());
-    }
-    lead(context)?;
-    let (_, name) = name_of(ingress);
-    let patch = Patch::Merge(json!({"metadata": {
-        "finalizers": others,
-        "resourceVersion": ingress.resource_version(),
-    }}));
-    let patched = api(ingress, context)
-        .patch(&name, &PatchParams::default(), &patch)
-        .await;
-    match patched {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(failed(
-            &format!("finalizer of Knative Ingress {name}"),
-            &error,
-        )),
-    }
-}
-
-fn api(ingress: &KIngress, context: &Context) -> Api<KIngress> {
+pub(super) fn api(ingress: &KIngress, context: &Context) -> Api<KIngress> {
     let namespace = ingress.namespace().unwrap_or_default();
     Api::namespaced(context.runtime.client.clone(), &namespace)
 }

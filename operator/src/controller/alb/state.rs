@@ -19,7 +19,7 @@ use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
 use crate::core::alb::pace::Pace;
-use crate::core::alb::render::ORDER;
+use crate::core::alb::placeholder::{holding, is_placeholder};
 use crate::core::alb::seats::Seats;
 
 /// How long it takes at the most until Knative Ingresses are listed, where they can be.
@@ -50,7 +50,11 @@ pub struct State {
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
     listed: AtomicBool,
+    writes: AtomicBool,
     since: Instant,
+    /// Something may have to be done about the places that are kept.
+    pub untidy: tokio::sync::Notify,
+    shard: String,
     seats: Mutex<Seats>,
     pace: Mutex<Pace>,
     troubled: Mutex<HashSet<Name>>,
@@ -85,8 +89,9 @@ pub fn serverless_service() -> ApiResource {
     )
 }
 
-impl Default for State {
-    fn default() -> Self {
+impl State {
+    /// For a shard, empty.
+    pub fn new(shard: &str) -> Self {
         let (kingresses, kingresses_writer) = reflector::store();
         let (ingresses, ingresses_writer) = reflector::store();
         let (slices, slices_writer) = reflector::store();
@@ -105,7 +110,10 @@ impl Default for State {
             complaints: Complaints::default(),
             ensured: tokio::sync::Mutex::default(),
             listed: AtomicBool::default(),
+            writes: AtomicBool::default(),
             since: Instant::now(),
+            untidy: tokio::sync::Notify::new(),
+            shard: shard.to_owned(),
             seats: Mutex::default(),
             pace: Mutex::default(),
             troubled: Mutex::default(),
@@ -119,9 +127,7 @@ impl Default for State {
             })),
         }
     }
-}
 
-impl State {
     /// The writing ends; the first who asks gets them.
     pub fn writers(&self) -> Option<Writers> {
         lock(&self.writers).take()
@@ -168,31 +174,64 @@ impl State {
         lock(&self.pace)
     }
 
-    /// An Ingress is gone, and its place is free.
+    /// An Ingress is gone.
     pub fn gone(&self, name: &Name) {
         self.seats().gone(name);
         self.pace().gone(name);
+        self.untidy.notify_one();
+    }
+
+    /// Whether an Ingress only keeps a place, for this shard.
+    pub fn is_placeholder(&self, ingress: &Ingress) -> bool {
+        is_placeholder(ingress, &self.shard)
+    }
+
+    /// A placeholder is gone.
+    pub fn released(&self, placeholder: &Ingress) {
+        let holding = holding(placeholder).unwrap_or_default();
+        if let Some(order) = holding.order {
+            self.seats().released(&holding.instance, order);
+        }
     }
 
     /// An Ingress was seen: it has a place.
     pub fn seat(&self, ingress: &Ingress) {
-        let spec = ingress.spec.as_ref();
-        let Some(class) = spec.and_then(|spec| spec.ingress_class_name.as_deref()) else {
-            return self.seats().gone(&name_of(ingress));
-        };
-        let order = ingress.annotations().get(ORDER);
-        let rules = spec.and_then(|spec| spec.rules.as_ref());
-        let paths = rules.into_iter().flatten().filter_map(|rule| {
-            let http = rule.http.as_ref()?;
-            Some(http.paths.len())
-        });
-        let order = order.and_then(|order| order.parse().ok());
-        let (name, rules) = (name_of(ingress), paths.sum());
-        if is_made_by_us(ingress) {
-            self.seats().found(name, class, order, rules);
-        } else {
-            self.seats().seen(name, class, order, rules);
+        let is_going = ingress.metadata.deletion_timestamp.is_some();
+        if is_going || !self.seat_in(&mut self.seats(), ingress) {
+            self.gone(&name_of(ingress));
         }
+    }
+
+    /// Only a process that writes knows of places more than the Ingresses say. This one begins to.
+    pub fn begin(&self) {
+        let mut seats = self.seats();
+        if self.writes.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        *seats = Seats::default();
+        for ingress in self.ingresses.state() {
+            if ingress.metadata.deletion_timestamp.is_none() {
+                self.seat_in(&mut seats, &ingress);
+            }
+        }
+    }
+
+    /// Whether it has a class, and with it a place.
+    fn seat_in(&self, seats: &mut Seats, ingress: &Ingress) -> bool {
+        let Some(holding) = holding(ingress) else {
+            return false;
+        };
+        let (namespace, name) = name_of(ingress);
+        if self.is_placeholder(ingress) {
+            if let Some(order) = holding.order {
+                seats.holds(&namespace, &holding.instance, order, holding.extent);
+            }
+        } else if is_made_by_us(ingress) {
+            seats.found((namespace, name), holding);
+        } else {
+            seats.seen((namespace, name), holding);
+        }
+        true
     }
 
     /// Notes whether something that may come keeps a Knative Ingress from being served.

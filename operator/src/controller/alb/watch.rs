@@ -20,6 +20,7 @@ use super::KIND;
 use super::complaints::{Heard, listen};
 use super::lighten::{lighten, lighten_ingress};
 use super::pass::{reconcile, tell_panic};
+use super::places::{self, Asked};
 use super::serving::gateways;
 use super::signals::{Signal, Signals};
 use super::state::{State, Writers, name_of, serverless_service};
@@ -92,17 +93,24 @@ pub fn spawn(
         stop.run_until_cancelled(watching).await;
         Ok::<_, Infallible>(())
     });
-    let (context, mut listed) = (context.clone(), begun);
-    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
-        let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
-        let ready = async {
-            context.runtime.leadership.until_leader().await;
-            context.stores.ready().await;
-            let _ = listed.wait_for(all).await;
+    let (stop, listed) = (shutdown.clone(), begun.clone());
+    supervisor.spawn(Stage::Work, "places of the ALB layer", async move {
+        let looking_after = async {
+            ready(&concerns.context, listed).await;
+            let ask = |asked| match asked {
+                Asked::All => concerns.ask_where(|_| true),
+                Asked::One(child) => concerns.owner(&child),
+            };
+            places::look_after(&concerns.context, ask).await;
         };
+        stop.run_until_cancelled(looking_after).await;
+        Ok::<_, Infallible>(())
+    });
+    let context = context.clone();
+    supervisor.spawn(Stage::Work, format!("{KIND} controller"), async move {
         tokio::select! {
             () = context.runtime.shutdown.cancelled() => return Ok::<_, Infallible>(()),
-            () = ready => {}
+            () = ready(&context, begun) => {}
         }
         let work = Work {
             kind: KIND,
@@ -115,6 +123,32 @@ pub fn spawn(
     });
 }
 
+<<<<<<< HEAD
+=======
+/// Waits until this process leads, and all that a pass needs is known.
+async fn ready(context: &Context, mut begun: watch::Receiver<Begun>) {
+    let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
+    context.runtime.leadership.until_leader().await;
+    context.stores.ready().await;
+    let _ = begun.wait_for(all).await;
+    context.alb.begin();
+}
+
+/// Takes off a Knative Ingress what nobody here reads.
+pub(super) fn lighten(ingress: &mut KIngress) {
+    stores::lighten(ingress);
+}
+
+/// Of the Ingresses of others only who they are and where they go is kept.
+fn lighten_ingress(ingress: &mut Ingress) {
+    if is_made_by_us(ingress) {
+        return;
+    }
+    stores::lighten(ingress);
+    ingress.status = None;
+}
+
+>>>>>>> seat
 #[derive(Clone)]
 struct Concerns {
     context: Arc<Context>,
@@ -142,6 +176,7 @@ impl Concerns {
                             .send_if_modified(|begun| !std::mem::replace(&mut begun.active, true));
                     }
                     self.ask_where(|_| true);
+                    self.state().untidy.notify_one();
                 }
                 Signal::Binding { namespace, service } => self.ask_where(|ingress| {
                     ingress.namespace().as_deref() == Some(&namespace) && serves(ingress, &service)
@@ -353,6 +388,9 @@ impl Concerns {
                 if !self.state().written.caught_up(ingress) {
                     self.owner(ingress);
                 }
+            }
+            Seen::Gone(ingress) if self.state().is_placeholder(ingress) => {
+                self.state().released(ingress);
             }
             Seen::Gone(ingress) => {
                 let uid = ingress.uid().unwrap_or_default();

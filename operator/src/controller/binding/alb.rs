@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::alb_look::{annotations, no_service, standing_of};
+use super::approve::completed;
 use super::finalize::{add_finalizer, let_go};
 use super::knative_service::{apply, get, is_ours, put_back};
 use super::report::write_status;
@@ -28,7 +29,8 @@ use crate::core::alb::binding::{
     AlbBinding, alb_of, claim, entry, heard, is_of_another_gateway, moved, validate,
 };
 use crate::core::alb::kingress::CLASS_OF_SERVICE;
-use crate::core::alb::plan;
+use crate::core::alb::plan::{self, Planned, Verdict};
+use crate::core::approval;
 use crate::core::conditions::{Standing, judge};
 use crate::core::problem::Problem;
 use crate::metrics::ConditionState;
@@ -95,7 +97,7 @@ struct Pass<'a> {
     ledger: Vec<LedgerEntry>,
     problems: Vec<Problem>,
     address: Option<String>,
-    plan: Option<Vec<PlanStep>>,
+    plan: Option<Planned>,
 }
 
 impl Pass<'_> {
@@ -127,13 +129,7 @@ impl Pass<'_> {
             self.problems.push(problem.waiting_for_a_person());
             return Ok(());
         }
-        if valid.mode == Mode::Plan {
-            let steps = self.planned(valid).await?;
-            self.problems.extend(plan::problem(steps.len()));
-            if steps.is_empty() {
-                self.look(valid);
-            }
-            self.plan = Some(steps);
+        if valid.mode == Mode::Plan && !self.is_approved(valid).await? {
             return Ok(());
         }
         class::hold(&self.class, self.context).await?;
@@ -150,6 +146,56 @@ impl Pass<'_> {
             self.problems.push(problem);
         }
         self.look(valid);
+        self.conclude_plan(valid).await
+    }
+
+    /// Plans, and tells whether just that is approved.
+    async fn is_approved(&mut self, valid: &AlbBinding) -> Result<bool, Trouble> {
+        let steps = self.planned(valid).await?;
+        let completed = completed(&self.binding).map(str::to_owned);
+        let hash = plan::hash(valid, &self.binding, completed.as_deref());
+        let approved = self.binding.spec.approved_plan.clone();
+        let verdict = plan::judge(
+            approved.as_deref(),
+            completed.as_deref(),
+            &hash,
+            steps.len(),
+        );
+        match (verdict, &approved) {
+            // What stands in the way is found out anew.
+            (Verdict::Approved, _) => self.problems.clear(),
+            (Verdict::Stale, Some(approved)) => self.problems.push(approval::stale(approved)),
+            _ if steps.is_empty() => self.look(valid),
+            _ => self
+                .problems
+                .push(approval::unapproved(steps.len(), Some(&hash))),
+        }
+        self.plan = Some(Planned {
+            steps,
+            hash: Some(hash),
+            completed,
+        });
+        Ok(verdict == Verdict::Approved)
+    }
+
+    /// What is left of an approved plan after it was carried out as far as that goes.
+    async fn conclude_plan(&mut self, valid: &AlbBinding) -> Result<(), Trouble> {
+        let Some(planned) = self.plan.take() else {
+            return Ok(());
+        };
+        let found = annotations(valid, &self.binding, self.context).await?;
+        let of = |service: &NamespacedName| found.get(service).cloned().unwrap_or_default();
+        let steps = plan::steps(valid, &self.binding, of);
+        let done = steps.is_empty();
+        self.plan = Some(Planned {
+            completed: if done {
+                planned.hash.clone()
+            } else {
+                planned.completed
+            },
+            steps,
+            hash: planned.hash,
+        });
         Ok(())
     }
 
@@ -276,11 +322,12 @@ impl Pass<'_> {
             address: before.address.clone(),
             ..GatewayBindingStatus::default()
         };
-        if let Some(steps) = self.plan {
+        if let Some(planned) = self.plan {
+            let own = [Reason::PlanOnly, Reason::ApprovalStale];
             let problems = self.problems.iter();
-            let problems = problems.filter(|problem| problem.reason != Reason::PlanOnly);
+            let problems = problems.filter(|problem| !own.contains(&problem.reason));
             let blockers = problems.map(|problem| problem.message.clone());
-            status.plan = Some(plan::status(steps, blockers.collect()));
+            status.plan = Some(plan::status(planned, blockers.collect()));
         }
         if let Some(valid) = &self.valid {
             status.gateway = Some(valid.gateway.clone());

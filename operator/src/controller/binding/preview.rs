@@ -14,8 +14,8 @@ use super::work::Work;
 use super::{approve, is_stranger};
 use crate::controller::context::Context;
 use crate::core::alb::binding as alb;
-use crate::core::alb::plan::steps;
-use crate::core::approval::{self, Verdict};
+use crate::core::alb::plan::{self, steps};
+use crate::core::approval::{self, Approval, Verdict};
 use crate::core::class;
 use crate::core::key::ObjectKey;
 use crate::core::ledger::Place;
@@ -80,6 +80,7 @@ async fn preview_alb(
                     }
                     let of = |service: &_| found.get(service).cloned().unwrap_or_default();
                     preview.alb = steps(&valid, binding, of);
+                    judge_alb(&mut preview, &valid, binding);
                 }
                 Err(trouble) => preview.problems.push(trouble.problem),
             }
@@ -87,6 +88,19 @@ async fn preview_alb(
         Err(problem) => preview.problems.push(problem),
     }
     preview
+}
+
+fn judge_alb(preview: &mut Preview, valid: &alb::AlbBinding, binding: &GatewayBinding) {
+    let completed = approve::completed(binding);
+    let hash = plan::hash(valid, binding, completed);
+    let approved = binding.spec.approved_plan.as_deref();
+    let steps = preview.alb.len();
+    preview.verdict = match plan::judge(approved, completed, &hash, steps) {
+        plan::Verdict::Unapproved => Verdict::Unapproved,
+        plan::Verdict::Stale => Verdict::Stale,
+        plan::Verdict::Approved => Verdict::Approved(Approval::of(&hash, &[])),
+    };
+    preview.hash = (steps > 0).then_some(hash);
 }
 
 /// A pass over one binding up to its plan, without a write.

@@ -41,11 +41,7 @@ pub(super) async fn remove(
             "the class with the credentials for the account is gone. Create it again.",
         )));
     };
-    let in_cloud = ledger
-        .entries
-        .keys()
-        .any(|key| !matches!(key, ObjectKey::Service { .. }));
-    let account = if in_cloud {
+    let account = if in_cloud(ledger) {
         Some(context.clouds.of(class).await?)
     } else {
         context.clouds.known(&class.name_any())
@@ -66,6 +62,12 @@ pub(super) async fn remove(
         *planned = Some(plan);
     }
     result
+}
+
+/// Whether anything of the API gateway is claimed.
+fn in_cloud(ledger: &Ledger) -> bool {
+    let mut claimed = ledger.entries.keys();
+    claimed.any(|key| !matches!(key, ObjectKey::Service { .. }))
 }
 
 struct Removal<'a> {
@@ -229,10 +231,13 @@ impl Removal<'_> {
     }
 
     async fn plan(&self, ledger: &Ledger) -> Result<Plan, Trouble> {
-        if let Some(account) = self.account {
+        // One that has nothing to do with the API gateway has no permission to look at it.
+        let concerned = in_cloud(ledger) || self.binding.spec.api_gateway.is_some();
+        let account = self.account.filter(|_| concerned);
+        if let Some(account) = account {
             account.gateway.snapshots.watch(watched(&[], ledger));
         }
-        let inventory = match self.account {
+        let inventory = match account {
             None => None,
             Some(account) => Some(
                 account

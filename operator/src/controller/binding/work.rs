@@ -437,14 +437,20 @@ pub(super) fn sub_domain(validated: &Validated, inventory: &Inventory) -> Option
     shown.then(|| group.sub_domain.clone())
 }
 
-/// Annotations that a step overwrites for the first time, with what they were. Of a load balancer
-/// that others made it is what that is: no annotation said it.
+/// Annotations that a step overwrites for the first time, with what they were: those of others only by a
+/// takeover, since it fails otherwise. Of a load balancer that others made it is what that is: no
+/// annotation said it.
 pub(super) fn overwritten(
     operation: &Operation,
     state: &ServiceState,
     load_balancer: Option<&LoadBalancer>,
 ) -> BTreeMap<String, String> {
-    let Operation::ApplyService { annotations, .. } = operation else {
+    let Operation::ApplyService {
+        annotations,
+        takeover,
+        ..
+    } = operation
+    else {
         return BTreeMap::new();
     };
     if state.created_by_us {
@@ -457,7 +463,8 @@ pub(super) fn overwritten(
             LoadBalancer::Network(state) => nlb::standing(state),
         })
         .unwrap_or_default();
-    let before = |key| state.annotations.get(key).or_else(|| standing.get(key));
+    let said = |key| state.annotations.get(key).filter(|_| *takeover);
+    let before = |key| said(key).or_else(|| standing.get(key));
     annotations
         .keys()
         .filter(|key| !state.our_annotations.contains(key))

@@ -18,6 +18,8 @@ pub(super) use read::Kind;
 const MANY: usize = 10;
 /// One that nobody asked about for so many checks is forgotten.
 const CHECKS: u32 = 4;
+/// What is known of one that does not serve is soon old: nothing tells when the cloud is done with it.
+const UNDONE: Duration = Duration::from_secs(5);
 
 /// What is known of the load balancers of one kind of an account and region.
 #[derive(Debug)]
@@ -33,6 +35,16 @@ struct Known {
     read: Instant,
     asked: Instant,
     version: String,
+}
+
+impl Known {
+    fn is_fresh(&self, version: &str, max_age: Duration) -> bool {
+        let max_age = match self.state.is_usable() {
+            true => max_age,
+            false => max_age.min(UNDONE),
+        };
+        self.version == version && self.read.elapsed() < max_age
+    }
 }
 
 impl Balancers {
@@ -91,8 +103,9 @@ impl Balancers {
         let mut known = self.lock();
         let known = known.get_mut(id)?;
         known.asked = Instant::now();
-        let good = known.version == version && known.read.elapsed() < max_age;
-        good.then(|| known.state.clone())
+        known
+            .is_fresh(version, max_age)
+            .then(|| known.state.clone())
     }
 
     /// Reads all that somebody asked about lately. One that a list does not have is forgotten, and
@@ -127,5 +140,35 @@ impl Balancers {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::nlb::NlbState;
+
+    #[test]
+    fn one_that_does_not_serve_yet_is_soon_looked_at_again() {
+        let read_before = |seconds: u64, status: &str| {
+            let read = Instant::now() - Duration::from_secs(seconds);
+            let state = NlbState {
+                status: status.into(),
+                ..NlbState::default()
+            };
+            Known {
+                state: state.into(),
+                read,
+                asked: read,
+                version: "1".into(),
+            }
+        };
+        let interval = Duration::from_secs(600);
+        let fresh = |known: Known, version: &str| known.is_fresh(version, interval);
+        assert!(fresh(read_before(60, "Active"), "1"));
+        assert!(!fresh(read_before(60, "Active"), "2"));
+        assert!(!fresh(read_before(660, "Active"), "1"));
+        assert!(fresh(read_before(1, "Configuring"), "1"));
+        assert!(!fresh(read_before(60, "Configuring"), "1"));
     }
 }

@@ -21,6 +21,8 @@ pub const CLASS_OF_SERVICE: &str = "networking.knative.dev/ingress-class";
 pub const LABEL: &str = "networking.internal.knative.dev/ingress";
 /// Finalizer that all layers of Knative share.
 pub const FINALIZER: &str = "ingresses.networking.internal.knative.dev";
+/// Finalizer of a Knative Ingress with Ingresses of ours: their places are kept before they go.
+pub const PLACES: &str = "gatewaybinding.dev/alb-places";
 /// Annotation with the hosts of each tag.
 const TAG_TO_HOST: &str = "networking.internal.knative.dev/tag-to-host";
 

@@ -10,6 +10,7 @@ pub mod loose;
 pub mod network;
 pub mod pace;
 mod pack;
+pub mod placeholder;
 pub mod plan;
 pub mod refusal;
 pub mod render;

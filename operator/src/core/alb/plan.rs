@@ -3,12 +3,13 @@
 
 use crds::v1alpha1::{
     BindingAlb, GatewayBinding, NamespacedName, PlanAction, PlanField, PlanStatus, PlanStep,
-    PlanSummary, Reason, RevisionRule,
+    PlanSummary, RevisionRule,
 };
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::binding::{AlbBinding, alb_digest, entry, ledger_entry, moved};
 use super::kingress::CLASS_OF_SERVICE;
-use crate::core::problem::Problem;
 use crate::core::published::omitted;
 
 /// The class annotation of a Knative Service, as it is.
@@ -109,10 +110,63 @@ fn field(rule: &RevisionRule) -> PlanField {
     }
 }
 
-/// The plan as status has it. It has no hash: what a binding with an ALB writes is done by setting its
-/// mode, not by approving one plan.
-pub fn status(steps: Vec<PlanStep>, blockers: Vec<String>) -> PlanStatus {
+/// What is planned, for status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The steps.
+    pub steps: Vec<PlanStep>,
+    /// Hash of what the binding asks, while there is something to do for it.
+    pub hash: Option<String>,
+    /// Hash of what was approved and carried out last.
+    pub completed: Option<String>,
+}
+
+/// What an approval comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is none, or what it was for is done.
+    Unapproved,
+    /// It is for something else.
+    Stale,
+    /// It is for what the binding asks now.
+    Approved,
+}
+
+/// The hash of what a binding asks: its Knative Service, the class that gets, and its whole `alb` block.
+/// It stays the same while that is carried out. `after` is the one that was carried out last, so that
+/// the same, wanted once more, is another one.
+pub fn hash(valid: &AlbBinding, binding: &GatewayBinding, after: Option<&str>) -> String {
+    let service = entry(&valid.service).key;
+    let asked = json!([
+        "alb",
+        1,
+        service,
+        valid.ingress_class,
+        binding.spec.alb,
+        after
+    ]);
+    let digest = Sha256::digest(asked.to_string().as_bytes());
+    format!("sha256:{}", hex::encode(digest))
+}
+
+/// What `spec.approvedPlan` comes to, for a plan with this hash and so many steps.
+pub fn judge(approved: Option<&str>, completed: Option<&str>, hash: &str, steps: usize) -> Verdict {
+    match approved {
+        Some(approved) if approved == hash => Verdict::Approved,
+        Some(approved) if completed != Some(approved) && steps > 0 => Verdict::Stale,
+        _ => Verdict::Unapproved,
+    }
+}
+
+/// The plan as status has it.
+pub fn status(planned: Planned, blockers: Vec<String>) -> PlanStatus {
+    let Planned {
+        steps,
+        hash,
+        completed,
+    } = planned;
     PlanStatus {
+        hash: hash.filter(|_| !steps.is_empty()),
         summary: PlanSummary {
             update: i32::try_from(steps.len()).unwrap_or(i32::MAX),
             ..PlanSummary::default()
@@ -120,21 +174,9 @@ pub fn status(steps: Vec<PlanStep>, blockers: Vec<String>) -> PlanStatus {
         steps_omitted: omitted(steps.len(), PlanStatus::MAX_STEPS),
         steps: steps.into_iter().take(PlanStatus::MAX_STEPS).collect(),
         blockers,
+        completed,
         ..PlanStatus::default()
     }
-}
-
-/// That something is planned; none: nothing is.
-pub fn problem(steps: usize) -> Option<Problem> {
-    let planned = match steps {
-        0 => return None,
-        1 => "1 step is planned".to_owned(),
-        steps => format!("{steps} steps are planned"),
-    };
-    let words = format!(
-        "spec.mode is Plan: {planned}, see status.plan. Nothing is written. Set mode: Apply to have it done; with an ALB, single plans are not approved."
-    );
-    Some(Problem::blocked(Reason::PlanOnly, words).waiting_for_a_person())
 }
 
 #[cfg(test)]
@@ -201,8 +243,56 @@ mod tests {
             rules.fields[0].to.as_deref(),
             Some("revision hello-00001 for header demo=test and cookie a=b")
         );
-        let status = status(found, Vec::new());
-        assert_eq!((status.summary.update, status.hash), (2, None));
+        let planned = Planned {
+            steps: found,
+            hash: Some("sha256:a".to_owned()),
+            completed: None,
+        };
+        let status = status(planned, Vec::new());
+        assert_eq!(status.summary.update, 2);
+        assert_eq!(status.hash.as_deref(), Some("sha256:a"));
+    }
+
+    /// One approval covers what is left after a crash, and nothing else.
+    #[test]
+    fn an_approval_is_for_what_is_asked() {
+        let binding = binding(rules());
+        let first = hash(&valid(), &binding, None);
+        let mut claimed = binding.clone();
+        claimed.status = Some(GatewayBindingStatus {
+            ledger: vec![claim(&service("hello"), &binding)],
+            ..GatewayBindingStatus::default()
+        });
+        assert_eq!(hash(&valid(), &claimed, None), first, "half of it is done");
+        let mut others = vec![hash(&valid(), &binding, Some(&first))];
+        let mut changed = binding.clone();
+        changed.spec.alb = None;
+        others.push(hash(&valid(), &changed, None));
+        let class = AlbBinding {
+            ingress_class: "other.example.com".to_owned(),
+            ..valid()
+        };
+        others.push(hash(&class, &binding, None));
+        let moved = AlbBinding {
+            service: service("other"),
+            ..valid()
+        };
+        others.push(hash(&moved, &binding, None));
+        for other in &others {
+            assert_ne!(*other, first);
+            assert_eq!(judge(Some(&first), None, other, 1), Verdict::Stale);
+        }
+        assert_eq!(judge(None, None, &first, 1), Verdict::Unapproved);
+        for steps in [0, 2] {
+            assert_eq!(judge(Some(&first), None, &first, steps), Verdict::Approved);
+            let next = hash(&valid(), &binding, Some(&first));
+            let done = judge(Some(&first), Some(&first), &next, steps);
+            assert_eq!(
+                done,
+                Verdict::Unapproved,
+                "it is done, and covers nothing later"
+            );
+        }
     }
 
     #[test]
@@ -214,7 +304,6 @@ mod tests {
         });
         let there = here(Some("alb.example.com"), true);
         assert_eq!(steps(&valid(), &binding, |_| there.clone()), []);
-        assert_eq!(problem(0), None);
         binding.spec.alb = None;
         let gone = steps(&valid(), &binding, |_| there.clone());
         assert_eq!(

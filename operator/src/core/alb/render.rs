@@ -8,12 +8,13 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::kingress::LABEL;
+use super::placeholder;
 use super::rule::Forward;
 use super::translate::{Child, HostRule};
 use crate::core::names::{digest, short_hash};
 
 /// Beginning of the annotations that the ALB Ingress controller reads.
-const PREFIX: &str = "alb.ingress.kubernetes.io/";
+pub(super) const PREFIX: &str = "alb.ingress.kubernetes.io/";
 /// Label by which the ALB Ingress controller says which version of an Ingress it has dealt with.
 pub const HASH: &str = "alb.ingress.kubernetes.io/hash";
 /// Annotation with the place of an Ingress among those of its AlbConfig.
@@ -53,6 +54,8 @@ pub struct Identity {
     pub ingress_class: String,
     /// Its place.
     pub order: u16,
+    /// How many rules its place has room for.
+    pub room: usize,
 }
 
 /// What an Ingress is to have.
@@ -66,7 +69,7 @@ pub struct Wanted {
     pub spec: Value,
 }
 
-/// The Ingress for a child. `secrets` names the Secret of each of its certificates, in its namespace.
+/// The Ingress for a child, which fills its place. `secrets` names the Secret of each of its certificates, in its namespace.
 pub fn render(child: &Child, identity: Identity, secrets: &[String]) -> Wanted {
     let mut annotations: BTreeMap<String, String> = BTreeMap::new();
     annotations.insert(ORDER.to_owned(), identity.order.to_string());
@@ -88,6 +91,11 @@ pub fn render(child: &Child, identity: Identity, secrets: &[String]) -> Wanted {
             annotations.insert(format!("{PREFIX}conditions.{backend}"), conditions);
         }
         rules.push(ingress_rule(rule, &backend));
+    }
+    for at in rules.len()..identity.room {
+        let (rule, (annotation, action)) = placeholder::rule(identity.order, at);
+        annotations.insert(annotation, action);
+        rules.push(rule);
     }
     let mut spec = json!({"ingressClassName": identity.ingress_class, "rules": rules});
     if !child.tls.is_empty() {

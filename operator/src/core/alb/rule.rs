@@ -13,7 +13,7 @@ pub const MAX_VALUES: usize = 10;
 /// Actions of a rule at the most.
 const MAX_ACTIONS: usize = 5;
 /// Server groups of a rule at the most.
-const MAX_GROUPS: usize = 5;
+pub(super) const MAX_GROUPS: usize = 5;
 /// Headers that cannot be set.
 const FIXED_HEADERS: [&str; 10] = [
     "connection",
@@ -79,12 +79,6 @@ impl Forward {
             return refuse(format!(
                 "{} headers to set, with which the rule has {actions} actions; ALB takes {MAX_ACTIONS}. Set fewer headers.",
                 self.insert.len()
-            ));
-        }
-        if self.groups.len() > MAX_GROUPS {
-            return refuse(format!(
-                "a split over {} Services, ALB takes {MAX_GROUPS}. Use fewer revisions.",
-                self.groups.len()
             ));
         }
         check_path(&self.path).or_else(&refuse)?;
@@ -316,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_inserted_headers_and_groups_have_limits_too() {
+    fn paths_and_inserted_headers_have_limits_too() {
         for path in ["foo", "/a*", "/a?b", "/ä", &format!("/{}", "a".repeat(127))] {
             let odd = Forward {
                 path: path.to_owned(),
@@ -344,15 +338,5 @@ mod tests {
             ..rule()
         };
         assert!(five.check("x").unwrap_err().message.contains("6 actions"));
-        let group = |n| Group {
-            service: format!("s{n}"),
-            port: 80,
-            weight: 1,
-        };
-        let six = Forward {
-            groups: (0..6).map(group).collect(),
-            ..rule()
-        };
-        assert!(six.check("x").unwrap_err().message.contains("6 Services"));
     }
 }

@@ -1,21 +1,46 @@
 //! Which load balancer an Ingress is on, and its place there.
 //!
 //! The ALB Ingress controller numbers the rules of all Ingresses of an AlbConfig through, in their
-//! `order`. So an Ingress gets a place behind all others and keeps it: nobody who comes later moves
-//! a rule of those who were there before.
+//! `order`, on each listener by itself. So the rules of an Ingress keep their numbers for as long as
+//! those before it have as many rules as they had. Therefore an Ingress gets a place and keeps it; one
+//! with fewer rules than its place has room for is filled up; one that goes or outgrows its place leaves
+//! a placeholder there; and who comes takes the place of a placeholder, or one behind all others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+mod kept;
+
+pub use kept::Chore;
+use kept::Kept;
+
 /// The first place that is given. The controller's default for Ingresses without one is 10.
 const FIRST: u16 = 11;
+/// The place of Ingresses that name none.
+const DEFAULT: u16 = 10;
 /// The last place that there is.
 const LAST: u16 = 1000;
 
 /// An Ingress, by namespace and name. Load balancers are told apart by the name of their
 /// IngressClass, which is what an Ingress has of them.
 pub type Name = (String, String);
+
+/// How many rules there are, and on which listeners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Rules on the listener of port 80.
+    pub rules: usize,
+    /// Whether they are on that of port 443 too.
+    pub secured: bool,
+}
+
+impl Extent {
+    /// Rules on all listeners, which is what ALB's quota is about.
+    pub fn counted(self) -> usize {
+        self.rules * (1 + usize::from(self.secured))
+    }
+}
 
 /// Where an Ingress is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +49,13 @@ pub struct Seat {
     pub instance: String,
     /// Its place.
     pub order: u16,
+    /// What it has to have there. What it does not need of that is filled with rules that match
+    /// nothing.
+    pub extent: Extent,
+    /// Places whose placeholders have to go for it, the hindmost first.
+    pub reclaimed: Vec<u16>,
+    /// Whether the rules of others get other numbers by it, since there is no room to avoid that.
+    pub shifts: bool,
 }
 
 /// There is no room.
@@ -51,106 +83,269 @@ pub enum Full {
     },
 }
 
-#[derive(Clone, Debug, Default)]
-struct Taken {
-    instance: String,
-    order: Option<u16>,
-    rules: usize,
+/// What an Ingress has, as it is written there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Name of its IngressClass.
+    pub instance: String,
+    /// Its place, if it names one.
+    pub order: Option<u16>,
+    /// Its rules.
+    pub extent: Extent,
+    /// How many of these only fill its place.
+    pub idle: usize,
 }
 
-/// All Ingresses on our load balancers, with their places.
 #[derive(Clone, Debug, Default)]
-pub struct Seats(BTreeMap<Name, Taken>);
+struct Taken {
+    holding: Holding,
+    is_ours: bool,
+}
+
+impl Taken {
+    fn is_at(&self, instance: &str, order: u16) -> bool {
+        self.holding.instance == instance && self.holding.order == Some(order)
+    }
+}
+
+/// Who is behind a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Behind {
+    any: bool,
+    secured: bool,
+}
+
+/// All Ingresses on our load balancers with their places, and the places that are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Seats {
+    there: BTreeMap<Name, Taken>,
+    kept: BTreeMap<(String, u16), Kept>,
+    squeezed: bool,
+}
 
 impl Seats {
     /// An Ingress that we made is there. Its place is the one it was given: what somebody wrote over
     /// that is put back.
-    pub fn found(&mut self, name: Name, instance: &str, order: Option<u16>, rules: usize) {
-        if !self.0.contains_key(&name) {
-            self.seen(name, instance, order, rules);
-        }
+    pub fn found(&mut self, name: Name, holding: Holding) {
+        let is_ours = true;
+        self.there.entry(name).or_insert(Taken { holding, is_ours });
     }
 
     /// Somebody else's Ingress is there, on the same load balancer.
-    pub fn seen(&mut self, name: Name, instance: &str, order: Option<u16>, rules: usize) {
-        let taken = Taken {
-            instance: instance.to_owned(),
-            order,
-            rules,
-        };
-        self.0.insert(name, taken);
+    pub fn seen(&mut self, name: Name, holding: Holding) {
+        let is_ours = false;
+        self.there.insert(name, Taken { holding, is_ours });
     }
 
-    /// An Ingress is gone.
+    /// An Ingress is gone, or going. The place of one of ours is kept if somebody is behind it.
     pub fn gone(&mut self, name: &Name) {
-        self.0.remove(name);
+        let Some(taken) = self.there.remove(name).filter(|taken| taken.is_ours) else {
+            return;
+        };
+        if let Some(order) = taken.holding.order {
+            self.keep(&taken.holding.instance, order, taken.holding.extent);
+        }
     }
 
-    /// The place of an Ingress with so many rules: the one it has, else one behind all others on the
-    /// first load balancer with room.
+    /// An Ingress is written as [`Seats::take`] said.
+    pub fn wrote(&mut self, name: &Name, seat: &Seat) {
+        if let Some(taken) = self.there.get_mut(name)
+            && taken.is_at(&seat.instance, seat.order)
+        {
+            taken.holding.extent = seat.extent;
+        }
+    }
+
+    /// The place of an Ingress that needs so much: the one it has, if it fits there; else that of a
+    /// placeholder in which it fits, or one behind all others, on the first load balancer with room.
     pub fn take(
         &mut self,
         name: &Name,
         instances: &[String],
-        rules: usize,
+        need: Extent,
         most: usize,
     ) -> Result<Seat, Full> {
-        let has = self.0.get(name).cloned();
-        let has = has.filter(|taken| instances.contains(&taken.instance));
-        let seat = match has {
-            Some(Taken {
-                instance,
-                order: Some(order),
-                ..
-            }) => {
-                let room = self.room(&instance, name, most);
-                if rules > room {
-                    return Err(Full::Here {
-                        instance,
-                        room,
-                        wanted: rules,
-                    });
-                }
-                Seat { instance, order }
+        let had = self.there.get(name).map(|taken| taken.holding.clone());
+        let had = had.and_then(|had| Some((had.order?, had)));
+        let seat = match &had {
+            Some((order, had)) if instances.contains(&had.instance) => {
+                self.stay_or_move(name, *order, had, need, most)?
             }
-            _ => self
-                .free(name, instances, rules, most)
-                .ok_or(Full::Everywhere {
-                    instances: instances.len(),
-                    wanted: rules,
-                })?,
+            _ => self.enter(name, instances, need, most)?,
         };
-        self.seen(name.clone(), &seat.instance, Some(seat.order), rules);
+        let mut extent = seat.extent;
+        match had {
+            // Until it is written, those who come reckon with what is there.
+            Some((order, had)) if had.instance == seat.instance && order == seat.order => {
+                extent.rules = extent.rules.max(had.extent.rules);
+                extent.secured |= had.extent.secured;
+            }
+            Some((order, had)) => self.keep(&had.instance, order, had.extent),
+            None => {}
+        }
+        let holding = Holding {
+            instance: seat.instance.clone(),
+            order: Some(seat.order),
+            extent,
+            idle: seat.extent.rules.saturating_sub(need.rules),
+        };
+        let is_ours = true;
+        self.there.insert(name.clone(), Taken { holding, is_ours });
+        self.fill(&seat.instance, seat.order);
         Ok(seat)
     }
 
-    fn free(&self, name: &Name, instances: &[String], rules: usize, most: usize) -> Option<Seat> {
-        let fits = |instance: &&String| rules <= self.room(instance, name, most);
-        let mut fitting = instances.iter().filter(fits);
-        fitting.find_map(|instance| {
-            let order = self.next_order(instance)?;
-            Some(Seat {
-                instance: instance.clone(),
-                order,
-            })
+    fn stay_or_move(
+        &mut self,
+        name: &Name,
+        order: u16,
+        had: &Holding,
+        need: Extent,
+        most: usize,
+    ) -> Result<Seat, Full> {
+        let behind = self.behind(&had.instance, order);
+        let rules_fit = need.rules <= had.extent.rules || !behind.any;
+        let listeners_fit = need.secured == had.extent.secured || !behind.secured;
+        let fits = rules_fit && listeners_fit;
+        if !fits && let Some(seat) = self.free(&had.instance, name, need, most, had.extent) {
+            return Ok(seat);
+        }
+        let filled = fits && behind.any;
+        let extent = Extent {
+            rules: if filled {
+                had.extent.rules.max(need.rules)
+            } else {
+                need.rules
+            },
+            secured: need.secured,
+        };
+        let room = most.saturating_sub(self.used(&had.instance, name));
+        let reclaimed = self.make_room(&had.instance, name, extent.counted(), most);
+        let (reclaimed, extent) = match reclaimed {
+            Some(reclaimed) => (reclaimed, extent),
+            // What fills its own place has to go too.
+            None => {
+                let reclaimed = self.make_room(&had.instance, name, need.counted(), most);
+                let full = Full::Here {
+                    instance: had.instance.clone(),
+                    room,
+                    wanted: need.counted(),
+                };
+                (reclaimed.ok_or(full)?, need)
+            }
+        };
+        let is_cut = filled && extent.rules < had.extent.rules;
+        let shifts = !fits || is_cut || self.squeezed || !reclaimed.is_empty();
+        Ok(Seat {
+            instance: had.instance.clone(),
+            order,
+            extent,
+            reclaimed,
+            shifts,
         })
     }
 
-    /// Rules that an Ingress may have on a load balancer, beside those of all others.
-    fn room(&self, instance: &str, name: &Name, most: usize) -> usize {
-        let others = self.0.iter().filter(|(other, _)| *other != name);
-        let used: usize = others
-            .filter(|(_, taken)| taken.instance == instance)
-            .map(|(_, taken)| taken.rules)
-            .sum();
-        most.saturating_sub(used)
+    fn enter(
+        &mut self,
+        name: &Name,
+        instances: &[String],
+        need: Extent,
+        most: usize,
+    ) -> Result<Seat, Full> {
+        for instance in instances {
+            if let Some(seat) = self.free(instance, name, need, most, Extent::default()) {
+                return Ok(seat);
+            }
+            // Placeholders go before another load balancer is made.
+            if let Some(order) = self.next_order(instance)
+                && let Some(reclaimed) = self.make_room(instance, name, need.counted(), most)
+            {
+                return Ok(Seat {
+                    instance: instance.clone(),
+                    order,
+                    extent: need,
+                    reclaimed,
+                    shifts: true,
+                });
+            }
+        }
+        Err(Full::Everywhere {
+            instances: instances.len(),
+            wanted: need.counted(),
+        })
+    }
+
+    /// A place on a load balancer that moves nobody: that of the placeholder that it fits best, else
+    /// one behind all others. `left` is what stays behind at the place that it leaves.
+    fn free(
+        &self,
+        instance: &str,
+        name: &Name,
+        need: Extent,
+        most: usize,
+        left: Extent,
+    ) -> Option<Seat> {
+        let used = self.used(instance, name) + left.counted();
+        let seat = |order, extent, shifts| Seat {
+            instance: instance.to_owned(),
+            order,
+            extent,
+            reclaimed: Vec::new(),
+            shifts,
+        };
+        let fitting = self.vacant(instance).filter_map(|(order, kept)| {
+            let same = need.secured == kept.secured;
+            let fits = need.rules <= kept.rules;
+            let extent = Extent {
+                rules: kept.rules,
+                secured: need.secured,
+            };
+            let has_room = used + extent.counted() <= most + kept.counted();
+            let taken = fits && has_room && (same || !self.behind(instance, order).secured);
+            taken.then_some((order, extent))
+        });
+        let best = fitting.min_by_key(|(order, extent)| (extent.rules, *order));
+        if let Some((order, extent)) = best {
+            return Some(seat(order, extent, false));
+        }
+        let order = self.next_order(instance)?;
+        let shifts = self.behind(instance, order).any;
+        (used + need.counted() <= most).then(|| seat(order, need, shifts))
+    }
+
+    /// Rules on a load balancer that are those of others, or kept.
+    fn used(&self, instance: &str, name: &Name) -> usize {
+        let others = self.others(instance, name);
+        let used: usize = others.map(|holding| holding.extent.counted()).sum();
+        let kept = self.vacant(instance);
+        let kept: usize = kept.map(|(_, extent)| extent.counted()).sum();
+        used + kept
+    }
+
+    fn others(&self, instance: &str, name: &Name) -> impl Iterator<Item = &Holding> {
+        let others = self.there.iter().filter(move |(other, _)| *other != name);
+        let others = others.map(|(_, taken)| &taken.holding);
+        others.filter(move |holding| holding.instance == instance)
+    }
+
+    fn behind(&self, instance: &str, order: u16) -> Behind {
+        let all = self.there.values().map(|taken| &taken.holding);
+        let mut behind = all.filter(|holding| {
+            holding.instance == instance && holding.order.unwrap_or(DEFAULT) > order
+        });
+        let any = behind.clone().next().is_some();
+        let secured = behind.any(|holding| holding.extent.secured);
+        Behind { any, secured }
     }
 
     /// Behind all others; once the last place is taken, the hindmost that became free.
     fn next_order(&self, instance: &str) -> Option<u16> {
-        let taken = self.0.values().filter(|taken| taken.instance == instance);
-        let taken: Vec<u16> = taken.filter_map(|taken| taken.order).collect();
-        let behind = taken.iter().max().map_or(FIRST, |last| last + 1).max(FIRST);
+        let there = self.there.values().map(|taken| &taken.holding);
+        let there = there.filter(|holding| holding.instance == instance);
+        let there = there.filter_map(|holding| holding.order);
+        let kept = self.kept.keys().filter(|(other, _)| other == instance);
+        let taken: BTreeSet<u16> = there.chain(kept.map(|(_, order)| *order)).collect();
+        let behind = taken.last().map_or(FIRST, |last| last + 1).max(FIRST);
         if behind <= LAST {
             return Some(behind);
         }
@@ -174,124 +369,4 @@ pub fn ingress_class(instance: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn name(text: &str) -> Name {
-        ("default".to_owned(), text.to_owned())
-    }
-
-    #[test]
-    fn who_comes_later_is_behind_and_who_is_there_stays() {
-        let mut seats = Seats::default();
-        let two = instances("knative-internet", 2);
-        let mut take = |who: &str, rules| seats.take(&name(who), &two, rules, 10);
-        let seat = |instance: &str, order| {
-            Ok(Seat {
-                instance: instance.to_owned(),
-                order,
-            })
-        };
-        assert_eq!(take("z", 3), seat("knative-internet", 11));
-        assert_eq!(take("a", 3), seat("knative-internet", 12));
-        assert_eq!(take("z", 4), seat("knative-internet", 11));
-        assert_eq!(take("b", 4), seat("knative-internet-2", 11));
-        assert_eq!(take("c", 3), seat("knative-internet", 13));
-        let full = take("z", 5).unwrap_err().to_string();
-        assert!(full.contains("room for 4 of its 5"), "{full}");
-        let full = take("d", 7).unwrap_err().to_string();
-        assert!(full.contains("none of 2 load balancers"), "{full}");
-    }
-
-    #[test]
-    fn a_place_that_became_free_is_given_again_only_when_none_is_left_behind() {
-        let mut seats = Seats::default();
-        let one = instances("x", 1);
-        seats.seen(name("early"), "x", Some(11), 1);
-        seats.seen(name("last"), "x", Some(LAST), 1);
-        assert_eq!(
-            seats.take(&name("new"), &one, 1, 50).map(|seat| seat.order),
-            Ok(999)
-        );
-        seats.gone(&name("last"));
-        assert_eq!(
-            seats
-                .take(&name("newer"), &one, 1, 50)
-                .map(|seat| seat.order),
-            Ok(1000)
-        );
-    }
-
-    #[test]
-    fn what_somebody_writes_over_a_place_does_not_move_it() {
-        let mut seats = Seats::default();
-        let one = instances("x", 1);
-        seats.found(name("ours"), "x", Some(11), 2);
-        seats.found(name("ours"), "y", Some(999), 2);
-        let seat = seats.take(&name("ours"), &one, 2, 50).unwrap();
-        assert_eq!((seat.instance.as_str(), seat.order), ("x", 11));
-    }
-
-    #[test]
-    fn names_follow_the_article() {
-        assert_eq!(
-            ingress_class("knative-internet"),
-            "knative-alb-ingress-internet"
-        );
-        assert_eq!(
-            ingress_class("knative-intranet-2"),
-            "knative-alb-ingress-intranet-2"
-        );
-        assert_eq!(ingress_class("mine"), "knative-alb-ingress-mine");
-        assert_eq!(instances("a", 3), ["a", "a-2", "a-3"]);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Deed {
-        Take(u8, usize),
-        Leave(u8),
-    }
-
-    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-        let deed = prop_oneof![
-            3 => (0u8..40, 1usize..6).prop_map(|(who, rules)| Deed::Take(who, rules)),
-            1 => (0u8..40).prop_map(Deed::Leave),
-        ];
-        prop::collection::vec(deed, 1..120)
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_moves_because_of_others(deeds in deeds()) {
-            let mut seats = Seats::default();
-            let all = instances("x", 3);
-            let mut known: BTreeMap<Name, (Seat, usize)> = BTreeMap::new();
-            for deed in deeds {
-                match deed {
-                    Deed::Take(who, rules) => {
-                        let who = name(&who.to_string());
-                        let behind = known.values().map(|(seat, _)| seat.clone()).collect::<Vec<_>>();
-                        if let Ok(seat) = seats.take(&who, &all, rules, 30) {
-                            match known.insert(who, (seat.clone(), rules)) {
-                                Some((before, _)) => prop_assert_eq!(before, seat),
-                                None => for other in behind.iter().filter(|other| other.instance == seat.instance) {
-                                    prop_assert!(other.order < seat.order);
-                                },
-                            }
-                        }
-                    }
-                    Deed::Leave(who) => {
-                        let who = name(&who.to_string());
-                        seats.gone(&who);
-                        known.remove(&who);
-                    }
-                }
-                for instance in &all {
-                    let here = known.values().filter(|(seat, _)| seat.instance == *instance);
-                    prop_assert!(here.map(|(_, rules)| rules).sum::<usize>() <= 30);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use super::hop::{self, Hop};
 use super::kingress::{Path, Rule, Spec, Split, Tls, Visibility};
 use super::pack::child;
 use super::refusal::Refusal;
-use super::rule::{Forward, Group, takes_host};
+use super::rule::{Forward, Group, MAX_GROUPS, takes_host};
 use crate::core::validate::listed;
 
 /// Header by which the activator knows the revision.
@@ -206,16 +206,31 @@ impl Source {
 /// The rule for a path: straight to its Services, or through the hop where that cannot be.
 fn forward(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Forward, Refusal> {
     match (straight(path, at, cluster), cluster.hop()) {
-        (Err(refusal), Hop::Through(service)) if refusal.reason == Reason::SplitNeedsActivator => {
+        (Err(refusal), Hop::Through(service))
+            if refusal.reason == Reason::SplitNeedsActivator || is_beyond_rules(&path.splits) =>
+        {
             hop::forward(path, at, &service, cluster)
         }
         (forward, _) => forward,
     }
 }
 
+/// Whether a rule of ALB has no means for a split at all.
+fn is_beyond_rules(splits: &[Split]) -> bool {
+    let serving: Vec<&Split> = splits.iter().filter(|split| split.percent > 0).collect();
+    splits.len() > MAX_GROUPS || common_headers(&serving).is_none()
+}
+
 fn straight(path: &Path, at: &str, cluster: &dyn Cluster) -> Result<Forward, Refusal> {
     let mut insert = path.append_headers.clone();
     insert.extend(headers_of_splits(&path.splits, at, cluster)?);
+    if path.splits.len() > MAX_GROUPS {
+        return Err(Refusal::unsupported(format!(
+            "{at}: a split over {} Services, ALB takes {MAX_GROUPS}. Use fewer revisions{}.",
+            path.splits.len(),
+            cluster.hop().way_out()
+        )));
+    }
     let headers = path.headers.iter();
     let forward = Forward {
         is_gray: false,
@@ -335,18 +350,23 @@ fn headers_of_shares(
             ),
         ));
     }
-    let mut common: Option<BTreeMap<String, String>> = None;
-    for split in serving {
+    common_headers(serving).ok_or_else(|| {
+        Refusal::unsupported(format!(
+            "{at}: the splits set different headers, and ALB sets headers for a whole rule only. Set the same ones on all splits{}.",
+            hop.way_out()
+        ))
+    })
+}
+
+/// The headers that all splits set, but for those of the activator; none if they differ.
+fn common_headers(splits: &[&Split]) -> Option<BTreeMap<String, String>> {
+    let mut all = splits.iter().map(|split| {
         let mut headers = split.append_headers.clone();
         headers.retain(|name, _| !is_for_activator(name));
-        if common.as_ref().is_some_and(|common| *common != headers) {
-            return Err(Refusal::unsupported(format!(
-                "{at}: the splits set different headers, and ALB sets headers for a whole rule only. Set the same ones on all splits."
-            )));
-        }
-        common = Some(headers);
-    }
-    Ok(common.unwrap_or_default())
+        headers
+    });
+    let first = all.next().unwrap_or_default();
+    all.all(|headers| headers == first).then_some(first)
 }
 
 fn is_for_activator(header: &str) -> bool {
@@ -380,10 +400,25 @@ fn gray_rule(
         headers: gray.headers.clone(),
         cookies: gray.cookies.clone(),
         // Kourier knows nothing of these rules.
-        ..straight(&path, at, cluster)?
+        ..straight(&path, at, cluster).map_err(|refusal| of_split_tag(&gray.to, refusal))?
     };
     forward.check(at)?;
     Ok(forward)
+}
+
+/// Knative lets a tag stand for one target only, so its requests are split while a gradual roll-out of a
+/// new revision goes on, and at no other time.
+fn of_split_tag(to: &Target, refusal: Refusal) -> Refusal {
+    match to {
+        Target::Tag(tag) if refusal.reason == Reason::SplitNeedsActivator => Refusal {
+            message: format!(
+                "{} Requests for tag \"{tag}\" are split only until the roll-out of its newest revision has ended: wait for that, or choose a revision by its name.",
+                refusal.message
+            ),
+            ..refusal
+        },
+        _ => refusal,
+    }
 }
 
 /// A revision without a share is not in the Knative Ingress: it is reached by its own Service.

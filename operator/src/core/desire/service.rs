@@ -200,6 +200,14 @@ pub(super) fn load_balancer_problem(
     let Some(actual) = &references.load_balancer else {
         return waiting("make its load balancer");
     };
+    if actual.is_changing() {
+        let message = format!(
+            "load balancer {} is {}: waiting for the cloud to be done with it.",
+            actual.id(),
+            actual.status()
+        );
+        return Some(Problem::waiting(Reason::WaitingForLoadBalancer, message));
+    }
     if !actual.is_usable() {
         return Some(Problem::waiting(
             Reason::LoadBalancerFailed,

@@ -13,7 +13,8 @@ use Undo::{Forget, Keep, OwnName, Remove, Stay, Write};
 
 /// All of them, in the order of settings.
 ///
-/// An address type is not undone: the default is a public one, and nobody asked for that. Of how long a
+/// An address type is not undone: the default is a public one, and nobody asked for that. That of
+/// version 6 has the other default. Of how long a
 /// connection may idle, and of whose address backends see, the default differs from protocol to
 /// protocol, and one annotation speaks of all: another value than the cloud takes would block the whole
 /// Service.
@@ -25,7 +26,7 @@ pub const ANNOTATIONS: &[Annotation<NlbField>] = &[
     row("name", (F::Name, ""), "UpdateLoadBalancerAttribute LoadBalancerName", Update, OwnName),
     row("zone-maps", (F::ZoneMappings, ""), "UpdateLoadBalancerZones ZoneMappings", Update, Stay),
     row("ip-version", (F::IpVersion, ""), "CreateLoadBalancer AddressIpVersion", Refused, Keep),
-    row("ipv6-address-type", (F::Ipv6AddressType, ""), "EnableLoadBalancerIpv6Internet", Update, Stay),
+    row("ipv6-address-type", (F::Ipv6AddressType, ""), "EnableLoadBalancerIpv6Internet", Update, Write("intranet")),
     row("resource-group-id", (F::ResourceGroupId, ""), "CreateLoadBalancer ResourceGroupId", Refused, Keep),
     row("additional-resource-tags", (F::Tags, ""), "TagResources Tag", Update, Forget),
     row("security-group-ids", (F::SecurityGroupIds, ""), "LoadBalancerJoinSecurityGroup SecurityGroupIds", Update, Write("")),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::table::{ANNOTATIONS, UNREAD, UNWRITTEN};
 use super::*;
-use crate::core::slb::table::{Change, Level};
+use crate::core::slb::table::{Change, Level, Undo};
 use crate::core::slb::{key, left};
 
 const CLASS: &str = "alibabacloud.com/nlb";
@@ -362,6 +362,7 @@ fn what_nobody_wants_goes_back_by_the_defaults_of_this_kind() {
         Some("intranet"),
         "nobody asked for a public one"
     );
+    assert_eq!(undone("ipv6-address-type").as_deref(), Some("intranet"));
     assert_eq!(
         undone("name").as_deref(),
         Some("a0af1b2c300001111222233334444555")
@@ -398,4 +399,39 @@ fn a_setting_is_meant_as_a_whole() {
         !written.contains_key(&key("healthy-threshold")),
         "nobody set it"
     );
+}
+
+/// Where its mere removal undoes an annotation, or nothing does; all others get a default written.
+#[test]
+fn an_annotation_is_removed_only_where_that_undoes_it_or_nothing_does() {
+    let acts = [
+        "preserve-lb-on-delete",
+        "protocol-port",
+        "listener-port-range",
+        "backend-type",
+        "backend-label",
+        "remove-unscheduled-backend",
+        "default-weight",
+        "ignore-weight-update",
+    ];
+    let counts_only_beside_another = [
+        "cert-id",
+        "cacert-id",
+        "alpn-policy",
+        "connection-drain-timeout",
+        "health-check-uri",
+    ];
+    let stays_in_the_cloud = [
+        "additional-resource-tags",
+        "idle-timeout",
+        "preserve-client-ip",
+    ];
+    let with = |undo: Undo| -> BTreeSet<&str> {
+        let rows = ANNOTATIONS.iter().filter(|row| row.undo == undo);
+        rows.map(|row| row.key).collect()
+    };
+    let removed = acts.into_iter().chain(counts_only_beside_another);
+    assert_eq!(with(Undo::Remove), removed.collect());
+    assert_eq!(with(Undo::Forget), stays_in_the_cloud.into());
+    assert_eq!(with(Undo::Stay), ["address-type", "zone-maps"].into());
 }

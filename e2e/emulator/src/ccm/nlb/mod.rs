@@ -159,9 +159,9 @@ pub(super) async fn take_down(
     groups::delete_all(cloud, names).await
 }
 
-/// Waits until the job of an answer is through.
+/// Waits until the job of an answer is through, about as long as CCM does.
 async fn wait(cloud: &Cloud, answer: &Value) -> Result<(), SyncError> {
-    const ATTEMPTS: usize = 100;
+    const ATTEMPTS: usize = 1_800;
     const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
     let job = text(answer, "JobId");
     for _ in 0..ATTEMPTS {

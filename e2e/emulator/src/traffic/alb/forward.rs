@@ -4,19 +4,28 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::response::Response;
-use http::StatusCode;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 
 use super::act::Outgoing;
 use super::own;
+use super::websocket::Opening;
+use crate::state::AppState;
 use crate::traffic::forward::passed_on;
 
-/// Sends a request to the first server that takes the connection.
+/// Sends a request to the first server that takes the connection. What opens a WebSocket keeps the
+/// connection if the server agrees.
 pub(super) async fn send(
-    client: &reqwest::Client,
-    outgoing: Outgoing,
+    state: &AppState,
+    mut outgoing: Outgoing,
+    opening: Option<Opening>,
     timeout: Duration,
 ) -> Response {
-    let answer = tokio::time::timeout(timeout, to_any(client, &outgoing)).await;
+    if opening.is_some() {
+        let upgrade = HeaderValue::from_static("upgrade");
+        outgoing.headers.insert(CONNECTION, upgrade);
+    }
+    let answer = tokio::time::timeout(timeout, to_any(state, &outgoing, opening)).await;
     answer.unwrap_or_else(|_| {
         own(
             StatusCode::GATEWAY_TIMEOUT,
@@ -25,16 +34,22 @@ pub(super) async fn send(
     })
 }
 
-async fn to_any(client: &reqwest::Client, outgoing: &Outgoing) -> Response {
+async fn to_any(state: &AppState, outgoing: &Outgoing, opening: Option<Opening>) -> Response {
     for (address, port) in &outgoing.servers {
         let place = SocketAddr::new(*address, *port);
         let url = format!("http://{place}{}", outgoing.path_and_query);
-        let request = client
+        let request = state
+            .http()
             .request(outgoing.method.clone(), url)
             .headers(outgoing.headers.clone())
             .body(outgoing.body.clone());
         match request.send().await {
             Ok(answer) => {
+                if let Some(opening) = opening
+                    && answer.status() == StatusCode::SWITCHING_PROTOCOLS
+                {
+                    return opening.join(answer, state.stopping().clone());
+                }
                 let broken = |_| own(StatusCode::BAD_GATEWAY, "the server's answer broke off");
                 return passed_on(answer).await.unwrap_or_else(broken);
             }

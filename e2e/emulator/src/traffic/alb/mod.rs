@@ -4,14 +4,18 @@
 //! address, with a port if that is not the usual one; its `Host` is then free. A client that takes the
 //! emulator for its HTTP proxy says the same by the place in the request line.
 //!
-//! Not played: rules for answers, mirroring, CORS, sticky sessions, HTTP/2 and WebSocket, health
-//! checks (a server that does not take the connection is passed over).
+//! A load balancer may also be given [listeners](crate::Running::open) of its own.
+//!
+//! Not played: rules for answers, mirroring, CORS, sticky sessions, HTTP/2, health checks (a server
+//! that does not take the connection is passed over).
 
 mod act;
+mod certificates;
 mod choose;
 mod conditions;
 mod forward;
 mod place;
+mod websocket;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -24,7 +28,9 @@ use crate::alb::{Direction, Listener, Rule};
 use crate::state::AppState;
 use crate::world::World;
 use act::Outcome;
+use websocket::Opening;
 
+pub(crate) use certificates::tls;
 pub use place::{Place, place};
 
 /// The header that says to which load balancer a request was sent.
@@ -41,7 +47,8 @@ struct Decision {
 }
 
 /// Serves one request to a load balancer; `secure` says whether it came over TLS.
-pub async fn serve(state: AppState, place: Place, request: Request, secure: bool) -> Response {
+pub async fn serve(state: AppState, place: Place, mut request: Request, secure: bool) -> Response {
+    let opening = Opening::of(&mut request);
     let incoming = match Incoming::read(request, secure).await {
         Ok(incoming) => incoming,
         Err(_) => return own(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"),
@@ -50,7 +57,7 @@ pub async fn serve(state: AppState, place: Place, request: Request, secure: bool
     match decision {
         Ok(Decision { outcome, timeout }) => match outcome {
             Outcome::Answer(response) => response,
-            Outcome::Forward(outgoing) => forward::send(state.http(), *outgoing, timeout).await,
+            Outcome::Forward(outgoing) => forward::send(&state, *outgoing, opening, timeout).await,
         },
         Err((status, reason)) => own(status, reason),
     }
@@ -64,7 +71,7 @@ fn decide(
 ) -> Result<Decision, (StatusCode, &'static str)> {
     let world = state.world();
     let now = Timestamp::now();
-    let listener = listener(&world, place, incoming, now)?;
+    let listener = listener(&world, place, incoming.secure, now)?;
     let rule = rule(&world, listener, incoming, now);
     tracing::debug!(listener = %listener.id, rule = rule.map(|rule| rule.id.as_str()), "a request to a load balancer");
     let outcome = act::carry_out(&world, state.traffic(), listener, rule, incoming, now);
@@ -78,7 +85,7 @@ fn decide(
 fn listener<'a>(
     world: &'a World,
     place: &Place,
-    incoming: &Incoming,
+    secure: bool,
     now: Timestamp,
 ) -> Result<&'a Listener, (StatusCode, &'static str)> {
     let refused = |reason| Err((StatusCode::BAD_GATEWAY, reason));
@@ -99,7 +106,7 @@ fn listener<'a>(
         Some(listener) if listener.stopped => {
             refused("connection refused: the listener is stopped")
         }
-        Some(listener) if (listener.protocol == "HTTPS") != incoming.secure => {
+        Some(listener) if (listener.protocol == "HTTPS") != secure => {
             refused("the listener speaks the other of HTTP and HTTPS")
         }
         Some(listener) => Ok(listener),

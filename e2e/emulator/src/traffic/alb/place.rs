@@ -19,6 +19,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// A port of the load balancer with this DNS name or address.
+    pub fn at(name: &str, port: u16) -> Self {
+        let name = name.to_ascii_lowercase();
+        Self { name, port }
+    }
+
     fn new(authority: &str, secure: bool) -> Self {
         let usual = if secure { 443 } else { 80 };
         let (name, port) = match authority.rsplit_once(':') {
@@ -28,10 +34,7 @@ impl Place {
             },
             None => (authority, usual),
         };
-        Self {
-            name: name.to_ascii_lowercase(),
-            port,
-        }
+        Self::at(name, port)
     }
 
     pub(super) fn balancer<'a>(&self, world: &'a World) -> Option<&'a LoadBalancer> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::alb::gray::{GrayRule, Target};
 use crate::core::alb::translate::tests::{Namespace, half_and_half, source, two};
 use crate::core::alb::translate::{Activator, Placement, translate};
 use crds::v1alpha1::{AlbVisibility, Reason};
@@ -87,6 +88,26 @@ fn rules_that_choose_a_revision_stay_in_front() {
             .contains_key("Knative-Serving-Revision")
     );
     assert_eq!(rules[1].forward.groups[0].service, "hop-hello");
+}
+
+#[test]
+fn a_rule_for_a_tag_whose_requests_are_split_says_that_this_ends() {
+    let mut source = half_and_half();
+    source.tags = [("latest".to_owned(), source.spec.rules[0].hosts.clone())].into();
+    source.gray = vec![GrayRule {
+        at: "spec.alb.revisionRules[a]".to_owned(),
+        to: Target::Tag("latest".to_owned()),
+        headers: Vec::new(),
+        cookies: vec![("demo".to_owned(), "always".to_owned())],
+    }];
+    // On another host, or it would be the tag's own.
+    let mut other = source.spec.rules[0].clone();
+    other.hosts = vec!["other.example.com".to_owned()];
+    source.spec.rules.push(other);
+    let refusal = translate(&source, AlbVisibility::Strict, &cluster(hop())).unwrap_err();
+    assert_eq!(refusal.reason, Reason::SplitNeedsActivator);
+    let words = "tag \"latest\" are split only until the roll-out";
+    assert!(refusal.message.contains(words), "{}", refusal.message);
 }
 
 #[test]

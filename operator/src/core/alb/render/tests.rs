@@ -10,6 +10,7 @@ fn identity() -> Identity {
         owner_uid: "uid-1".to_owned(),
         ingress_class: "knative-alb-ingress-internet".to_owned(),
         order: 11,
+        room: 1,
     }
 }
 
@@ -43,6 +44,29 @@ fn half_and_half_is_one_rule_for_four_hosts() {
         }]}}],
     });
     assert_eq!(wanted.spec, spec);
+}
+
+#[test]
+fn a_place_with_more_room_is_filled_with_rules_that_match_nothing() {
+    let found = translate(
+        &half_and_half(),
+        AlbVisibility::Combined,
+        &two(Activator::Never),
+    );
+    let identity = Identity {
+        room: 3,
+        ..identity()
+    };
+    let filled = render(&found.unwrap().children[0], identity, &[]);
+    let rules = filled.spec["rules"].as_array().unwrap();
+    assert_eq!(rules[0], half().spec["rules"][0]);
+    assert_eq!(rules[2]["host"], "o11-r2.placeholder.invalid");
+    let holding = placeholder::holding(&stored(&filled)).unwrap();
+    assert_eq!((holding.extent.rules, holding.idle), (3, 2));
+    assert!(
+        !half().is_met_by(&stored(&filled)),
+        "what is not needed goes"
+    );
 }
 
 #[test]

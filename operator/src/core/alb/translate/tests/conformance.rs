@@ -33,16 +33,25 @@ fn is_refused(visibility: &str, paths: Value, cluster: &Namespace, words: &str) 
     assert!(refusal.message.contains(words), "{}", refusal.message);
 }
 
+/// The same goes through the hop, where each split has its headers.
+fn is_served_through_a_hop(visibility: &str, paths: &Value, mut cluster: Namespace) {
+    cluster.hop = Hop::Through("hop-split".to_owned());
+    let spec =
+        json!({"rules": [rule(&["split.gray.svc.cluster.local"], visibility, paths.clone())]});
+    let found = strict(&source(spec, &[]), &cluster);
+    for rule in &found.children[0].rules {
+        assert_eq!(weights(&rule.forward), [("hop-split", 100)]);
+        assert!(rule.forward.insert.is_empty());
+    }
+}
+
 #[test]
 fn headers_post_split() {
     let (cluster, splits) = ten(4);
     let paths = json!([{"splits": splits}]);
-    is_refused(
-        "ExternalIP",
-        paths,
-        &cluster,
-        "the splits set different headers",
-    );
+    let words = "the splits set different headers";
+    is_refused("ExternalIP", paths.clone(), &cluster, words);
+    is_served_through_a_hop("ExternalIP", &paths, cluster);
 }
 
 #[test]
@@ -56,24 +65,23 @@ fn dispatch_percentage() {
         split["appendHeaders"] = json!({});
     }
     let paths = json!([{"splits": bare}]);
-    is_refused(
-        "ExternalIP",
-        paths,
-        &cluster,
-        "a split over 10 Services, ALB takes 5",
-    );
+    let words = "a split over 10 Services, ALB takes 5";
+    is_refused("ExternalIP", paths.clone(), &cluster, words);
+    is_served_through_a_hop("ExternalIP", &paths, cluster);
 }
 
 #[test]
 fn dispatch_path_and_percentage() {
     let (cluster, splits) = ten(2);
     let paths = json!([{"splits": splits}, {"path": "/foo", "splits": splits}]);
-    is_refused("ExternalIP", paths, &cluster, "different headers");
+    is_refused("ExternalIP", paths.clone(), &cluster, "different headers");
+    is_served_through_a_hop("ExternalIP", &paths, cluster);
 }
 
 #[test]
 fn visibility_split() {
     let (cluster, splits) = ten(10);
     let paths = json!([{"splits": splits}]);
-    is_refused("ClusterLocal", paths, &cluster, "different headers");
+    is_refused("ClusterLocal", paths.clone(), &cluster, "different headers");
+    is_served_through_a_hop("ClusterLocal", &paths, cluster);
 }
