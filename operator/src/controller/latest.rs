@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_a_store_may_lack_is_found_by_its_name_until_it_is_forgotten() {
-        let latest = Latest::default();
+        let latest = Latest::<ConfigMap>::default();
         let named = |uid: &str, version: &str| {
             let mut named = object(version);
             named.metadata.uid = Some(uid.into());

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::children::{self, Found, PLACEMENTS, failed, lead};
 use super::instances::Obstacle;
+use super::lighten::lighten;
 use super::pass::api;
 use super::state::name_of;
-use super::watch::lighten;
 use super::{hop, places};
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;

@@ -6,11 +6,8 @@ mod complaints;
 mod facts;
 mod hop;
 mod instances;
-<<<<<<< HEAD
-mod lighten;
-=======
 mod leave;
->>>>>>> seat
+mod lighten;
 mod pass;
 mod places;
 mod secrets;

@@ -14,12 +14,8 @@ use super::children::{self, Found, PLACEMENTS, failed, lead};
 use super::facts::{Namespace, source};
 use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
-<<<<<<< HEAD
-use super::lighten::lighten;
-use super::secrets;
-=======
 use super::leave::{hand_over, hold, let_go};
->>>>>>> seat
+use super::lighten::lighten;
 use super::serving::gateway_of;
 use super::{places, secrets};
 use crate::controller::cloud::Trouble;

@@ -123,8 +123,6 @@ pub fn spawn(
     });
 }
 
-<<<<<<< HEAD
-=======
 /// Waits until this process leads, and all that a pass needs is known.
 async fn ready(context: &Context, mut begun: watch::Receiver<Begun>) {
     let all = |begun: &Begun| AWAITED.iter().all(|kind| begun.listed.contains(kind));
@@ -134,21 +132,6 @@ async fn ready(context: &Context, mut begun: watch::Receiver<Begun>) {
     context.alb.begin();
 }
 
-/// Takes off a Knative Ingress what nobody here reads.
-pub(super) fn lighten(ingress: &mut KIngress) {
-    stores::lighten(ingress);
-}
-
-/// Of the Ingresses of others only who they are and where they go is kept.
-fn lighten_ingress(ingress: &mut Ingress) {
-    if is_made_by_us(ingress) {
-        return;
-    }
-    stores::lighten(ingress);
-    ingress.status = None;
-}
-
->>>>>>> seat
 #[derive(Clone)]
 struct Concerns {
     context: Arc<Context>,

@@ -126,7 +126,7 @@ mod tests {
                 idle: 3,
             };
             assert_eq!(holding(&kept), Some(expected));
-            assert!(!kept.spec.unwrap().tls.is_some_and(|tls| !tls.is_empty()));
+            assert_eq!(kept.spec.unwrap().tls, None);
         }
     }
 
