@@ -103,7 +103,7 @@ impl Stage {
             "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "gw"}},
             "addressType": "IPv4",
             "ports": [{"name": "http", "port": 8081, "protocol": "TCP"}],
-            "endpoints": addresses.iter().map(|ip| json!({"addresses": [ip]})).collect::<Vec<_>>(),
+            "endpoints": addresses.iter().map(|ip| json!({"addresses": [ip], "conditions": {"ready": true}})).collect::<Vec<_>>(),
         });
         let params = PatchParams::apply("test");
         slices
@@ -357,7 +357,8 @@ async fn what_cannot_be_done_is_a_warning_and_the_hash_stands_still() {
     let note = stage.warning("bandwidth").await;
     assert_eq!(
         note,
-        "Error syncing load balancer []: build lb local model error: bandwidth must be integer, got [abc]"
+        "Error syncing load balancer []: build lb local model error: build lb attribute error: \
+         bandwidth must be integer, got [abc], error: strconv.Atoi: parsing \"abc\": invalid syntax"
     );
     assert!(
         stage.emulator.calls().is_empty(),

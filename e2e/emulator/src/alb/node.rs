@@ -47,12 +47,47 @@ impl Node {
         self.text(name).ok_or_else(|| errors::missing(name))
     }
 
+    /// A value out of a closed set in whatever case, as it is written in `allowed`. Documents write
+    /// `Instance` and `loadbalancer` where the ALB Ingress controller sends `instance` and
+    /// `LoadBalancer`, which works.
+    pub(crate) fn one_of_any_case<'a>(
+        &self,
+        name: &str,
+        allowed: &[&'a str],
+    ) -> Result<Option<&'a str>, ApiError> {
+        let Some(value) = self.text(name) else {
+            return Ok(None);
+        };
+        let mut allowed = allowed.iter();
+        let known = allowed.find(|known| known.eq_ignore_ascii_case(value));
+        known
+            .map(|known| Some(*known))
+            .ok_or_else(|| errors::illegal(name))
+    }
+
     /// A text out of a closed set.
     pub(crate) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<&str>, ApiError> {
         match self.text(name) {
             Some(text) if !allowed.contains(&text) => Err(errors::illegal(name)),
             other => Ok(other),
         }
+    }
+
+    /// A text out of a closed set, sent in any case and given as the set has it.
+    pub(crate) fn one_in_any_case<'s>(
+        &self,
+        name: &str,
+        allowed: &[&'s str],
+    ) -> Result<Option<&'s str>, ApiError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let mut known = allowed.iter();
+        let found = known.find(|known| known.eq_ignore_ascii_case(text));
+        found
+            .copied()
+            .map(Some)
+            .ok_or_else(|| errors::illegal(name))
     }
 
     /// An integer within `low..=high`.

@@ -38,7 +38,7 @@ pub(super) fn create(world: &mut World, request: &Request) -> Answer {
 }
 
 fn described(root: &Node, request: &Request) -> Result<ServerGroup, ApiError> {
-    let kind = root.one_of("ServerGroupType", &["Instance", "Ip", "Fc"])?;
+    let kind = root.one_of_any_case("ServerGroupType", &["Instance", "Ip", "Fc"])?;
     let kind = kind.unwrap_or("Instance");
     let protocol = root.one_of("Protocol", &["HTTP", "HTTPS", "gRPC"])?;
     root.required("ServerGroupName")?;

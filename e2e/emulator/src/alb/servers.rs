@@ -140,7 +140,7 @@ impl Limits {
 
     fn server(&self, node: &Node) -> Result<Server, ApiError> {
         let id = node.required("ServerId")?;
-        let kind = node.one_of("ServerType", self.kinds)?;
+        let kind = node.one_of_any_case("ServerType", self.kinds)?;
         let kind = kind.ok_or_else(|| errors::missing("ServerType"))?;
         let port = node.int("Port", self.least_port, 65_535)?;
         let port = port.ok_or_else(|| errors::missing("Port"))?;

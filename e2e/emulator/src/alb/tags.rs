@@ -75,9 +75,9 @@ fn all_of<'a>(
     }
 }
 
-fn kind(request: &Request) -> Result<&str, ApiError> {
+fn kind(request: &Request) -> Result<&'static str, ApiError> {
     let kinds = ["loadbalancer", "listener", "rule", "servergroup"];
-    let kind = request.params.one_of("ResourceType", &kinds)?;
+    let kind = Node::of(&request.params).one_of_any_case("ResourceType", &kinds)?;
     kind.ok_or_else(|| errors::missing("ResourceType"))
 }
 

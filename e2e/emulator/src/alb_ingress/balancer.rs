@@ -71,7 +71,12 @@ async fn found(stack: &Stack<'_>) -> Result<Vec<Value>, Failure> {
         .list("ListLoadBalancers", args, "LoadBalancers")
         .await?;
     found.retain(|shown| tag(shown, names::RESOURCE_TAG) == RESOURCE);
-    Ok(found)
+    // The list does not show all of it.
+    let mut whole = Vec::new();
+    for shown in &found {
+        whole.push(attribute(stack, text(shown, "LoadBalancerId")).await?);
+    }
+    Ok(whole)
 }
 
 /// Makes the load balancer or brings it in line. `known` is the id in the status of the AlbConfig.
@@ -190,9 +195,13 @@ async fn create(stack: &Stack<'_>, config: &Config<'_>, zones: Args) -> Result<B
             .map(|(key, value)| (key.as_str(), value.clone())),
     );
     let args = tag_args(tags)
-        .with("ResourceType", "loadbalancer")
+        .with("ResourceType", "LoadBalancer")
         .with("ResourceId.1", &id);
-    stack.cloud.alb("TagResources", args).await?;
+    if let Err(error) = stack.cloud.alb("TagResources", args).await {
+        // Without tags nobody would find it again.
+        remove(stack, &id).await?;
+        return Err(error.into());
+    }
     if let Some((project, store)) = access_log(config) {
         enable_log(stack, &id, project, store).await?;
     }
@@ -247,23 +256,46 @@ async fn adopt(stack: &Stack<'_>, config: &Config<'_>) -> Result<Balancer, Failu
             "LoadBalancer Edition: Basic can't use for ingress controller".to_owned(),
         ));
     }
-    let mine = stack.tags().into_iter().all(|(key, value)| {
-        let there = tag(&shown, key);
-        there.is_empty() || there == value
-    });
-    if !mine {
-        return Err(Failure::Apply(format!(
-            "the tags of LoadBalancer {id} say that another albconfig or cluster uses it"
-        )));
-    }
+    check_owner(stack, &shown, id)?;
     let args = tag_args(own_tags(stack))
-        .with("ResourceType", "loadbalancer")
+        .with("ResourceType", "LoadBalancer")
         .with("ResourceId.1", id);
     stack.cloud.alb("TagResources", args).await?;
     if !config.leaves_alone() {
         update(stack, config, &shown).await?;
     }
     Ok(Balancer::of(&shown))
+}
+
+/// A load balancer of another VPC, cluster or AlbConfig is not taken over.
+fn check_owner(stack: &Stack<'_>, shown: &Value, id: &str) -> Result<(), Failure> {
+    let (there, own) = (text(shown, "VpcId"), &stack.cloud.config.vpc_id);
+    if there != own {
+        return Err(Failure::Apply(format!(
+            "the vpc {there} of reused alb {id} is not same with cluster vpc {own}"
+        )));
+    }
+    let belongs_elsewhere = |what: &str, key: &str, own: &str| {
+        let there = tag(shown, key);
+        let elsewhere = !there.is_empty() && there != own;
+        elsewhere.then(|| {
+            Failure::Apply(format!(
+                "alb {id} belongs to {what}: {there}, cant reuse alb to another {what}: {own}"
+            ))
+        })
+    };
+    if let Some(failure) = belongs_elsewhere("cluster", names::CLUSTER_TAG, stack.cluster_id) {
+        return Err(failure);
+    }
+    let albconfig = format!("{}/{}", names::GROUP_NAMESPACE, stack.albconfig);
+    // Of a load balancer without the tag of a cluster the other tag is not looked at.
+    if tag(shown, names::CLUSTER_TAG).is_empty() {
+        return Ok(());
+    }
+    match belongs_elsewhere("albconfig", names::ALBCONFIG_TAG, &albconfig) {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
 }
 
 async fn update(stack: &Stack<'_>, config: &Config<'_>, shown: &Value) -> Result<(), Failure> {
@@ -348,16 +380,11 @@ async fn retag(
         .iter()
         .filter(|key| !wanted.iter().any(|(wanted, _)| wanted == *key));
     let surplus: Vec<&str> = surplus.copied().collect();
-    let of_id = || {
-        Args::default()
-            .with("ResourceType", "loadbalancer")
-            .with("ResourceId.1", id)
-    };
     if !surplus.is_empty() {
-        let keys = surplus.iter().zip(1..);
-        let args = keys.fold(of_id(), |args, (key, number)| {
-            args.with(&format!("TagKey.{number}"), key)
-        });
+        let tags = surplus.iter().map(|key| (*key, tag(shown, key).to_owned()));
+        let args = tag_args(tags)
+            .with("ResourceType", "LoadBalancer")
+            .with("ResourceId.1", id);
         stack.cloud.alb("UnTagResources", args).await?;
     }
     let missing = wanted
@@ -368,7 +395,7 @@ async fn retag(
         .collect();
     if !missing.is_empty() {
         let args = tag_args(missing)
-            .with("ResourceType", "loadbalancer")
+            .with("ResourceType", "LoadBalancer")
             .with("ResourceId.1", id);
         stack.cloud.alb("TagResources", args).await?;
     }
@@ -380,28 +407,40 @@ pub(super) async fn delete(stack: &Stack<'_>, config: &Config<'_>) -> Result<(),
     for shown in found(stack).await? {
         let id = text(&shown, "LoadBalancerId");
         if config.reuses() {
-            let keys = [
-                names::ALBCONFIG_TAG,
-                names::CLUSTER_TAG,
-                names::RESOURCE_TAG,
-            ];
-            let of_id = Args::default()
-                .with("ResourceType", "loadbalancer")
-                .with("ResourceId.1", id);
-            let keys = keys.into_iter().zip(1..);
-            let args = keys.fold(of_id, |args, (key, number)| {
-                args.with(&format!("TagKey.{number}"), key)
-            });
-            stack.cloud.alb("UnTagResources", args).await?;
+            give_back(stack, id).await?;
             continue;
         }
-        if shown["DeletionProtectionConfig"]["Enabled"] == true {
-            let args = Args::default().with("ResourceId", id);
-            stack.cloud.alb("DisableDeletionProtection", args).await?;
-        }
-        let args = Args::default().with("LoadBalancerId", id);
-        let busy = ["IncorrectStatus.LoadBalancer"];
-        stack.retried("DeleteLoadBalancer", args, &busy).await?;
+        remove(stack, id).await?;
     }
+    Ok(())
+}
+
+/// Takes the controller's tags off a load balancer that somebody else made.
+async fn give_back(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
+    let shown = attribute(stack, id).await?;
+    let own = [
+        names::ALBCONFIG_TAG,
+        names::CLUSTER_TAG,
+        names::RESOURCE_TAG,
+    ];
+    let there = own
+        .into_iter()
+        .map(|key| (key, tag(&shown, key).to_owned()));
+    let args = tag_args(there.filter(|(_, value)| !value.is_empty()))
+        .with("ResourceType", "LoadBalancer")
+        .with("ResourceId.1", id);
+    stack.cloud.alb("UnTagResources", args).await?;
+    Ok(())
+}
+
+async fn remove(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
+    let shown = attribute(stack, id).await?;
+    if shown["DeletionProtectionConfig"]["Enabled"] == true {
+        let args = Args::default().with("ResourceId", id);
+        stack.cloud.alb("DisableDeletionProtection", args).await?;
+    }
+    let args = Args::default().with("LoadBalancerId", id);
+    let busy = ["IncorrectStatus.LoadBalancer"];
+    stack.retried("DeleteLoadBalancer", args, &busy).await?;
     Ok(())
 }

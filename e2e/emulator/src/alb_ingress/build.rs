@@ -57,6 +57,19 @@ pub(super) fn model(
     })
 }
 
+/// What of a request its headers may tell, all of it off if nothing is said.
+const FORWARDED: [&str; 9] = [
+    "",
+    "ClientCertClientVerify",
+    "ClientCertFingerprint",
+    "ClientCertIssuerDN",
+    "ClientCertSubjectDN",
+    "ClientSrcPort",
+    "Proto",
+    "SLBId",
+    "SLBPort",
+];
+
 fn listener(albconfig: &str, listed: &Value, book: &mut GroupBook) -> WantedListener {
     let text = |name: &str| listed.get(name).and_then(Value::as_str).unwrap_or_default();
     let number = |name: &str, default: i64| {
@@ -89,7 +102,23 @@ fn listener(albconfig: &str, listed: &Value, book: &mut GroupBook) -> WantedList
     ]);
     let gzip = listed.get("gzipEnabled").and_then(Value::as_bool);
     settings.insert("GzipEnabled".to_owned(), gzip.unwrap_or(true).to_string());
+    let switch = |config: &str, name: &str| {
+        let config = listed.get(config).and_then(|config| config.get(name));
+        let on = config.and_then(Value::as_bool).unwrap_or_default();
+        on.to_string()
+    };
+    let quic = switch("quicConfig", "quicUpgradeEnabled");
+    settings.insert("QuicConfig.QuicUpgradeEnabled".to_owned(), quic);
+    for name in FORWARDED {
+        let name = format!("XForwardedFor{name}Enabled");
+        let on = switch("xForwardedForConfig", &name);
+        settings.insert(format!("XForwardedForConfig.{name}"), on);
+    }
     if protocol == "HTTPS" {
+        let http2 = listed.get("http2Enabled").and_then(Value::as_bool);
+        // One that says no gets what it asks for, one that says yes does not.
+        let http2 = http2.is_none().to_string();
+        settings.insert("Http2Enabled".to_owned(), http2);
         let policy = match text("securityPolicyId") {
             "" => "tls_cipher_policy_1_0",
             policy => policy,
@@ -129,7 +158,7 @@ fn certificates(
             if !secrets.contains(&name) {
                 return Err(Failure::Ingress {
                     key: key(ingress),
-                    message: format!("secrets \"{secret}\" not found"),
+                    message: format!("Secret \"{secret}\" not found"),
                 });
             }
             let id = certificate_id(&name);

@@ -70,7 +70,7 @@ pub async fn run(
         };
         let controller = Controller {
             ingresses: queue(500),
-            albconfigs: queue(5),
+            albconfigs: Queue::new(second.saturating_mul(5), second.saturating_mul(300)),
             services: queue(500),
             work: Work {
                 events: Events::new(options.client.clone(), "ingress"),
@@ -178,6 +178,7 @@ impl Controller {
                 let (cluster, second) = (&work.options.cluster_id, work.options.second);
                 let service = (key.0.as_str(), key.1.as_str());
                 let outcome = servers::sync(&work.cloud, cluster, second, service, &backends).await;
+                work.tell_of_service(service, &backends, &outcome).await;
                 Done::Service(key, outcome)
             });
         }

@@ -31,6 +31,17 @@ pub(super) enum Failure {
     Kubernetes(#[from] kube::Error),
 }
 
+impl Failure {
+    /// What events tell of it: of a refusal of the cloud only the message, without code and id.
+    pub(super) fn told(&self) -> String {
+        let text = self.to_string();
+        match text.rfind("Message:") {
+            Some(place) => text.get(place..).unwrap_or_default().to_owned(),
+            None => text,
+        }
+    }
+}
+
 /// What reading annotations may come to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
@@ -57,7 +68,9 @@ impl Unreadable {
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
         match error {
-            SyncError::Cloud { code, message } => Self::Apply(format!("{code}: {message}")),
+            SyncError::Cloud { code, message } => {
+                Self::Apply(format!("ErrorCode: {code} Message: {message}"))
+            }
             SyncError::Kubernetes(error) => Self::Kubernetes(error),
             other => Self::Apply(other.to_string()),
         }

@@ -105,7 +105,7 @@ fn settings(ingress: &Ingress) -> Result<BTreeMap<String, String>, Unreadable> {
     let mut put = |name: &str, value: String| all.insert(name.to_owned(), value);
     put("Protocol", protocol.to_owned());
     put("Scheduler", scheduler.to_owned());
-    put("ServerGroupType", "Instance".to_owned());
+    put("ServerGroupType", "instance".to_owned());
     put(
         "UpstreamKeepaliveEnabled",
         on("backend-keepalive").to_string(),
@@ -131,6 +131,22 @@ fn settings(ingress: &Ingress) -> Result<BTreeMap<String, String>, Unreadable> {
         ];
         for (member, name, default) in members {
             put(&format!("HealthCheckConfig.{member}"), or(name, default));
+        }
+        // What no annotation says.
+        let fixed = [
+            ("HealthCheckHost", "$SERVER_IP"),
+            ("HealthCheckHttpVersion", "HTTP1.1"),
+            ("HealthCheckTcpFastCloseEnabled", "false"),
+        ];
+        for (member, value) in fixed {
+            put(&format!("HealthCheckConfig.{member}"), value.to_owned());
+        }
+        let codes = or("healthcheck-httpcode", "http_2xx");
+        for (code, number) in codes.split(',').zip(1..) {
+            for list in ["HealthCheckCodes", "HealthCheckHttpCodes"] {
+                let name = format!("HealthCheckConfig.{list}.{number}");
+                put(&name, code.to_owned());
+            }
         }
     }
     put(

@@ -74,7 +74,7 @@ async fn create(
 ) -> Result<String, Failure> {
     if wanted.protocol != "HTTP" && wanted.certificates.is_empty() {
         return Err(Failure::Apply(
-            "empty https listener default certs".to_owned(),
+            "empty https listener default certs ".to_owned(),
         ));
     }
     let mut args = Args::default()
@@ -139,19 +139,7 @@ async fn update(
     groups: &Ids,
 ) -> Result<String, Failure> {
     let id = text(shown, "ListenerId").to_owned();
-    let differs = |(name, value): &(&String, &String)| {
-        let shown = &shown[name.as_str()];
-        let shown = shown
-            .as_str()
-            .map_or_else(|| shown.to_string(), str::to_owned);
-        shown != **value
-    };
-    let mut changes: Vec<(String, String)> = wanted
-        .settings
-        .iter()
-        .filter(differs)
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut changes = changes(wanted, shown);
     let default = groups
         .get(&wanted.default_group)
         .cloned()
@@ -168,9 +156,37 @@ async fn update(
         stack
             .retried("UpdateListenerAttribute", args, &BUSY)
             .await?;
-        until_running(stack, &id).await?;
     }
+    until_running(stack, &id).await?;
     Ok(id)
+}
+
+/// The settings that are not as they should be; of a structure all members.
+fn changes(wanted: &WantedListener, shown: &Value) -> Vec<(String, String)> {
+    let differs = |name: &str, value: &str| {
+        let shown = shown.pointer(&format!("/{}", name.replace('.', "/")));
+        let shown = shown.map(|shown| {
+            let text = shown.as_str().map(str::to_owned);
+            text.unwrap_or_else(|| shown.to_string())
+        });
+        shown.as_deref().unwrap_or("false") != value
+    };
+    let structure = |name: &str| {
+        name.split_once('.')
+            .map(|(structure, _)| structure.to_owned())
+    };
+    let settings = || wanted.settings.iter();
+    let different: Vec<Option<String>> = settings()
+        .filter(|(name, value)| differs(name, value))
+        .map(|(name, _)| structure(name))
+        .collect();
+    let chosen = settings().filter(|(name, value)| match structure(name) {
+        None => differs(name, value),
+        inside => different.contains(&inside),
+    });
+    chosen
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Brings the further certificates in line; what is to change about the default one is returned. That

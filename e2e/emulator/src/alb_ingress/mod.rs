@@ -7,10 +7,13 @@
 //! for one bad Ingress. It reaches the load balancers through the emulator's HTTP interface like any
 //! other client.
 //!
+//! `tests/alb_recorded` holds it against recordings of the real one.
+//!
 //! Where it differs: certificates do not go to the certificate product, so an id follows from the name
-//! of the Secret; access control lists and access logs' projects are not made; an address of Endpoints
-//! without a `targetRef` is taken for a pod's, where the real controller passes it over; servers are
-//! pods (`eni`) only; `server-group-id` on Services is not read.
+//! of the Secret; there is no ECS to ask for network interfaces, so their ids follow from addresses; access control lists and access logs' projects are not made; an address of Endpoints
+//! without a `targetRef` is taken for a pod's, where the real controller passes it over; a Service without Endpoints counts as
+//! one whose Endpoints are empty, where the real controller fails the AlbConfig until there are some;
+//! servers are pods (`eni`) only; `server-group-id` on Services is not read.
 
 mod actions;
 mod apply;

@@ -11,6 +11,7 @@ use super::balancer::Balancer;
 use super::failure::Failure;
 use super::names::{self, key};
 use super::ports::{self, Place};
+use super::servers::Backends;
 use super::tracking::Stack;
 use super::watch::{Stores, albconfig};
 use super::{Options, apply, build, config, hash, members};
@@ -82,13 +83,11 @@ impl Work {
         gone: bool,
     ) -> Result<Option<String>, Failure> {
         let reference = ingress.object_ref(&());
-        if !gone {
-            self.event(&reference, "Normal", "Sync", "Scheduled for sync")
-                .await;
-        }
+        self.event(&reference, "Normal", "Sync", "Scheduled for sync")
+            .await;
         let outcome = self.note_listeners(ingress, gone).await;
         if let Err(failure) = &outcome {
-            let message = failure.to_string();
+            let message = failure.told();
             self.event(&reference, "Warning", "FailedBuildModel", &message)
                 .await;
         }
@@ -104,7 +103,7 @@ impl Work {
         let name = members::albconfig(ingress, &classes)?;
         let api = self.albconfigs();
         let Some(mut object) = api.get_opt(&name).await? else {
-            let message = format!("albconfigs.alibabacloud.com \"{name}\" not found");
+            let message = format!("AlbConfig.alibabacloud.com \"{name}\" not found");
             self.event(
                 &ingress.object_ref(&()),
                 "Warning",
@@ -115,7 +114,13 @@ impl Work {
             return Ok(None);
         };
         let ingresses = self.stores.ingresses();
-        let members = members::of(&name, &ingresses, &classes)?;
+        let members = match members::of(&name, &ingresses, &classes) {
+            Ok(members) => members,
+            Err(failure) => {
+                self.report(&object, &[], &failure, &ingresses).await;
+                return Err(failure);
+            }
+        };
         let mut places: Vec<Place> = Vec::new();
         for member in members {
             for place in ports::of(member).unwrap_or_default() {
@@ -149,6 +154,31 @@ impl Work {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(error.into()),
             Ok(_) => Ok(()),
+        }
+    }
+
+    /// The event on a Service whose servers were brought in line, or not.
+    pub(super) async fn tell_of_service(
+        &self,
+        (namespace, name): (&str, &str),
+        backends: &Backends,
+        outcome: &Result<(), Failure>,
+    ) {
+        let key = (namespace.to_owned(), name.to_owned());
+        let Some(service) = backends.services.get(&key) else {
+            return;
+        };
+        let reference = service.object_ref(&());
+        match outcome {
+            Ok(()) => {
+                let (reason, message) = ("SuccessfullyReconciled", "Successfully reconciled");
+                self.event(&reference, "Normal", reason, message).await;
+            }
+            Err(failure) => {
+                let message = failure.to_string();
+                let reason = "FailedUpdateEndpoints";
+                self.event(&reference, "Warning", reason, &message).await;
+            }
         }
     }
 
@@ -267,11 +297,11 @@ impl Work {
                 json!({"portAndProtocol": place, "certificates": certificates})
             })
             .collect();
-        let status = json!({"status": {"loadBalancer": {
-            "dnsname": balancer.dns_name,
-            "id": balancer.id,
-            "listeners": listeners,
-        }}});
+        let mut shown = json!({"dnsname": balancer.dns_name, "id": balancer.id});
+        if !listeners.is_empty() {
+            shown["listeners"] = json!(listeners);
+        }
+        let status = json!({"status": {"loadBalancer": shown}});
         let api = self.albconfigs();
         let name = object.name_any();
         let shown = object.data.get("status");
@@ -352,7 +382,7 @@ impl Work {
         failure: &Failure,
         ingresses: &[Ingress],
     ) {
-        let message = failure.to_string();
+        let message = failure.told();
         let reason = match failure {
             Failure::Ingress { .. } | Failure::Model(_) => "FailedBuildModel",
             Failure::Apply(_) => "FailedApplyModel",

@@ -6,6 +6,13 @@ use super::model::{Act, Ask, WantedRule};
 /// Flat parameters.
 pub(super) type Flat = Vec<(String, String)>;
 
+/// What is empty is not sent.
+fn said(flat: Flat) -> Flat {
+    flat.into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
 /// A whole rule below a prefix such as `Rules.1`.
 pub(super) fn rule(prefix: &str, rule: &WantedRule, name: &str, priority: i64, ids: &Ids) -> Flat {
     let mut flat = vec![
@@ -27,7 +34,7 @@ pub(super) fn actions(prefix: &str, actions: &[Act], ids: &Ids) -> Flat {
         flat.push((format!("{prefix}.Order"), order.to_string()));
         flat.extend(action(&prefix, act, ids));
     }
-    flat
+    said(flat)
 }
 
 fn action(prefix: &str, act: &Act, ids: &Ids) -> Flat {
@@ -148,5 +155,5 @@ pub(super) fn conditions(prefix: &str, conditions: &[Ask]) -> Flat {
             flat.push((format!("{config}.Values.{number}.Value"), value.clone()));
         }
     }
-    flat
+    said(flat)
 }

@@ -59,6 +59,9 @@ pub(super) async fn apply(
         .await?;
     for (wanted, shown) in known {
         update(stack, wanted, shown).await?;
+        if !wanted.is_default() && !backends.has(&wanted.namespace, &wanted.service) {
+            servers::empty(stack, text(shown, "ServerGroupId")).await?;
+        }
     }
     ids.extend(made);
     Ok(Groups { ids, surplus })
@@ -70,11 +73,12 @@ async fn create(
     wanted: &WantedGroup,
     backends: &Backends,
 ) -> Result<(String, String), Failure> {
+    check(wanted)?;
     let args = Args::default()
         .with("ServerGroupName", wanted.name())
         .with("ServiceName", wanted.name())
         .with("VpcId", &stack.cloud.config.vpc_id)
-        .and(wanted.settings.clone());
+        .and(wanted.settings.clone().into_iter().filter(is_said));
     let made = stack.cloud.alb("CreateServerGroup", args).await?;
     let id = text(&made, "ServerGroupId").to_owned();
     until_available(stack, &id).await?;
@@ -87,14 +91,34 @@ async fn create(
         (names::PORT_TAG, wanted.port.to_string()),
     ]);
     let args = tag_args(tags)
-        .with("ResourceType", "servergroup")
+        .with("ResourceType", "ServerGroup")
         .with("ResourceId.1", &id);
-    stack.cloud.alb("TagResources", args).await?;
-    if !wanted.is_default() {
-        let servers = backends.of(&wanted.namespace, &wanted.service, wanted.port);
-        servers::add(stack, &id, &servers).await?;
+    let filled = async {
+        stack.cloud.alb("TagResources", args).await?;
+        if !wanted.is_default() {
+            let servers = backends.of(&wanted.namespace, &wanted.service, wanted.port)?;
+            servers::add(stack, &id, &servers).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    if let Err(failure) = filled.await {
+        // What failed half-way is not left behind.
+        delete(stack, &id).await?;
+        return Err(failure);
     }
     Ok((resource.to_owned(), id))
+}
+
+/// That connections are not kept is not said when a group is made.
+fn is_said((name, value): &(String, String)) -> bool {
+    name != "UpstreamKeepaliveEnabled" || value == "true"
+}
+
+async fn delete(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
+    let codes = ["ResourceInUse.ServerGroup", "IncorrectStatus.ServerGroup"];
+    let args = Args::default().with("ServerGroupId", id);
+    stack.retried("DeleteServerGroup", args, &codes).await?;
+    Ok(())
 }
 
 /// Looks every second whether it is there.
@@ -113,7 +137,17 @@ async fn until_available(stack: &Stack<'_>, id: &str) -> Result<(), Failure> {
     Err(Failure::Apply(format!("ServerGroupID: {id} not ready")))
 }
 
+/// What the controller itself refuses: it has no name for a cookie that servers set.
+fn check(wanted: &WantedGroup) -> Result<(), Failure> {
+    let kind = wanted.settings.get("StickySessionConfig.StickySessionType");
+    match kind.is_some_and(|kind| kind.eq_ignore_ascii_case("Server")) {
+        true => Err(Failure::Apply("invalid server group Cookie: ".to_owned())),
+        false => Ok(()),
+    }
+}
+
 async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Result<(), Failure> {
+    check(wanted)?;
     let id = text(shown, "ServerGroupId");
     let mut changes: Vec<(String, String)> = Vec::new();
     let mut differs = |name: &str, shown: String| {
@@ -136,7 +170,8 @@ async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Resul
         let members = members.filter(|(name, _)| name.starts_with(config));
         let same = |(name, value): (&String, &String)| {
             let member = name.split_once('.').map_or("", |(_, member)| member);
-            let shown = &shown[config][member];
+            let path = format!("/{config}/{}", member.replace(".1", "/0").replace('.', "/"));
+            let shown = shown.pointer(&path).unwrap_or(&Value::Null);
             let shown = shown
                 .as_str()
                 .map_or_else(|| shown.to_string(), str::to_owned);
@@ -161,15 +196,7 @@ async fn update(stack: &Stack<'_>, wanted: &WantedGroup, shown: &Value) -> Resul
 
 /// Deletes those that nothing leads to any more.
 pub(super) async fn clean_up(stack: &Stack<'_>, groups: &Groups) -> Result<(), Failure> {
-    let codes = ["ResourceInUse.ServerGroup", "IncorrectStatus.ServerGroup"];
-    let deletions: Vec<_> = groups
-        .surplus
-        .iter()
-        .map(|id| {
-            let args = Args::default().with("ServerGroupId", id);
-            stack.retried("DeleteServerGroup", args, &codes)
-        })
-        .collect();
+    let deletions: Vec<_> = groups.surplus.iter().map(|id| delete(stack, id)).collect();
     stream::iter(deletions)
         .buffer_unordered(WIDTH)
         .try_for_each(|_| futures::future::ok(()))

@@ -2,8 +2,6 @@
 
 use k8s_openapi::api::core::v1::Service;
 
-use super::error::SyncError;
-
 const PREFIX: &str = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
 const LEGACY_PREFIX: &str = "service.beta.kubernetes.io/alicloud-loadbalancer-";
 
@@ -39,18 +37,27 @@ impl<'a> Annotations<'a> {
         Some(value)
     }
 
-    /// A setting that must be a whole number.
-    pub(super) fn number(self, suffix: &str) -> Result<Option<i64>, SyncError> {
-        self.get(suffix)
-            .map(|text| {
-                text.parse().map_err(|_| {
-                    SyncError::Model(format!(
-                        "Annotation {suffix} must be integer, but got [{text}]"
-                    ))
-                })
-            })
+    /// A setting that must be a whole number; the error is what Go says.
+    pub(super) fn whole(self, suffix: &str) -> Result<Option<i64>, (&'a str, String)> {
+        let text = self.get(suffix);
+        text.map(|text| whole_number(text).map_err(|why| (text, why)))
             .transpose()
     }
+
+    /// Whether it names a load balancer, which then is not CCM's.
+    pub(super) fn names_balancer(self) -> bool {
+        self.get("id").is_some()
+    }
+}
+
+/// A whole number as Go's `strconv.Atoi` reads it, in its words.
+pub(super) fn whole_number(text: &str) -> Result<i64, String> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let wrong = |why: &str| format!("strconv.Atoi: parsing {text:?}: {why}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong("invalid syntax"));
+    }
+    text.parse().map_err(|_| wrong("value out of range"))
 }
 
 #[cfg(test)]
@@ -80,17 +87,14 @@ mod tests {
 
     #[test]
     fn numbers_must_be_whole() {
-        let wrong = service(&[(
-            "service.beta.kubernetes.io/alicloud-loadbalancer-idle-timeout",
-            "1s",
-        )]);
-        let refusal = Annotations::of(&wrong)
-            .number("idle-timeout")
-            .expect_err("refused")
-            .to_string();
-        assert!(
-            refusal.contains("must be integer, but got [1s]"),
-            "{refusal}"
+        assert_eq!(whole_number("+5"), Ok(5));
+        assert_eq!(
+            whole_number("1s"),
+            Err("strconv.Atoi: parsing \"1s\": invalid syntax".to_owned())
+        );
+        assert_eq!(
+            whole_number("99999999999999999999"),
+            Err("strconv.Atoi: parsing \"99999999999999999999\": value out of range".to_owned())
         );
     }
 }

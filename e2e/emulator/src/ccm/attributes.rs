@@ -6,331 +6,337 @@ use serde_json::Value;
 
 use super::annotations::Annotations;
 use super::cloud::{Args, Cloud, items, of_balancer, text};
-use super::error::SyncError;
+use super::error::{SyncError, all};
+use super::model::Names;
 
 pub(super) const TAG_KEY: &str = "kubernetes.do.not.delete";
 pub(super) const CLUSTER_TAG_KEY: &str = "ack.aliyun.com";
 pub(super) const REUSED_KEY: &str = "kubernetes.reused.by.user";
+
+/// Tags that CCM believes a load balancer can have.
+const TAGS_MAX: usize = 10;
+
+/// Tags of a load balancer.
+pub(super) type Tags = Vec<(String, String)>;
 
 /// `k1=v1,k2=v2`; of `k=a=b` only `a` is kept, as CCM does.
 pub(super) fn additional_tags(annotations: Annotations<'_>) -> BTreeMap<String, String> {
     let pairs = annotations
         .get("additional-resource-tags")
         .into_iter()
-        .flat_map(|text| text.split(','));
+        .flat_map(|text| text.trim().split(','));
     pairs
         .filter_map(|pair| {
-            let mut parts = pair.split('=');
-            let key = parts.next().map(str::trim).filter(|key| !key.is_empty())?;
-            Some((
-                key.to_owned(),
-                parts.next().unwrap_or_default().trim().to_owned(),
-            ))
+            let mut parts = pair.trim().split('=');
+            let key = parts.next().filter(|key| !key.is_empty())?;
+            Some((key.to_owned(), parts.next().unwrap_or_default().to_owned()))
         })
-        .filter(|(key, _)| ![TAG_KEY, CLUSTER_TAG_KEY, REUSED_KEY].contains(&key.as_str()))
         .collect()
 }
 
-/// The violations of what cannot be changed, in CCM's order and words.
-fn violations(annotations: Annotations<'_>, remote: &Value) -> Vec<&'static str> {
-    let checks = [
-        (
-            "master-zoneid",
-            "MasterZoneId",
-            "alicloud: can not change LoadBalancer master zone id once created",
-        ),
-        (
-            "slave-zoneid",
-            "SlaveZoneId",
-            "alicloud: can not change LoadBalancer slave zone id once created",
-        ),
-        (
-            "address-type",
-            "AddressType",
-            "alicloud: can not change LoadBalancer AddressType once created. delete and retry",
-        ),
-        (
-            "ip-version",
-            "AddressIPVersion",
-            "alicloud: can not change LoadBalancer AddressIPVersion once created",
-        ),
-        (
-            "resource-group-id",
-            "ResourceGroupId",
-            "alicloud: can not change ResourceGroupId once created",
-        ),
-        (
-            "network-type",
-            "NetworkType",
-            "alicloud: can not change LoadBalancer network type once created",
-        ),
-        (
-            "ip",
-            "Address",
-            "alicloud: can not change LoadBalancer address once created",
-        ),
-    ];
-    let default_of = |suffix: &str| (suffix == "ip-version").then_some("ipv4");
-    checks
-        .into_iter()
-        .filter(|(suffix, member, _)| {
-            let wanted = annotations.get(suffix).or_else(|| default_of(suffix));
-            wanted.is_some_and(|wanted| wanted != text(remote, member))
-        })
-        .map(|(_, _, message)| message)
-        .collect()
+/// What cannot be changed: the annotation, the member, and CCM's words, in its order.
+const FOR_LIFE: [(&str, &str, &str); 7] = [
+    (
+        "master-zoneid",
+        "MasterZoneId",
+        "alicloud: can not change LoadBalancer master zone id once created",
+    ),
+    (
+        "slave-zoneid",
+        "SlaveZoneId",
+        "alicloud: can not change LoadBalancer slave zone id once created",
+    ),
+    (
+        "address-type",
+        "AddressType",
+        "alicloud: can not change LoadBalancer AddressType once created. delete and retry",
+    ),
+    (
+        "ip-version",
+        "AddressIPVersion",
+        "alicloud: can not change LoadBalancer AddressIPVersion once created",
+    ),
+    (
+        "resource-group-id",
+        "ResourceGroupId",
+        "alicloud: can not change ResourceGroupId once created",
+    ),
+    (
+        "network-type",
+        "NetworkType",
+        "alicloud: can not change LoadBalancer network type once created",
+    ),
+    (
+        "ip",
+        "Address",
+        "alicloud: can not change LoadBalancer address once created",
+    ),
+];
+
+/// The load balancer as it is, and what the Service says of it: nothing, once it goes.
+pub(super) struct Comparison<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) names: &'a Names,
+    pub(super) annotations: Annotations<'a>,
+    pub(super) bandwidth: i64,
+    pub(super) remote: &'a Value,
+    pub(super) tags: &'a Tags,
+    pub(super) is_going: bool,
 }
 
-fn check_immutable(annotations: Annotations<'_>, remote: &Value) -> Result<(), SyncError> {
-    let violations = violations(annotations, remote);
-    let listed = match violations.as_slice() {
-        [] => return Ok(()),
-        [single] => (*single).to_owned(),
-        several => format!("[{}]", several.join(", ")),
-    };
-    Err(SyncError::Apply(format!(
-        "update lb attribute error: {listed}"
-    )))
-}
+impl Comparison<'_> {
+    fn said(&self, suffix: &str) -> Option<&str> {
+        self.annotations.get(suffix).filter(|_| !self.is_going)
+    }
 
-/// Changes what differs. A violation stops it before the first call.
-pub(super) async fn apply(
-    cloud: &Cloud,
-    annotations: Annotations<'_>,
-    bandwidth: Option<i64>,
-    remote: &Value,
-) -> Result<(), SyncError> {
-    check_immutable(annotations, remote)?;
-    let id = text(remote, "LoadBalancerId");
-    apply_charges(cloud, annotations, bandwidth, remote).await?;
-    let changed = |suffix: &str, member: &str| {
-        annotations
-            .get(suffix)
-            .filter(|wanted| *wanted != text(remote, member))
-    };
-    if let Some(value) = changed("delete-protection", "DeleteProtection") {
-        let args = of_balancer(id).with("DeleteProtection", value);
-        cloud.slb("SetLoadBalancerDeleteProtection", args).await?;
+    /// A setting that is said and is another.
+    fn other(&self, suffix: &str, member: &str) -> Option<&str> {
+        self.said(suffix)
+            .filter(|wanted| *wanted != text(self.remote, member))
     }
-    if let Some(value) = changed("modification-protection", "ModificationProtectionStatus") {
-        let args = of_balancer(id).with("ModificationProtectionStatus", value);
-        cloud
-            .slb("SetLoadBalancerModificationProtection", args)
-            .await?;
-    }
-    if let Some(value) = changed("name", "LoadBalancerName") {
-        cloud
-            .slb(
-                "SetLoadBalancerName",
-                of_balancer(id).with("LoadBalancerName", value),
-            )
-            .await?;
-    }
-    apply_tags(cloud, annotations, id, remote).await
-}
 
-async fn apply_charges(
-    cloud: &Cloud,
-    annotations: Annotations<'_>,
-    bandwidth: Option<i64>,
-    remote: &Value,
-) -> Result<(), SyncError> {
-    let id = text(remote, "LoadBalancerId");
-    let current = text(remote, "InstanceChargeType");
-    let wanted = annotations.get("instance-charge-type").unwrap_or(current);
-    let spec = annotations.get("spec");
-    if wanted != current {
-        let spec = (wanted == "PayBySpec").then(|| spec.unwrap_or("slb.s1.small"));
-        let args = of_balancer(id)
-            .with("InstanceChargeType", wanted)
-            .with_some("LoadBalancerSpec", spec);
-        cloud
-            .slb("ModifyLoadBalancerInstanceChargeType", args)
-            .await?;
-    } else if let Some(spec) =
-        spec.filter(|spec| wanted == "PayBySpec" && *spec != text(remote, "LoadBalancerSpec"))
-    {
-        let args = of_balancer(id).with("LoadBalancerSpec", spec);
-        cloud.slb("ModifyLoadBalancerInstanceSpec", args).await?;
+    fn of_it(&self) -> Args {
+        of_balancer(text(self.remote, "LoadBalancerId"))
     }
-    let Some(charge) = annotations
-        .get("charge-type")
-        .filter(|_| text(remote, "AddressType") == "internet")
-    else {
-        return Ok(());
-    };
-    let bandwidth = bandwidth.filter(|_| charge == "paybybandwidth");
-    let other_bandwidth = bandwidth
-        .is_some_and(|wanted| remote.get("Bandwidth").and_then(Value::as_i64) != Some(wanted));
-    // Lists have a number there, and the word beside it.
-    let current = match text(remote, "InternetChargeTypeAlias") {
-        "" => text(remote, "InternetChargeType"),
-        alias => alias,
-    };
-    if charge != current || other_bandwidth {
-        let args = of_balancer(id)
+
+    /// Changes what differs, one after the other whatever came of those before.
+    pub(super) async fn apply(&self) -> Result<(), SyncError> {
+        let mut errors = Vec::new();
+        let mut note = |what: &str, outcome: Result<(), SyncError>| {
+            errors.extend(outcome.err().map(|error| match what {
+                "" => error,
+                what => error.within(what),
+            }));
+        };
+        note("AddTags", self.mark().await);
+        for violation in self.violations() {
+            note("", Err(SyncError::said(violation)));
+        }
+        let charge = self.apply_charge().await;
+        note("updateInstanceChargeTypeAndInstanceSpec error", charge);
+        note(
+            "ModifyLoadBalancerInternetSpec",
+            self.apply_internet().await,
+        );
+        for (suffix, member, action) in [
+            (
+                "delete-protection",
+                "DeleteProtection",
+                "SetLoadBalancerDeleteProtection",
+            ),
+            (
+                "modification-protection",
+                "ModificationProtectionStatus",
+                "SetLoadBalancerModificationProtection",
+            ),
+            ("name", "LoadBalancerName", "SetLoadBalancerName"),
+        ] {
+            if let Some(value) = self.other(suffix, member) {
+                let args = self.of_it().with(member, value);
+                note(action, self.cloud.slb(action, args).await.map(drop));
+            }
+        }
+        note("", self.apply_tags().await);
+        all(errors)
+    }
+
+    /// The tag by which it is found again; one that others made is marked for ever.
+    async fn mark(&self) -> Result<(), SyncError> {
+        let name = self.names.load_balancer();
+        let (key, value) = match self.annotations.names_balancer() {
+            true => (REUSED_KEY, "true"),
+            false => (TAG_KEY, name.as_str()),
+        };
+        if self.tags.iter().any(|(known, _)| known == key) || self.tags.len() >= TAGS_MAX {
+            return Ok(());
+        }
+        self.tag(&[(key.to_owned(), value.to_owned())]).await
+    }
+
+    fn violations(&self) -> impl Iterator<Item = &'static str> {
+        let is_other = |suffix: &str, member: &str| {
+            let is = text(self.remote, member);
+            match (suffix, self.said(suffix)) {
+                ("ip-version", said) => {
+                    let known = |version: &str| version.is_empty() || version == "ipv4";
+                    let said = said.unwrap_or_default();
+                    said != is && !(known(said) && known(is))
+                }
+                (_, said) => said.is_some_and(|said| said != is),
+            }
+        };
+        let violated = FOR_LIFE
+            .into_iter()
+            .filter(|(suffix, member, _)| is_other(suffix, member));
+        let words: Vec<_> = violated.map(|(_, _, words)| words).collect();
+        words.into_iter()
+    }
+
+    async fn apply_charge(&self) -> Result<(), SyncError> {
+        let current = text(self.remote, "InstanceChargeType");
+        let wanted = self.said("instance-charge-type").unwrap_or(current);
+        let spec = self.said("spec");
+        if wanted != current {
+            let by_spec = wanted.eq_ignore_ascii_case("PayBySpec");
+            let spec = by_spec.then(|| spec.unwrap_or("slb.s1.small"));
+            let args = self
+                .of_it()
+                .with("InstanceChargeType", wanted)
+                .with_some("LoadBalancerSpec", spec);
+            let action = "ModifyLoadBalancerInstanceChargeType";
+            return self.cloud.slb(action, args).await.map(drop);
+        }
+        match self.other("spec", "LoadBalancerSpec") {
+            Some(spec) if wanted.eq_ignore_ascii_case("PayBySpec") => {
+                let args = self.of_it().with("LoadBalancerSpec", spec);
+                let action = "ModifyLoadBalancerInstanceSpec";
+                self.cloud.slb(action, args).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn apply_internet(&self) -> Result<(), SyncError> {
+        // Lists have a number there, and the word beside it.
+        let current = match text(self.remote, "InternetChargeTypeAlias") {
+            "" => text(self.remote, "InternetChargeType"),
+            alias => alias,
+        };
+        let said = self.said("charge-type");
+        let bandwidth = self.remote.get("Bandwidth").and_then(Value::as_i64);
+        let bandwidth = bandwidth.unwrap_or_default();
+        let wanted = match said {
+            Some("paybybandwidth") if self.bandwidth != 0 => self.bandwidth,
+            _ => bandwidth,
+        };
+        let charge = said.unwrap_or(current);
+        let is_same = charge == current && wanted == bandwidth;
+        if is_same || text(self.remote, "AddressType") != "internet" {
+            return Ok(());
+        }
+        let args = self
+            .of_it()
             .with("InternetChargeType", charge)
-            .with_some("Bandwidth", bandwidth);
-        cloud.slb("ModifyLoadBalancerInternetSpec", args).await?;
+            .with("Bandwidth", wanted);
+        let action = "ModifyLoadBalancerInternetSpec";
+        self.cloud.slb(action, args).await.map(drop)
     }
-    Ok(())
+
+    /// With the annotation set, every tag goes that is neither annotated nor one of CCM's or the
+    /// cloud's own.
+    async fn apply_tags(&self) -> Result<(), SyncError> {
+        let said = match self.is_going {
+            true => BTreeMap::new(),
+            false => additional_tags(self.annotations),
+        };
+        if said.is_empty() {
+            return Ok(());
+        }
+        let reused = self.annotations.names_balancer();
+        let is_own = |key: &str| {
+            key.starts_with("acs:")
+                || [TAG_KEY, CLUSTER_TAG_KEY].contains(&key)
+                || (reused && key == REUSED_KEY)
+        };
+        let is = |key: &str, value: &str| self.tags.iter().any(|(k, v)| k == key && v == value);
+        let missing: Tags = said
+            .iter()
+            .filter(|(key, value)| !is_own(key) && !is(key, value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !missing.is_empty() {
+            self.tag(&missing).await?;
+        }
+        let foreign = self.tags.iter().map(|(key, _)| key.as_str());
+        let foreign = foreign
+            .filter(|key| !is_own(key) && !said.keys().any(|said| said == key && !is_own(said)));
+        let foreign: Vec<&str> = foreign.collect();
+        match foreign.is_empty() {
+            true => Ok(()),
+            false => untag(self.cloud, text(self.remote, "LoadBalancerId"), &foreign).await,
+        }
+    }
+
+    async fn tag(&self, tags: &[(String, String)]) -> Result<(), SyncError> {
+        let mut args = of_instance(text(self.remote, "LoadBalancerId"));
+        for ((key, value), number) in tags.iter().zip(1..) {
+            args = args.with(&format!("Tag.{number}.Key"), key);
+            if !value.is_empty() {
+                args = args.with(&format!("Tag.{number}.Value"), value);
+            }
+        }
+        self.cloud.slb("TagResources", args).await.map(drop)
+    }
 }
 
-/// With the annotation set, every tag goes that is neither annotated nor one of CCM's or the
-/// cloud's own.
-async fn apply_tags(
-    cloud: &Cloud,
-    annotations: Annotations<'_>,
-    id: &str,
-    remote: &Value,
-) -> Result<(), SyncError> {
-    let wanted = additional_tags(annotations);
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let current: BTreeMap<&str, &str> = remote
-        .get("Tags")
-        .map(|tags| {
-            items_of(tags)
-                .map(|tag| (text(tag, "TagKey"), text(tag, "TagValue")))
-                .collect()
-        })
-        .unwrap_or_default();
-    let missing = wanted
-        .iter()
-        .filter(|(key, value)| current.get(key.as_str()) != Some(&value.as_str()));
-    let mut args = Args::default()
+/// Parameters that name a load balancer whose tags it is about.
+pub(super) fn of_instance(id: &str) -> Args {
+    Args::default()
         .with("ResourceType", "instance")
-        .with("ResourceId.1", id);
-    let mut count = 0;
-    for (key, value) in missing {
-        count += 1;
-        args = args
-            .with(&format!("Tag.{count}.Key"), key)
-            .with(&format!("Tag.{count}.Value"), value);
-    }
-    if count > 0 {
-        cloud.slb("TagResources", args).await?;
-    }
-    let foreign = current.keys().filter(|key| {
-        !wanted.contains_key(**key)
-            && !key.starts_with("acs:")
-            && ![TAG_KEY, CLUSTER_TAG_KEY, REUSED_KEY].contains(key)
-    });
-    untag(cloud, id, foreign.copied()).await
+        .with("ResourceId.1", id)
 }
 
-fn items_of(tags: &Value) -> impl Iterator<Item = &Value> {
-    tags.get("Tag")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+/// Takes tags off a load balancer.
+pub(super) async fn untag(cloud: &Cloud, id: &str, keys: &[&str]) -> Result<(), SyncError> {
+    let mut args = of_instance(id);
+    for (key, number) in keys.iter().zip(1..) {
+        args = args.with(&format!("TagKey.{number}"), key);
+    }
+    cloud.slb("UntagResources", args).await.map(drop)
 }
 
-/// Takes tags off a load balancer; no call for none.
-pub(super) async fn untag(
-    cloud: &Cloud,
-    id: &str,
-    keys: impl Iterator<Item = &str>,
-) -> Result<(), SyncError> {
-    let mut args = Args::default()
-        .with("ResourceType", "instance")
-        .with("ResourceId.1", id);
-    let mut count = 0;
-    for key in keys {
-        count += 1;
-        args = args.with(&format!("TagKey.{count}"), key);
-    }
-    if count > 0 {
-        cloud.slb("UntagResources", args).await?;
-    }
-    Ok(())
-}
-
-/// The load balancer that carries the Service's tag.
-pub(super) async fn find_by_tag(cloud: &Cloud, name: &str) -> Result<Option<Value>, SyncError> {
-    let tags = serde_json::json!([{"TagKey": TAG_KEY, "TagValue": name}]);
-    let answer = cloud
-        .slb("DescribeLoadBalancers", Args::default().with("Tags", tags))
-        .await?;
-    match items(&answer, "LoadBalancers", "LoadBalancer") {
+/// The one load balancer in an answer.
+fn only(answer: &Value, names: &Names, by: &str) -> Result<Option<Value>, SyncError> {
+    match items(answer, "LoadBalancers", "LoadBalancer") {
         [] => Ok(None),
         [single] => Ok(Some(single.clone())),
-        _ => Err(SyncError::Apply(format!(
-            "find multiple loadbalances by tag [{TAG_KEY}:{name}]"
-        ))),
+        several => {
+            let ids: Vec<&str> = several
+                .iter()
+                .map(|one| text(one, "LoadBalancerId"))
+                .collect();
+            let (service, ids) = (names.service(), ids.join(","));
+            Err(SyncError::said(format!(
+                "[{service}] find multiple loadbalances by {by}, lbIds[{ids}]"
+            )))
+        }
     }
 }
 
-/// The load balancer by tag, else by its default name.
-pub(super) async fn find(cloud: &Cloud, name: &str) -> Result<Option<Value>, SyncError> {
-    if let Some(found) = find_by_tag(cloud, name).await? {
+/// The load balancer by the Service's tag, else by its default name.
+pub(super) async fn find(cloud: &Cloud, names: &Names) -> Result<Option<Value>, SyncError> {
+    let name = names.load_balancer();
+    let tags = format!(r#"[{{"TagValue":"{name}","TagKey":"{TAG_KEY}"}}]"#);
+    let by_tag = Args::default().with("Tags", tags);
+    let answer = cloud.slb("DescribeLoadBalancers", by_tag).await?;
+    if let Some(found) = only(&answer, names, "tag")? {
         return Ok(Some(found));
     }
-    let answer = cloud
-        .slb(
-            "DescribeLoadBalancers",
-            Args::default().with("LoadBalancerName", name),
-        )
-        .await?;
-    match items(&answer, "LoadBalancers", "LoadBalancer") {
-        [] => Ok(None),
-        [single] => Ok(Some(single.clone())),
-        _ => Err(SyncError::Apply(format!(
-            "find multiple loadbalances by name [{name}]"
-        ))),
-    }
+    let by_name = Args::default().with("LoadBalancerName", name);
+    let answer = cloud.slb("DescribeLoadBalancers", by_name).await?;
+    only(&answer, names, "name")
 }
 
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::Service;
-    use serde_json::json;
 
     use super::*;
 
-    fn service(annotations: &[(&str, &str)]) -> Service {
-        let prefix = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-";
-        let mut service = Service::default();
-        let pairs = annotations
-            .iter()
-            .map(|(key, value)| (format!("{prefix}{key}"), (*value).to_owned()));
-        service.metadata.annotations = Some(pairs.collect());
-        service
-    }
-
-    fn refusal(annotations: &[(&str, &str)]) -> String {
-        let remote =
-            json!({"AddressType": "internet", "AddressIPVersion": "ipv4", "MasterZoneId": "z-a"});
-        let service = service(annotations);
-        check_immutable(Annotations::of(&service), &remote)
-            .expect_err("refused")
-            .to_string()
-    }
-
-    #[test]
-    fn one_violation_stands_alone_and_several_in_brackets() {
-        assert_eq!(
-            refusal(&[("address-type", "intranet")]),
-            "apply model error: update lb attribute error: \
-             alicloud: can not change LoadBalancer AddressType once created. delete and retry"
-        );
-        assert_eq!(
-            refusal(&[("address-type", "intranet"), ("master-zoneid", "z-b")]),
-            "apply model error: update lb attribute error: \
-             [alicloud: can not change LoadBalancer master zone id once created, \
-             alicloud: can not change LoadBalancer AddressType once created. delete and retry]"
-        );
-    }
-
     #[test]
     fn tags_are_read_as_ccm_reads_them() {
-        let service = service(&[("additional-resource-tags", "a=1,b=,c=x=y,ack.aliyun.com=z")]);
+        let key = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-additional-resource-tags";
+        let mut service = Service::default();
+        let said = "a=1,b=,c=x=y,d, e=2";
+        service.metadata.annotations = Some([(key.to_owned(), said.to_owned())].into());
         let tags = additional_tags(Annotations::of(&service));
         let tags: Vec<_> = tags
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        assert_eq!(tags, [("a", "1"), ("b", ""), ("c", "x")]);
+        assert_eq!(
+            tags,
+            [("a", "1"), ("b", ""), ("c", "x"), ("d", ""), ("e", "2")]
+        );
     }
 }

@@ -1,70 +1,66 @@
-//! Taking down the load balancer of a Service that goes, or no longer wants one.
+//! What becomes of the load balancer of a Service that goes, or no longer wants one.
 
-use k8s_openapi::api::core::v1::Service;
 use serde_json::Value;
 
 use super::annotations::Annotations;
-use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY, find, untag};
-use super::cloud::{Args, Cloud, of_balancer, text};
-use super::error::SyncError;
+use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY, Tags, untag};
+use super::cloud::{Cloud, of_balancer, text};
+use super::error::{SyncError, Within};
 use super::model::Names;
-use super::{groups, listeners, reuse};
-
-/// Deletes the load balancer, or empties it where the Service asks to preserve it.
-pub(super) async fn take_down(
-    cloud: &Cloud,
-    service: &Service,
-    names: &Names,
-) -> Result<(), SyncError> {
-    let annotations = Annotations::of(service);
-    if let Some(id) = reuse::named(annotations) {
-        return reuse::leave(cloud, id, annotations, names).await;
-    }
-    let Some(remote) = find(cloud, &names.load_balancer()).await? else {
-        return Ok(());
-    };
-    let id = text(&remote, "LoadBalancerId");
-    if text(&remote, "DeleteProtection") == "on" {
-        let args = of_balancer(id).with("DeleteProtection", "off");
-        cloud.slb("SetLoadBalancerDeleteProtection", args).await?;
-    }
-    if preserves(annotations) {
-        return release(cloud, names, &remote).await;
-    }
-    match cloud.slb("DeleteLoadBalancer", of_balancer(id)).await {
-        Err(SyncError::Cloud { message, .. })
-            if message.contains("LoadBalancerId does not exist") =>
-        {
-            Ok(())
-        }
-        other => other.map(drop),
-    }
-}
 
 /// Any value counts, `false` included.
 pub(super) fn preserves(annotations: Annotations<'_>) -> bool {
     annotations.get("preserve-lb-on-delete").is_some()
 }
 
-async fn release(cloud: &Cloud, names: &Names, remote: &Value) -> Result<(), SyncError> {
+async fn unprotect(cloud: &Cloud, names: &Names, remote: &Value) -> Result<(), SyncError> {
+    if text(remote, "DeleteProtection") != "on" {
+        return Ok(());
+    }
     let id = text(remote, "LoadBalancerId");
-    if text(remote, "ModificationProtectionStatus") != "NonProtection" {
+    let args = of_balancer(id).with("DeleteProtection", "off");
+    let what = format!(
+        "error to set slb id [{id}] delete protection off, svc [{}], err",
+        names.service()
+    );
+    let done = cloud.slb("SetLoadBalancerDeleteProtection", args).await;
+    done.map(drop).within(&what)
+}
+
+/// Deletes it.
+pub(super) async fn delete(cloud: &Cloud, names: &Names, remote: &Value) -> Result<(), SyncError> {
+    unprotect(cloud, names, remote).await?;
+    let args = of_balancer(text(remote, "LoadBalancerId"));
+    cloud.slb("DeleteLoadBalancer", args).await.map(drop)
+}
+
+/// Takes protections and CCM's own tags off one that is preserved.
+pub(super) async fn release(
+    cloud: &Cloud,
+    names: &Names,
+    remote: &Value,
+    tags: &Tags,
+) -> Result<(), SyncError> {
+    let id = text(remote, "LoadBalancerId");
+    let off = format!("set loadbalancer [{id}] protections off error");
+    unprotect(cloud, names, remote).await.within(&off)?;
+    if text(remote, "ModificationProtectionStatus") == "ConsoleProtection" {
         let args = of_balancer(id).with("ModificationProtectionStatus", "NonProtection");
-        cloud
-            .slb("SetLoadBalancerModificationProtection", args)
-            .await?;
+        let action = "SetLoadBalancerModificationProtection";
+        cloud.slb(action, args).await.within(&off)?;
     }
-    untag(cloud, id, [TAG_KEY, CLUSTER_TAG_KEY].into_iter()).await?;
-    let known = listeners::describe(cloud, id).await?;
-    let groups = groups::own(cloud, names, id).await?;
-    listeners::apply(cloud, names, id, &[], &known, &groups).await?;
-    for group in groups.values() {
-        cloud
-            .slb(
-                "DeleteVServerGroup",
-                Args::default().with("VServerGroupId", group),
-            )
-            .await?;
-    }
-    Ok(())
+    let name = names.load_balancer();
+    let defaults = [
+        (TAG_KEY, name.as_str()),
+        (CLUSTER_TAG_KEY, names.cluster_id()),
+    ];
+    let is_own = |(key, value): &&(String, String)| defaults.contains(&(key, value));
+    let own: Vec<&str> = tags
+        .iter()
+        .filter(is_own)
+        .map(|(key, _)| key.as_str())
+        .collect();
+    untag(cloud, id, &own)
+        .await
+        .within(&format!("cleanup loadbalancer [{id}] tags error"))
 }

@@ -105,9 +105,14 @@ impl Cloud {
                 .unwrap_or_default()
                 .to_owned()
         };
+        let message = text("Message");
         Err(SyncError::Cloud {
             code: text("Code"),
-            message: text("Message"),
+            message: match product {
+                // The client of this product has it like this.
+                Product::Nlb => format!("code: {}, {message} ", status.as_u16()),
+                _ => message,
+            },
         })
     }
 

@@ -1,19 +1,21 @@
 //! Watches and workers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::api::ListParams;
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backends::Cluster;
+use super::annotations::Annotations;
+use super::backends::{Cluster, is_ignored};
 use super::cloud::Cloud;
 use super::ensure::Pass;
 use super::error::SyncError;
@@ -23,7 +25,7 @@ use super::needs::{
 };
 use super::queue::{Key, Queue};
 use super::service::Writer;
-use super::{CloudConfig, Options};
+use super::{BackendMode, CloudConfig, Options, model};
 
 /// Services under way at once.
 const WORKERS: usize = 8;
@@ -34,8 +36,10 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 enum Seen {
     Service(Box<Service>),
     ServiceGone(Key),
-    Endpoints(Key),
+    Endpoints(Box<EndpointSlice>),
+    EndpointsGone(Box<EndpointSlice>),
     Node(Box<Node>),
+    NodeGone(Box<Node>),
 }
 
 struct Controller {
@@ -43,10 +47,9 @@ struct Controller {
     cloud: Cloud,
     events: Events,
     network_events: Events,
-    slices: Store<EndpointSlice>,
-    nodes: Store<Node>,
     services: HashMap<Key, Service>,
-    node_marks: HashMap<String, String>,
+    known_nodes: HashMap<String, Node>,
+    known_slices: HashMap<Key, EndpointSlice>,
     queue: Queue,
 }
 
@@ -57,24 +60,20 @@ pub async fn run(
     http: reqwest::Client,
     stopping: CancellationToken,
 ) {
-    let (slices, slice_writer) = reflector::store();
-    let (nodes, node_writer) = reflector::store();
     let client = options.client.clone();
     let services = watch_services(Api::all(client.clone()));
-    let slice_events = watch_slices(Api::all(client.clone()), slice_writer);
-    let node_events = watch_nodes(Api::all(client.clone()), node_writer);
-    // Endpoints and nodes are read from the stores, so these must be filled by polling them along.
-    let seen = futures::stream::select_all([services, slice_events, node_events]);
+    let slices = watch_slices(Api::all(client.clone()));
+    let nodes = watch_nodes(Api::all(client.clone()));
+    let seen = futures::stream::select_all([services, slices, nodes]);
     let mut controller = Controller {
         cloud: Cloud::new(config, http),
         events: Events::new(client.clone(), "service-controller"),
         network_events: Events::new(client, "nlb-controller"),
         queue: Queue::new(options.retry_min, options.retry_max),
         options,
-        slices,
-        nodes,
         services: HashMap::new(),
-        node_marks: HashMap::new(),
+        known_nodes: HashMap::new(),
+        known_slices: HashMap::new(),
     };
     stopping.run_until_cancelled(controller.work(seen)).await;
 }
@@ -92,32 +91,24 @@ fn watch_services(api: Api<Service>) -> SeenStream {
     }))
 }
 
-fn watch_slices(
-    api: Api<EndpointSlice>,
-    writer: reflector::store::Writer<EndpointSlice>,
-) -> SeenStream {
-    let events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .reflect(writer);
+fn watch_slices(api: Api<EndpointSlice>) -> SeenStream {
+    let events = watcher(api, watcher::Config::default()).default_backoff();
     Box::pin(logged(events).filter_map(async |event| match event {
-        watcher::Event::Apply(slice)
-        | watcher::Event::InitApply(slice)
-        | watcher::Event::Delete(slice) => {
-            let service = slice.labels().get(SERVICE_NAME)?.clone();
-            Some(Seen::Endpoints((slice.namespace()?, service)))
+        watcher::Event::Apply(slice) | watcher::Event::InitApply(slice) => {
+            Some(Seen::Endpoints(Box::new(slice)))
         }
+        watcher::Event::Delete(slice) => Some(Seen::EndpointsGone(Box::new(slice))),
         watcher::Event::Init | watcher::Event::InitDone => None,
     }))
 }
 
-fn watch_nodes(api: Api<Node>, writer: reflector::store::Writer<Node>) -> SeenStream {
-    let events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .reflect(writer);
+fn watch_nodes(api: Api<Node>) -> SeenStream {
+    let events = watcher(api, watcher::Config::default()).default_backoff();
     Box::pin(logged(events).filter_map(async |event| match event {
-        watcher::Event::Apply(node)
-        | watcher::Event::InitApply(node)
-        | watcher::Event::Delete(node) => Some(Seen::Node(Box::new(node))),
+        watcher::Event::Apply(node) | watcher::Event::InitApply(node) => {
+            Some(Seen::Node(Box::new(node)))
+        }
+        watcher::Event::Delete(node) => Some(Seen::NodeGone(Box::new(node))),
         watcher::Event::Init | watcher::Event::InitDone => None,
     }))
 }
@@ -139,37 +130,20 @@ fn key_of(service: &Service) -> Key {
 impl Controller {
     async fn work(&mut self, mut seen: impl Stream<Item = Seen> + Unpin) {
         let mut passes: JoinSet<(Key, Result<(), SyncError>)> = JoinSet::new();
-        let mut stores_ready = false;
         loop {
-            // A pass before the endpoints are known would empty the server groups.
-            stores_ready = stores_ready || self.stores_ready().await;
-            while stores_ready && passes.len() < WORKERS {
+            while passes.len() < WORKERS {
                 let Some(key) = self.queue.take(Instant::now()) else {
                     break;
                 };
                 passes.spawn(self.pass(key));
             }
-            let wake = self
-                .queue
-                .next_due()
-                .filter(|_| stores_ready && passes.len() < WORKERS);
+            let wake = self.queue.next_due().filter(|_| passes.len() < WORKERS);
             tokio::select! {
                 Some(event) = seen.next() => self.take_in(event).await,
                 Some(done) = passes.join_next() => self.finish(done),
                 () = sleep_until(wake) => {}
-                // Marks of the first lists carry no event, so look again.
-                () = tokio::time::sleep(std::time::Duration::from_millis(50)), if !stores_ready => {}
             }
         }
-    }
-
-    async fn stores_ready(&self) -> bool {
-        use futures::FutureExt;
-        let ready = |outcome: Option<Result<(), reflector::store::WriterDropped>>| {
-            matches!(outcome, Some(Ok(())))
-        };
-        ready(self.slices.wait_until_ready().now_or_never())
-            && ready(self.nodes.wait_until_ready().now_or_never())
     }
 
     async fn take_in(&mut self, event: Seen) {
@@ -178,12 +152,10 @@ impl Controller {
             Seen::ServiceGone(key) => {
                 self.services.remove(&key);
             }
-            Seen::Endpoints(key) => {
-                if self.services.get(&key).is_some_and(wants_load_balancer) {
-                    self.queue.add(key, Instant::now());
-                }
-            }
-            Seen::Node(node) => self.take_in_node(&node),
+            Seen::Endpoints(slice) => self.take_in_slice(*slice, false),
+            Seen::EndpointsGone(slice) => self.take_in_slice(*slice, true),
+            Seen::Node(node) => self.take_in_node(*node, false),
+            Seen::NodeGone(node) => self.take_in_node(*node, true),
         }
     }
 
@@ -192,36 +164,58 @@ impl Controller {
         match self.services.insert(key.clone(), service.clone()) {
             // First sight, after a start: everything that has or wants a load balancer.
             None if has_finalizer(&service) || wants_load_balancer(&service) => {
-                self.queue.add(key, Instant::now())
+                self.queue.add(key, soon())
             }
             None => {}
             Some(old) => {
-                if let Some(change) = change(&old, &service) {
-                    let (reason, note) = change.event();
+                if let Some((reason, note)) = change(&old, &service) {
                     let events = self.events_of(is_network(&service));
-                    events.normal(&service, reason, note.to_owned()).await;
-                    self.queue.add(key, Instant::now());
+                    events.told(&service, "Normal", reason, note).await;
+                    self.queue.add(key, soon());
                 }
             }
         }
     }
 
-    /// Only what decides whether a node takes traffic counts; heartbeats do not.
-    fn take_in_node(&mut self, node: &Node) {
-        let spec = node.spec.as_ref();
-        let mark = format!(
-            "{:?} {:?} {:?} {:?}",
-            node.metadata.deletion_timestamp,
-            node.metadata.labels,
-            spec.and_then(|spec| spec.unschedulable),
-            spec.and_then(|spec| spec.provider_id.as_ref()),
-        );
-        if self.node_marks.insert(node.name_any(), mark.clone()) == Some(mark) {
+    /// A slice that is as it was does not count.
+    fn take_in_slice(&mut self, slice: EndpointSlice, gone: bool) {
+        let (Some(namespace), Some(service)) =
+            (slice.namespace(), slice.labels().get(SERVICE_NAME).cloned())
+        else {
+            return;
+        };
+        let own_key = (namespace.clone(), slice.name_any());
+        let old = match gone {
+            true => self.known_slices.remove(&own_key),
+            false => self.known_slices.insert(own_key, slice.clone()),
+        };
+        let is_same =
+            |old: EndpointSlice| old.endpoints == slice.endpoints && old.ports == slice.ports;
+        let key = (namespace, service);
+        if !gone && old.is_some_and(is_same) {
+            return;
+        }
+        if self.services.get(&key).is_some_and(wants_load_balancer) {
+            self.queue.add(key, soon());
+        }
+    }
+
+    /// Only what decides whether a node takes traffic counts, heartbeats do not; and only for Services
+    /// whose servers are nodes.
+    fn take_in_node(&mut self, node: Node, gone: bool) {
+        let name = node.name_any();
+        let old = match gone {
+            true => self.known_nodes.remove(&name),
+            false => self.known_nodes.insert(name, node.clone()),
+        };
+        let ignored = is_ignored(&node) && old.as_ref().is_none_or(is_ignored);
+        if ignored || (!gone && old.is_some_and(|old| !node_changed(&old, &node))) {
             return;
         }
         for (key, service) in &self.services {
-            if wants_load_balancer(service) {
-                self.queue.add(key.clone(), Instant::now());
+            let mode = model::mode(Annotations::of(service), self.options.backends);
+            if wants_load_balancer(service) && mode == BackendMode::Ecs {
+                self.queue.add(key.clone(), soon());
             }
         }
     }
@@ -237,19 +231,6 @@ impl Controller {
         &self,
         key: Key,
     ) -> impl Future<Output = (Key, Result<(), SyncError>)> + Send + 'static {
-        let slices = self.slices.state().into_iter().filter(|slice| {
-            slice.namespace().as_ref() == Some(&key.0)
-                && slice.labels().get(SERVICE_NAME) == Some(&key.1)
-        });
-        let cluster = Cluster {
-            slices: slices.map(Arc::unwrap_or_clone).collect(),
-            nodes: self
-                .nodes
-                .state()
-                .into_iter()
-                .map(Arc::unwrap_or_clone)
-                .collect(),
-        };
         let network = self.services.get(&key).is_some_and(is_network);
         let finalizer = match network {
             true => NETWORK_FINALIZER,
@@ -261,6 +242,10 @@ impl Controller {
             self.options.clone(),
         );
         async move {
+            let cluster = match cluster(&options.client, &key).await {
+                Ok(cluster) => cluster,
+                Err(error) => return (key, Err(error.into())),
+            };
             let pass = Pass {
                 cloud: &cloud,
                 events: &events,
@@ -289,6 +274,41 @@ impl Controller {
             }
         }
     }
+}
+
+/// What changed at the same time is dealt with at once, in whatever order watches tell of it.
+fn soon() -> Instant {
+    const TOGETHER: Duration = Duration::from_millis(50);
+    Instant::now() + TOGETHER
+}
+
+/// Endpoints and nodes as they are now, which CCM asks for each time too.
+async fn cluster(client: &Client, (namespace, service): &Key) -> kube::Result<Cluster> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
+    let of_service = ListParams::default().labels(&format!("{SERVICE_NAME}={service}"));
+    let nodes: Api<Node> = Api::all(client.clone());
+    let mut cluster = Cluster {
+        slices: slices.list(&of_service).await?.items,
+        nodes: nodes.list(&ListParams::default()).await?.items,
+    };
+    cluster.slices.sort_by_key(ResourceExt::name_any);
+    cluster.nodes.sort_by_key(ResourceExt::name_any);
+    Ok(cluster)
+}
+
+fn node_changed(old: &Node, new: &Node) -> bool {
+    let ready = |node: &Node| {
+        let conditions = node.status.as_ref()?.conditions.as_ref()?;
+        let ready = conditions.iter().find(|one| one.type_ == "Ready")?;
+        Some(ready.status.clone())
+    };
+    let ready = |node: &Node| ready(node).unwrap_or_else(|| "False".to_owned());
+    let cordoned = |node: &Node| {
+        let spec = node.spec.as_ref();
+        spec.and_then(|spec| spec.unschedulable).unwrap_or_default()
+    };
+    let labels = |node: &Node| node.metadata.labels.clone().unwrap_or_default();
+    labels(old) != labels(new) || cordoned(old) != cordoned(new) || ready(old) != ready(new)
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use super::annotations::Annotations;
 use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY, additional_tags};
-use super::cloud::{Args, Cloud, of_balancer, text};
-use super::error::SyncError;
+use super::cloud::{Args, Cloud, items, of_balancer, text};
+use super::error::{SyncError, Within};
 use super::model::Names;
 
 /// Creates it and reads it back.
@@ -14,72 +14,77 @@ pub(super) async fn create(
     cloud: &Cloud,
     names: &Names,
     annotations: Annotations<'_>,
-    bandwidth: Option<i64>,
+    bandwidth: i64,
 ) -> Result<Value, SyncError> {
-    let answer = match place(cloud, annotations) {
-        None => {
-            cloud
-                .slb("CreateLoadBalancer", args(names, annotations, bandwidth))
-                .await?
-        }
-        Some(vswitches) => create_inside(cloud, names, annotations, bandwidth, &vswitches).await?,
-    };
-    cloud
-        .slb(
-            "DescribeLoadBalancerAttribute",
-            of_balancer(text(&answer, "LoadBalancerId")),
-        )
+    let made = create_somewhere(cloud, names, annotations, bandwidth)
         .await
+        .within("create lb error: create slb error")?;
+    let id = text(&made, "LoadBalancerId");
+    cloud
+        .slb("DescribeLoadBalancerAttribute", of_balancer(id))
+        .await
+        .within(&format!("update remote model for lbId {id}, error"))
 }
 
-/// The vswitches an intranet load balancer may be in; `None` for an internet one.
-fn place(cloud: &Cloud, annotations: Annotations<'_>) -> Option<Vec<String>> {
-    if annotations.get("address-type") != Some("intranet")
-        || annotations.get("network-type") == Some("classic")
-    {
-        return None;
-    }
-    match annotations.get("vswitch-id") {
-        Some(id) => Some(vec![id.to_owned()]),
-        None => Some(cloud.config.vswitch_ids.clone()),
-    }
-}
-
-/// Tries the next vswitch when one is full.
-async fn create_inside(
+/// An intranet one is in a vswitch: in the one that is named, else in one that has room.
+async fn create_somewhere(
     cloud: &Cloud,
     names: &Names,
     annotations: Annotations<'_>,
-    bandwidth: Option<i64>,
-    vswitches: &[String],
+    bandwidth: i64,
 ) -> Result<Value, SyncError> {
-    let mut last = SyncError::Apply("no vswitch is configured".to_owned());
+    let args = args(names, annotations, bandwidth);
+    let classic = annotations.get("network-type") == Some("classic");
+    let named = annotations.get("vswitch-id").filter(|_| !classic);
+    if annotations.get("address-type") != Some("intranet") {
+        let args = args.with_some("VSwitchId", named);
+        return cloud.slb("CreateLoadBalancer", args).await;
+    }
+    let args = args.with("VpcId", &cloud.config.vpc_id);
+    if classic || named.is_some() {
+        let args = args.with_some("VSwitchId", named);
+        return cloud.slb("CreateLoadBalancer", args).await;
+    }
+    let mut vswitches = cloud.config.vswitch_ids.iter();
+    let first = vswitches
+        .next()
+        .ok_or_else(|| SyncError::said("no vswitches found"))?;
+    let made = cloud.slb("CreateLoadBalancer", args.clone().with("VSwitchId", first));
+    match made.await {
+        Err(SyncError::Cloud { code, .. }) if code.contains("VSwitchAvailableIpNotExist") => {}
+        other => return other,
+    }
     for vswitch in vswitches {
-        let args = args(names, annotations, bandwidth)
-            .with("VpcId", &cloud.config.vpc_id)
-            .with("VSwitchId", vswitch);
-        match cloud.slb("CreateLoadBalancer", args).await {
-            Err(SyncError::Cloud { code, message }) if code == "VSwitchAvailableIpNotExist" => {
-                last = SyncError::Cloud { code, message };
-            }
-            other => return other,
+        let described = Args::default().with("VSwitchId", vswitch);
+        let Ok(answer) = cloud.vpc("DescribeVSwitches", described).await else {
+            continue;
+        };
+        let found = items(&answer, "VSwitches", "VSwitch").first();
+        let room = found.and_then(|one| one.get("AvailableIpAddressCount")?.as_i64());
+        if room.is_some_and(|room| room > 0) {
+            return cloud
+                .slb("CreateLoadBalancer", args.with("VSwitchId", vswitch))
+                .await;
         }
     }
-    Err(last)
+    Err(SyncError::said("no available vsw found").within("get available vswitch id error"))
 }
 
-fn args(names: &Names, annotations: Annotations<'_>, bandwidth: Option<i64>) -> Args {
+fn args(names: &Names, annotations: Annotations<'_>, bandwidth: i64) -> Args {
     let default_name = names.load_balancer();
     let charge = annotations
         .get("instance-charge-type")
+        .filter(|charge| !charge.eq_ignore_ascii_case("PayByCLCU"))
         .unwrap_or("PayByCLCU");
+    let by_spec = charge.eq_ignore_ascii_case("PayBySpec");
     let spec = annotations
         .get("spec")
-        .or_else(|| (charge == "PayBySpec").then_some("slb.s1.small"));
+        .or_else(|| by_spec.then_some("slb.s1.small"));
     let protection = annotations
         .get("modification-protection")
         .unwrap_or("ConsoleProtection");
-    let reason = (protection == "ConsoleProtection").then_some("managed.by.ack");
+    let is_said = annotations.get("modification-protection").is_some();
+    let reason = (!is_said).then_some("managed.by.ack");
     let mut args = Args::default()
         .with(
             "AddressType",
@@ -98,7 +103,10 @@ fn args(names: &Names, annotations: Annotations<'_>, bandwidth: Option<i64>) -> 
         .with_some("ModificationProtectionReason", reason)
         .with("ModificationProtectionStatus", protection)
         .with_some("LoadBalancerSpec", spec)
-        .with_some("Bandwidth", bandwidth)
+        .with_some(
+            "Bandwidth",
+            Some(bandwidth).filter(|bandwidth| *bandwidth != 0),
+        )
         .with_some("InternetChargeType", annotations.get("charge-type"))
         .with_some("MasterZoneId", annotations.get("master-zoneid"))
         .with_some("SlaveZoneId", annotations.get("slave-zoneid"))

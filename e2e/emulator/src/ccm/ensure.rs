@@ -4,16 +4,17 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
 use super::annotations::Annotations;
-use super::backends::{self, Cluster};
+use super::apply::{Apply, Local, Outcome};
+use super::backends::Cluster;
+use super::cleanup::preserves;
 use super::cloud::{Args, Cloud, items, text};
-use super::error::SyncError;
+use super::error::{SyncError, Within};
 use super::events::Events;
-use super::groups::Wanted;
 use super::hash::service_hash;
-use super::model::{Model, Names, build};
+use super::model::Names;
 use super::needs::{has_finalizer, must_go, wants_load_balancer};
-use super::service::{HASH_LABEL, Writer, label, published_ip};
-use super::{BackendMode, attributes, cleanup, create, groups, listeners, nlb, reuse};
+use super::service::{HASH_LABEL, Writer, label};
+use super::{BackendMode, local, nlb};
 
 /// What a pass works with.
 pub(super) struct Pass<'a> {
@@ -27,16 +28,8 @@ pub(super) struct Pass<'a> {
     pub(super) network: bool,
 }
 
-/// The listeners of a load balancer that a Service has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Listeners {
-    /// It was made just now, so there is none yet.
-    OfNewOne,
-    /// All of them.
-    All,
-    /// Others made it, and its listeners are not touched.
-    None,
-}
+/// What came of it: the id of the load balancer as far as it is known, and how it ended.
+pub(super) type Synced<T> = (String, Result<T, SyncError>);
 
 impl Pass<'_> {
     /// Brings the load balancer in line with the Service. A failure is told in an event and is to be
@@ -47,225 +40,139 @@ impl Pass<'_> {
         };
         let names = Names::of(&service, self.cluster_id);
         if must_go(&service) {
-            if has_finalizer(&service) {
-                return self.clean(&service, &names).await;
-            }
-            return Ok(());
+            return self.clean(&service, &names).await;
         }
         if !wants_load_balancer(&service) {
             return Ok(());
         }
-        let mut seen_id = String::new();
-        let outcome = self.ensure(&service, &names, &mut seen_id).await;
-        match &outcome {
-            Ok(()) => {
-                let note = format!("Ensured load balancer [{seen_id}]");
-                self.events
-                    .normal(&service, "EnsuredLoadBalancer", note)
-                    .await;
-            }
-            Err(error) => {
-                let note = format!("Error syncing load balancer [{seen_id}]: {error}");
-                self.events
-                    .warning(&service, "SyncLoadBalancerFailed", note)
-                    .await;
-            }
-        }
+        self.writer.add_finalizer(&service).await?;
+        let (id, outcome) = self.ensure(&service, &names).await;
+        let (kind, reason, note) = match &outcome {
+            Ok(()) => (
+                "Normal",
+                "EnsuredLoadBalancer",
+                format!("Ensured load balancer [{id}]"),
+            ),
+            Err(error) => (
+                "Warning",
+                "SyncLoadBalancerFailed",
+                format!("Error syncing load balancer [{id}]: {}", error.told()),
+            ),
+        };
+        self.events.told(&service, kind, reason, note).await;
         outcome
     }
 
     async fn clean(&self, service: &Service, names: &Names) -> Result<(), SyncError> {
-        if cleanup::preserves(Annotations::of(service)) {
-            let id = label(service, super::service::ID_LABEL).unwrap_or_default();
-            let note = format!("The lb [{id}] will be preserved after the service is deleted.");
-            self.events
-                .warning(service, "PreservedOnDelete", note)
-                .await;
+        if has_finalizer(service) {
+            let (id, outcome) = match self.network {
+                true => nlb::take_down(self, service, names).await,
+                false => {
+                    let outcome = self.apply(service, names, self.going(service)).await;
+                    (outcome.id(), outcome.result)
+                }
+            };
+            let gone = match self.network {
+                true => "ResourceNotFound.loadBalancer",
+                false => "LoadBalancerId does not exist",
+            };
+            let gone = |error: &SyncError| error.to_string().contains(gone);
+            if let Some(error) = outcome.err().filter(|error| !gone(error)) {
+                let note = format!("Error deleting load balancer [{id}]: {}", error.told());
+                let reason = "CleanLoadBalancerFailed";
+                self.events.told(service, "Warning", reason, note).await;
+                return Err(error);
+            }
+            self.writer.clear(service).await?;
         }
-        let outcome = match self.network {
-            true => nlb::take_down(self.cloud, service, names).await,
-            false => cleanup::take_down(self.cloud, service, names).await,
-        };
-        if let Err(error) = &outcome {
-            let id = label(service, super::service::ID_LABEL).unwrap_or_default();
-            let note = format!("Error deleting load balancer [{id}]: {error}");
-            self.events
-                .warning(service, "CleanLoadBalancerFailed", note)
-                .await;
-        }
-        outcome?;
-        self.writer.clear(service).await?;
-        self.events
-            .normal(
-                service,
-                "CleanLoadBalancer",
-                "Clean load balancer".to_owned(),
-            )
-            .await;
+        let note = "Clean load balancer".to_owned();
+        let reason = "CleanLoadBalancer";
+        self.events.told(service, "Normal", reason, note).await;
         Ok(())
     }
 
-    async fn ensure(
-        &self,
-        service: &Service,
-        names: &Names,
-        seen_id: &mut String,
-    ) -> Result<(), SyncError> {
-        self.writer.add_finalizer(service).await?;
-        if self.network {
-            return nlb::ensure(self, service, names, seen_id).await;
+    fn going(&self, service: &Service) -> Local {
+        Local {
+            preserved: preserves(Annotations::of(service)),
+            is_going: true,
+            ..Local::default()
         }
-        let model = build(service, names, self.backends)?;
-        let wanted = self.wanted_groups(service, &model).await?;
-        let hash = service_hash(service);
-        let balancer = if label(service, HASH_LABEL) == Some(hash.as_str()) {
-            self.refresh_backends(service, names, &model, &wanted, seen_id)
-                .await?
-        } else {
-            self.apply_all(service, names, &model, &wanted, seen_id)
-                .await?
+    }
+
+    async fn ensure(&self, service: &Service, names: &Names) -> Synced<()> {
+        if self.network {
+            return nlb::ensure(self, service, names).await;
+        }
+        let local = match local::build(self, service, names).await {
+            Ok(local) => local,
+            Err(error) => {
+                return (
+                    String::new(),
+                    Err(error.within("build lb local model error")),
+                );
+            }
         };
-        self.writer.write_labels(service, &hash, seen_id).await?;
-        let ingress = self.ingress(service, &balancer).await?;
+        let outcome = self.apply(service, names, local).await;
+        let id = outcome.id();
+        if let Err(error) = outcome.result {
+            return (id, Err(error));
+        }
+        let written = self.write(service, &outcome.remote).await;
+        (id, written)
+    }
+
+    async fn apply(&self, service: &Service, names: &Names, local: Local) -> Outcome {
+        let hash = service_hash(service);
+        let apply = Apply {
+            pass: self,
+            service,
+            names,
+            annotations: Annotations::of(service),
+            moved: label(service, HASH_LABEL) != Some(hash.as_str()),
+        };
+        let mut outcome = apply.run(local).await;
+        outcome.result = outcome.result.within("apply model error");
+        outcome
+    }
+
+    async fn write(&self, service: &Service, balancer: &Value) -> Result<(), SyncError> {
+        let id = text(balancer, "LoadBalancerId");
+        let hash = service_hash(service);
+        self.writer.write_labels(service, &hash, id).await?;
+        let ingress = self.ingress(service, balancer).await;
         self.writer.write_ingress(service, &ingress).await
     }
 
-    async fn wanted_groups(&self, service: &Service, model: &Model) -> Result<Wanted, SyncError> {
-        let mut wanted = Wanted::new();
-        for port in &model.ports {
-            let servers = backends::of_port(service, model, port, &self.cluster)?;
-            wanted
-                .entry(port.group.clone())
-                .or_default()
-                .extend(servers);
-        }
-        if wanted.values().all(Vec::is_empty) {
-            let note = "There are no available nodes for LoadBalancer".to_owned();
-            self.events
-                .normal(service, "UnAvailableLoadBalancer", note)
-                .await;
-        }
-        Ok(wanted)
-    }
-
-    /// The Service is as it was at the last success: only backends are looked at.
-    async fn refresh_backends(
-        &self,
-        service: &Service,
-        names: &Names,
-        model: &Model,
-        wanted: &Wanted,
-        seen_id: &mut String,
-    ) -> Result<Value, SyncError> {
-        let name = names.load_balancer();
-        let annotations = Annotations::of(service);
-        let remote = reuse::find(self.cloud, annotations, names).await?;
-        let remote = remote.ok_or_else(|| {
-            let tag = attributes::TAG_KEY;
-            SyncError::Apply(format!(
-                "alicloud: can not find loadbalancer by tag [{tag}:{name}]"
-            ))
-        })?;
-        text(&remote, "LoadBalancerId").clone_into(seen_id);
-        self.read_tags(seen_id).await?;
-        let known = groups::own(self.cloud, names, seen_id).await?;
-        groups::apply(self.cloud, seen_id, wanted, &known, model.ignore_weights).await?;
-        Ok(remote)
-    }
-
-    async fn read_tags(&self, id: &str) -> Result<(), SyncError> {
-        let args = Args::default()
-            .with("ResourceType", "instance")
-            .with("ResourceId.1", id);
-        self.cloud.slb("ListTagResources", args).await.map(drop)
-    }
-
-    async fn apply_all(
-        &self,
-        service: &Service,
-        names: &Names,
-        model: &Model,
-        wanted: &Wanted,
-        seen_id: &mut String,
-    ) -> Result<Value, SyncError> {
-        let annotations = Annotations::of(service);
-        let Some(remote) = reuse::find(self.cloud, annotations, names).await? else {
-            if let Some(ip) = published_ip(service) {
-                return Err(SyncError::Apply(format!(
-                    "alicloud: can not find loadbalancer, but it's defined in service [{ip}] \
-                     this may happen when you delete the loadbalancer"
-                )));
-            }
-            let made = create::create(self.cloud, names, annotations, model.bandwidth).await?;
-            text(&made, "LoadBalancerId").clone_into(seen_id);
-            self.sync_ports(names, model, wanted, seen_id, Listeners::OfNewOne)
-                .await?;
-            return Ok(made);
-        };
-        text(&remote, "LoadBalancerId").clone_into(seen_id);
-        self.read_tags(seen_id).await?;
-        let mut own = Listeners::All;
-        if reuse::named(annotations).is_some() {
-            reuse::check(service, &remote)?;
-            reuse::mark(self.cloud, &remote).await?;
-            if !reuse::overrides_listeners(annotations) {
-                own = Listeners::None;
-            }
-        }
-        // Backends and listeners follow the Service even when the load balancer itself cannot.
-        let attributes = attributes::apply(self.cloud, annotations, model.bandwidth, &remote).await;
-        self.sync_ports(names, model, wanted, seen_id, own).await?;
-        attributes?;
-        Ok(remote)
-    }
-
-    async fn sync_ports(
-        &self,
-        names: &Names,
-        model: &Model,
-        wanted: &Wanted,
-        balancer: &str,
-        own: Listeners,
-    ) -> Result<(), SyncError> {
-        let known = match own {
-            Listeners::OfNewOne => Default::default(),
-            _ => groups::own(self.cloud, names, balancer).await?,
-        };
-        let remote = match own {
-            Listeners::All => listeners::describe(self.cloud, balancer).await?,
-            _ => Vec::new(),
-        };
-        let ignore_weights = model.ignore_weights;
-        let ids = groups::apply(self.cloud, balancer, wanted, &known, ignore_weights).await?;
-        if own != Listeners::None {
-            listeners::apply(self.cloud, names, balancer, &model.listeners, &remote, &ids).await?;
-        }
-        groups::delete_unused(self.cloud, wanted, &known).await
-    }
-
     /// Host name before EIP before the address itself.
-    async fn ingress(&self, service: &Service, balancer: &Value) -> Result<Value, SyncError> {
+    async fn ingress(&self, service: &Service, balancer: &Value) -> Value {
         let annotations = Annotations::of(service);
-        if let Some(host) = annotations.get("hostname") {
-            return Ok(json!([{"hostname": host}]));
-        }
+        let mut found = Vec::new();
         if annotations.get("external-ip-type") == Some("eip") {
-            let args = Args::default()
-                .with("AssociatedInstanceType", "SlbInstance")
-                .with("AssociatedInstanceId", text(balancer, "LoadBalancerId"));
-            let answer = self.cloud.vpc("DescribeEipAddresses", args).await?;
-            let bound = items(&answer, "EipAddresses", "EipAddress");
-            if !bound.is_empty() {
-                return Ok(bound
-                    .iter()
-                    .map(|eip| json!({"ip": text(eip, "IpAddress")}))
-                    .collect());
+            found = self.elastic_addresses(balancer).await;
+            if found.is_empty() {
+                let note = "get eip error, set external ip to slb ip".to_owned();
+                let reason = "FailedSetEIPAddress";
+                self.events.told(service, "Warning", reason, note).await;
             }
-            let note = "no EIP is bound to the load balancer, use its own address".to_owned();
-            self.events
-                .warning(service, "FailedSetEIPAddress", note)
-                .await;
         }
-        Ok(json!([{"ip": text(balancer, "Address")}]))
+        if let Some(host) = annotations.get("hostname") {
+            return json!([{"hostname": host}]);
+        }
+        if found.is_empty() {
+            found.push(text(balancer, "Address").to_owned());
+        }
+        found.iter().map(|ip| json!({"ip": ip})).collect()
+    }
+
+    async fn elastic_addresses(&self, balancer: &Value) -> Vec<String> {
+        let args = Args::default()
+            .with("AssociatedInstanceType", "SlbInstance")
+            .with("AssociatedInstanceId", text(balancer, "LoadBalancerId"))
+            .with("PageSize", 10)
+            .with("PageNumber", 1);
+        let answer = self.cloud.vpc("DescribeEipAddresses", args).await;
+        let answer = answer.unwrap_or_default();
+        let bound = items(&answer, "EipAddresses", "EipAddress").iter();
+        bound.map(|eip| text(eip, "IpAddress").to_owned()).collect()
     }
 }

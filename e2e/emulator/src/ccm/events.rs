@@ -31,13 +31,9 @@ impl Events {
         }
     }
 
-    pub(super) async fn normal(&self, service: &Service, reason: &str, message: String) {
-        self.publish(&service.object_ref(&()), "Normal", reason, message)
-            .await;
-    }
-
-    pub(super) async fn warning(&self, service: &Service, reason: &str, message: String) {
-        self.publish(&service.object_ref(&()), "Warning", reason, message)
+    /// An event on a Service.
+    pub(super) async fn told(&self, service: &Service, kind: &str, reason: &str, message: String) {
+        self.publish(&service.object_ref(&()), kind, reason, message)
             .await;
     }
 

@@ -1,5 +1,7 @@
 //! The hash by which CCM tells whether a Service changed.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 use sha2::{Digest, Sha224};
@@ -9,12 +11,15 @@ use sha2::{Digest, Sha224};
 /// own would.
 pub(super) fn service_hash(service: &Service) -> String {
     let spec = service.spec.as_ref();
+    // What is empty is as if it were not said.
+    let annotations = service.metadata.annotations.iter().flatten();
+    let annotations: BTreeMap<_, _> = annotations.filter(|(_, value)| !value.is_empty()).collect();
     let hashed = json!([
         spec.and_then(|spec| spec.ports.as_ref()),
         spec.and_then(|spec| spec.type_.as_ref()),
         spec.and_then(|spec| spec.external_traffic_policy.as_ref()),
         spec.and_then(|spec| spec.load_balancer_class.as_ref()),
-        service.metadata.annotations,
+        annotations,
         service.metadata.deletion_timestamp,
     ]);
     hex::encode(Sha224::digest(hashed.to_string()))

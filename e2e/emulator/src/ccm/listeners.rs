@@ -1,4 +1,4 @@
-//! Listeners: what the annotations ask for, and bringing the remote ones in line.
+//! Listeners: which are to be made, changed and deleted, and the calls for that.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,24 @@ use serde_json::Value;
 use super::annotations::Annotations;
 use super::certificates;
 use super::cloud::{Args, Cloud, of_balancer, text};
-use super::error::SyncError;
+use super::error::{SyncError, Within};
 use super::model::{Names, WantedListener};
 
 /// How an annotation becomes a parameter.
 struct Mapping {
     suffix: &'static str,
     parameter: &'static str,
-    number: bool,
     protocols: &'static [&'static str],
 }
 
 const fn map(
     suffix: &'static str,
     parameter: &'static str,
-    number: bool,
     protocols: &'static [&'static str],
 ) -> Mapping {
     Mapping {
         suffix,
         parameter,
-        number,
         protocols,
     }
 }
@@ -38,99 +35,117 @@ const L7: &[&str] = &["http", "https"];
 const NOT_UDP: &[&str] = &["tcp", "http", "https"];
 
 const MAPPINGS: &[Mapping] = &[
-    map("scheduler", "Scheduler", false, ALL),
-    map("persistence-timeout", "PersistenceTimeout", true, &["tcp"]),
-    map("established-timeout", "EstablishedTimeout", true, &["tcp"]),
-    map("idle-timeout", "IdleTimeout", true, L7),
-    map("request-timeout", "RequestTimeout", true, L7),
-    map("sticky-session", "StickySession", false, L7),
-    map("sticky-session-type", "StickySessionType", false, L7),
-    map("cookie-timeout", "CookieTimeout", true, L7),
-    map("cookie", "Cookie", false, L7),
-    map("connection-drain", "ConnectionDrain", false, L4),
-    map(
-        "connection-drain-timeout",
-        "ConnectionDrainTimeout",
-        true,
-        L4,
-    ),
-    map("acl-status", "AclStatus", false, ALL),
-    map("acl-id", "AclId", false, ALL),
-    map("acl-type", "AclType", false, ALL),
-    map("xforwardedfor-proto", "XForwardedFor_proto", false, L7),
-    map("xforwardedfor-slbport", "XForwardedFor_SLBPORT", false, L7),
+    map("scheduler", "Scheduler", ALL),
+    map("persistence-timeout", "PersistenceTimeout", &["tcp"]),
+    map("established-timeout", "EstablishedTimeout", &["tcp"]),
+    map("proxy-protocol", "ProxyProtocolV2Enabled", L4),
+    map("http2-enabled", "EnableHttp2", &["https"]),
+    map("tls-cipher-policy", "TLSCipherPolicy", &["https"]),
+    map("acl-status", "AclStatus", ALL),
+    map("acl-id", "AclId", ALL),
+    map("acl-type", "AclType", ALL),
+    map("idle-timeout", "IdleTimeout", L7),
+    map("request-timeout", "RequestTimeout", L7),
+    map("sticky-session", "StickySession", L7),
+    map("sticky-session-type", "StickySessionType", L7),
+    map("cookie", "Cookie", L7),
+    map("cookie-timeout", "CookieTimeout", L7),
+    map("connection-drain", "ConnectionDrain", L4),
+    map("connection-drain-timeout", "ConnectionDrainTimeout", L4),
+    map("xforwardedfor-proto", "XForwardedFor_proto", L7),
+    map("xforwardedfor-slbport", "XForwardedFor_SLBPORT", L7),
     map(
         "xforwardedfor-clientsrcport",
         "XForwardedFor_ClientSrcPort",
-        false,
         L7,
     ),
-    map("health-check-flag", "HealthCheck", false, L7),
-    map("health-check-switch", "HealthCheckSwitch", false, L4),
-    map("health-check-type", "HealthCheckType", false, &["tcp"]),
-    map("health-check-uri", "HealthCheckURI", false, NOT_UDP),
-    map("health-check-domain", "HealthCheckDomain", false, NOT_UDP),
-    map("health-check-method", "HealthCheckMethod", false, L7),
-    map(
-        "health-check-httpcode",
-        "HealthCheckHttpCode",
-        false,
-        NOT_UDP,
-    ),
-    map(
-        "health-check-connect-port",
-        "HealthCheckConnectPort",
-        true,
-        ALL,
-    ),
-    map("healthy-threshold", "HealthyThreshold", true, ALL),
-    map("unhealthy-threshold", "UnhealthyThreshold", true, ALL),
-    map("health-check-interval", "HealthCheckInterval", true, ALL),
+    map("health-check-connect-port", "HealthCheckConnectPort", ALL),
+    map("health-check-interval", "HealthCheckInterval", ALL),
+    map("healthy-threshold", "HealthyThreshold", ALL),
+    map("unhealthy-threshold", "UnhealthyThreshold", ALL),
+    map("health-check-type", "HealthCheckType", &["tcp"]),
+    map("health-check-domain", "HealthCheckDomain", NOT_UDP),
+    map("health-check-uri", "HealthCheckURI", NOT_UDP),
+    map("health-check-httpcode", "HealthCheckHttpCode", NOT_UDP),
     map(
         "health-check-connect-timeout",
         "HealthCheckConnectTimeout",
-        true,
         L4,
     ),
-    map("health-check-timeout", "HealthCheckTimeout", true, L7),
-    map("cert-id", "ServerCertificateId", false, &["https"]),
-    map("tls-cipher-policy", "TLSCipherPolicy", false, &["https"]),
-    map("http2-enabled", "EnableHttp2", false, &["https"]),
+    map("health-check-switch", "HealthCheckSwitch", L4),
+    map("health-check-flag", "HealthCheck", L7),
+    map("health-check-timeout", "HealthCheckTimeout", L7),
+    map("health-check-method", "HealthCheckMethod", L7),
 ];
 
-/// The settings that the annotations of a Service ask for on listeners of a protocol.
-pub(super) fn wanted_settings(
-    annotations: Annotations<'_>,
-    protocol: &str,
-) -> Result<BTreeMap<&'static str, String>, SyncError> {
-    let mut settings = BTreeMap::new();
-    for mapping in MAPPINGS
+/// Annotations that are taken as they are.
+pub(super) fn texts() -> impl Iterator<Item = &'static str> {
+    const OTHERS: [&str; 14] = [
+        "persistence-timeout",
+        "established-timeout",
+        "proxy-protocol",
+        "idle-timeout",
+        "request-timeout",
+        "cookie-timeout",
+        "connection-drain-timeout",
+        "health-check-connect-port",
+        "health-check-interval",
+        "healthy-threshold",
+        "unhealthy-threshold",
+        "health-check-connect-timeout",
+        "health-check-timeout",
+        "cert-id",
+    ];
+    let suffixes = MAPPINGS.iter().map(|mapping| mapping.suffix);
+    suffixes.filter(|suffix| !OTHERS.contains(suffix))
+}
+
+fn mappings(protocol: &str) -> impl Iterator<Item = &'static Mapping> {
+    MAPPINGS
         .iter()
-        .filter(|mapping| mapping.protocols.contains(&protocol))
-    {
-        if mapping.number {
-            annotations.number(mapping.suffix)?;
-        }
-        if let Some(value) = annotations.get(mapping.suffix) {
-            settings.insert(mapping.parameter, value.to_owned());
-        }
+        .filter(move |mapping| mapping.protocols.contains(&protocol))
+}
+
+/// A listener as it is, and its domains where they were asked for.
+pub(super) struct RemoteListener {
+    pub(super) value: Value,
+    domains: Vec<Value>,
+}
+
+impl RemoteListener {
+    fn port(&self) -> i64 {
+        let port = self.value.get("ListenerPort").and_then(Value::as_i64);
+        port.unwrap_or_default()
     }
-    if L4.contains(&protocol)
-        && let Some(value) = annotations.get("proxy-protocol")
-    {
-        settings.insert("ProxyProtocolV2Enabled", (value == "on").to_string());
+
+    fn protocol(&self) -> &str {
+        text(&self.value, "ListenerProtocol")
     }
-    if settings
-        .get("ConnectionDrain")
-        .is_none_or(|drain| drain != "on")
-    {
-        settings.remove("ConnectionDrainTimeout");
+
+    /// A setting by its parameter name; none is empty or 0, but for the one that may be 0.
+    fn setting(&self, parameter: &str) -> Option<String> {
+        let part = format!("{}ListenerConfig", self.protocol().to_uppercase());
+        let inside = |name: &str| {
+            self.value
+                .get(name)
+                .or_else(|| self.value.get(&part)?.get(name))
+        };
+        let said = match inside(parameter)? {
+            Value::String(text) => text.clone(),
+            Value::Null => return None,
+            other => other.to_string(),
+        };
+        let is_said = !said.is_empty() && (said != "0" || parameter == "PersistenceTimeout");
+        is_said.then_some(said)
     }
-    Ok(settings)
 }
 
 /// All listeners of a load balancer, page by page.
-pub(super) async fn describe(cloud: &Cloud, balancer: &str) -> Result<Vec<Value>, SyncError> {
+pub(super) async fn describe(
+    cloud: &Cloud,
+    annotations: Annotations<'_>,
+    balancer: &str,
+) -> Result<Vec<RemoteListener>, SyncError> {
     let mut all = Vec::new();
     let mut next: Option<String> = None;
     loop {
@@ -139,223 +154,303 @@ pub(super) async fn describe(cloud: &Cloud, balancer: &str) -> Result<Vec<Value>
             .with("MaxResults", 50)
             .with_some("NextToken", next.as_ref());
         let answer = cloud.slb("DescribeLoadBalancerListeners", args).await?;
-        all.extend(
-            answer
-                .get("Listeners")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
+        let page = answer.get("Listeners").and_then(Value::as_array);
+        all.extend(page.into_iter().flatten().map(|value| RemoteListener {
+            value: value.clone(),
+            domains: Vec::new(),
+        }));
         match text(&answer, "NextToken") {
-            "" => return Ok(all),
+            "" => break,
             token => next = Some(token.to_owned()),
         }
     }
+    if annotations.get("domain-extensions").is_some() {
+        let secure = all.iter_mut().filter(|one| one.protocol() == "https");
+        for listener in secure {
+            let port = listener.port();
+            listener.domains = certificates::describe(cloud, balancer, port).await?;
+        }
+    }
+    Ok(all)
 }
 
-/// Creates, changes, starts and deletes listeners until they are as wanted. `groups` gives the ids
-/// of vServer groups by name.
-pub(super) async fn apply(
-    cloud: &Cloud,
+/// What is to be done with a listener.
+pub(super) enum Step<'a> {
+    Create(WantedListener),
+    Update(WantedListener, &'a RemoteListener),
+    Delete(&'a RemoteListener),
+}
+
+/// What is to be done, in CCM's order: at once, once the group is there that it needs, and last.
+#[derive(Default)]
+pub(super) struct Plan<'a> {
+    pub(super) before: Vec<Step<'a>>,
+    pub(super) with_group: Vec<Step<'a>>,
+    pub(super) after: Vec<Step<'a>>,
+}
+
+/// Compares listeners by port and protocol. `wanted` know the ids of the groups that are there.
+pub(super) fn plan<'a>(
     names: &Names,
-    balancer: &str,
-    wanted: &[WantedListener],
-    remote: &[Value],
-    groups: &BTreeMap<String, String>,
-) -> Result<(), SyncError> {
-    for listener in remote
+    wanted: Vec<WantedListener>,
+    remote: &'a [RemoteListener],
+) -> Plan<'a> {
+    let is_same = |wanted: &WantedListener, remote: &RemoteListener| {
+        remote.port() == i64::from(wanted.port) && remote.protocol() == wanted.protocol
+    };
+    let gone: Vec<&RemoteListener> = remote
         .iter()
-        .filter(|listener| names.owns(text(listener, "Description")))
-    {
-        if !wanted.iter().any(|one| is_same(one, listener)) {
-            delete(cloud, balancer, listener).await?;
+        .filter(|one| !wanted.iter().any(|wanted| is_same(wanted, one)))
+        .filter(|one| names.owns_listener(text(&one.value, "Description")))
+        .collect();
+    let mut plan = Plan::default();
+    for one in &gone {
+        let forwards_to = |other: &&RemoteListener| {
+            other.setting("ListenerForward").as_deref() == Some("on")
+                && other.setting("ForwardPort") == Some(one.port().to_string())
+        };
+        match gone.iter().any(forwards_to) {
+            true => plan.after.push(Step::Delete(one)),
+            false => plan.before.push(Step::Delete(one)),
         }
     }
     for listener in wanted {
-        let group = listener
-            .group
-            .as_ref()
-            .and_then(|name| groups.get(name))
-            .map(String::as_str);
-        match remote.iter().find(|other| is_same(listener, other)) {
-            None => create(cloud, balancer, listener, group).await?,
-            Some(other) => update(cloud, balancer, listener, other, group).await?,
-        }
-        if let Some(domains) = &listener.domains {
-            certificates::apply_domains(cloud, balancer, listener.port, domains).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Same port, same protocol, and both or neither forward.
-fn is_same(wanted: &WantedListener, remote: &Value) -> bool {
-    let forwards = remote
-        .pointer("/HTTPListenerConfig/ListenerForward")
-        .and_then(Value::as_str)
-        == Some("on");
-    remote.get("ListenerPort").and_then(Value::as_i64) == Some(i64::from(wanted.port))
-        && text(remote, "ListenerProtocol") == wanted.protocol
-        && forwards == wanted.settings.contains_key("ListenerForward")
-}
-
-async fn delete(cloud: &Cloud, balancer: &str, listener: &Value) -> Result<(), SyncError> {
-    let port = listener
-        .get("ListenerPort")
-        .and_then(Value::as_i64)
-        .unwrap_or_default();
-    let args = of_balancer(balancer)
-        .with("ListenerPort", port)
-        .with("ListenerProtocol", text(listener, "ListenerProtocol"));
-    cloud
-        .slb("DeleteLoadBalancerListener", args)
-        .await
-        .map(drop)
-}
-
-async fn create(
-    cloud: &Cloud,
-    balancer: &str,
-    wanted: &WantedListener,
-    group: Option<&str>,
-) -> Result<(), SyncError> {
-    let l4 = L4.contains(&wanted.protocol.as_str());
-    let mut args = of_balancer(balancer)
-        .with("ListenerPort", wanted.port)
-        .with("Description", &wanted.description)
-        .with_some("VServerGroupId", group);
-    if wanted.protocol != "http" {
-        args = args.with("Bandwidth", -1);
-    }
-    let mut settings = wanted.settings.clone();
-    settings
-        .entry("Scheduler")
-        .or_insert_with(|| "rr".to_owned());
-    if !l4 {
-        settings
-            .entry("HealthCheck")
-            .or_insert_with(|| "off".to_owned());
-        settings
-            .entry("StickySession")
-            .or_insert_with(|| "off".to_owned());
-    }
-    if wanted.protocol == "https" {
-        settings.entry("ServerCertificateId").or_default();
-    }
-    for (name, value) in settings {
-        // The client of the product spells this one with a small letter when it creates.
-        let name = if l4 && name == "HealthCheckInterval" {
-            "healthCheckInterval"
-        } else {
-            name
+        let known = listener.group_id.is_some();
+        let old = remote.iter().find(|remote| is_same(&listener, remote));
+        let frees = gone
+            .iter()
+            .any(|one| one.port() == i64::from(listener.port));
+        let part = match old {
+            Some(_) if known => &mut plan.before,
+            Some(_) => &mut plan.with_group,
+            None if listener.forward.is_some() || (frees && known) => &mut plan.after,
+            None if known => &mut plan.before,
+            None => &mut plan.with_group,
         };
-        args = args.with(name, value);
+        part.push(match old {
+            Some(old) => Step::Update(listener, old),
+            None => Step::Create(listener),
+        });
     }
-    let action = format!(
-        "CreateLoadBalancer{}Listener",
-        wanted.protocol.to_uppercase()
-    );
-    cloud.slb(&action, args).await?;
-    start(cloud, balancer, wanted).await
+    plan
 }
 
-async fn start(cloud: &Cloud, balancer: &str, wanted: &WantedListener) -> Result<(), SyncError> {
-    let args = of_balancer(balancer)
-        .with("ListenerPort", wanted.port)
-        .with("ListenerProtocol", &wanted.protocol);
-    cloud.slb("StartLoadBalancerListener", args).await.map(drop)
+/// The writes to the listeners of one load balancer.
+pub(super) struct Writes<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) annotations: Annotations<'a>,
+    pub(super) balancer: &'a str,
 }
 
-async fn update(
-    cloud: &Cloud,
-    balancer: &str,
-    wanted: &WantedListener,
-    remote: &Value,
-    group: Option<&str>,
-) -> Result<(), SyncError> {
-    let old = remote_value(wanted, remote, "ServerCertificateId").unwrap_or_default();
-    let change = certificates::change(wanted, &old);
-    if let Some(new) = change {
-        certificates::check(cloud, &old, new).await?;
-    }
-    if change.is_some() || differs(wanted, remote, group) {
-        let mut args = of_balancer(balancer)
-            .with("ListenerPort", wanted.port)
-            .with("Description", &wanted.description);
-        if let Some(group) = group {
-            args = args
-                .with("VServerGroup", "on")
-                .with("VServerGroupId", group);
+impl Writes<'_> {
+    /// Does a step.
+    pub(super) async fn take(&self, step: &Step<'_>) -> Result<(), SyncError> {
+        match step {
+            Step::Create(wanted) => self
+                .create(wanted, None)
+                .await
+                .within("create listener error"),
+            Step::Update(wanted, remote) => {
+                let updated = self.update(wanted, remote).await;
+                updated.within("update listener error")
+            }
+            Step::Delete(remote) => self.delete(remote).await.within("delete listener error"),
         }
-        for (name, value) in known_values(wanted, remote) {
-            let is_dropped = name == "ServerCertificateId" && !wanted.settings.contains_key(name);
-            if !is_dropped {
-                args = args.with(name, value);
+    }
+
+    async fn delete(&self, listener: &RemoteListener) -> Result<(), SyncError> {
+        let args = of_balancer(self.balancer)
+            .with("ListenerPort", listener.port())
+            .with("ListenerProtocol", listener.protocol());
+        let action = "DeleteLoadBalancerListener";
+        self.cloud.slb(action, args).await.map(drop)
+    }
+
+    async fn create(
+        &self,
+        wanted: &WantedListener,
+        forward: Option<&str>,
+    ) -> Result<(), SyncError> {
+        let protocol = wanted.protocol.as_str();
+        let mut settings: BTreeMap<&str, &str> = mappings(protocol)
+            .filter_map(|mapping| Some((mapping.parameter, wanted.settings.get(mapping.suffix)?)))
+            .map(|(parameter, value)| (parameter, value.as_str()))
+            .collect();
+        settings.entry("Scheduler").or_insert("rr");
+        if L7.contains(&protocol) {
+            settings.entry("HealthCheck").or_insert("off");
+            settings.entry("StickySession").or_insert("off");
+        }
+        if protocol != "http" {
+            settings.insert("Bandwidth", "-1");
+        }
+        if protocol == "https" && !wanted.certificate.is_empty() {
+            settings.insert("ServerCertificateId", &wanted.certificate);
+        }
+        let mut args = of_balancer(self.balancer)
+            .with("ListenerPort", wanted.port)
+            .with("Description", &wanted.description)
+            .with_some("VServerGroupId", wanted.group_id.as_ref());
+        for (name, value) in settings {
+            // The client of the product spells this one with a small letter when it creates.
+            let small = L4.contains(&protocol) && name == "HealthCheckInterval";
+            args = args.with(if small { "healthCheckInterval" } else { name }, value);
+        }
+        let forward = wanted.forward.map(|_| "on").or(forward);
+        args = args
+            .with_some("ListenerForward", forward)
+            .with_some("ForwardPort", wanted.forward);
+        let action = format!("CreateLoadBalancer{}Listener", protocol.to_uppercase());
+        let what = format!("create {protocol} listener {} error", wanted.port);
+        self.cloud.slb(&action, args).await.within(&what)?;
+        if protocol == "https" {
+            for pair in &wanted.domains {
+                let (domain, certificate) = pair;
+                let what = format!(
+                    "create https listener {} domain extension {{{domain} {certificate} }} error",
+                    wanted.port
+                );
+                let added = certificates::add(self.cloud, self.balancer, wanted.port, pair).await;
+                added.within(&what)?;
             }
         }
-        let action = format!(
-            "SetLoadBalancer{}ListenerAttribute",
-            wanted.protocol.to_uppercase()
-        );
-        cloud.slb(&action, args).await?;
+        self.start(wanted).await
     }
-    if text(remote, "Status") == "stopped" {
-        start(cloud, balancer, wanted).await?;
+
+    async fn start(&self, wanted: &WantedListener) -> Result<(), SyncError> {
+        let args = of_balancer(self.balancer)
+            .with("ListenerPort", wanted.port)
+            .with("ListenerProtocol", &wanted.protocol);
+        let action = "StartLoadBalancerListener";
+        self.cloud.slb(action, args).await.map(drop)
     }
-    Ok(())
+
+    async fn update(
+        &self,
+        wanted: &WantedListener,
+        remote: &RemoteListener,
+    ) -> Result<(), SyncError> {
+        if text(&remote.value, "Status") == "stopped" {
+            let what = format!("start {} listener {} error", wanted.protocol, wanted.port);
+            self.start(wanted).await.within(&what)?;
+        }
+        if wanted.protocol == "http" {
+            let forwards = remote.setting("ListenerForward");
+            let port = remote.setting("ForwardPort");
+            let is_same = match wanted.forward {
+                Some(to) => forwards.as_deref() == Some("on") && port == Some(to.to_string()),
+                None => forwards.as_deref() == Some("off"),
+            };
+            if !is_same {
+                // Forwarding cannot be changed.
+                let deleted = self.delete(remote).await;
+                deleted.within(&format!("delete port [{}] error", remote.port()))?;
+                return self.create(wanted, Some("off")).await;
+            }
+            if forwards.as_deref() == Some("on") {
+                return Ok(());
+            }
+        }
+        if wanted.protocol == "https" && self.annotations.present("domain-extensions").is_some() {
+            let (wanted, port) = (&wanted.domains, wanted.port);
+            let domains = &remote.domains;
+            certificates::apply_domains(self.cloud, self.balancer, port, wanted, domains).await?;
+        }
+        let Some(update) = update(wanted, remote) else {
+            return Ok(());
+        };
+        let old = remote.setting("ServerCertificateId").unwrap_or_default();
+        if wanted.protocol == "https" && old != wanted.certificate {
+            certificates::check(self.cloud, &old, &wanted.certificate).await?;
+        }
+        let mut args = of_balancer(self.balancer)
+            .with("ListenerPort", wanted.port)
+            .with("VServerGroup", "on");
+        for (name, value) in update {
+            args = args.with(name, value);
+        }
+        let protocol = wanted.protocol.to_uppercase();
+        let action = format!("SetLoadBalancer{protocol}ListenerAttribute");
+        self.cloud.slb(&action, args).await.map(drop)
+    }
 }
 
-fn differs(wanted: &WantedListener, remote: &Value, group: Option<&str>) -> bool {
-    let settings = wanted
-        .settings
-        .iter()
-        .filter(|(name, _)| !["ListenerForward", "ForwardPort"].contains(name));
-    let acl_off = wanted
-        .settings
-        .get("AclStatus")
-        .is_none_or(|status| status != "on");
-    text(remote, "Description") != wanted.description
-        || group.is_some_and(|group| text(remote, "VServerGroupId") != group)
-        || settings
-            // CCM looks at the lists only while access control is on.
-            .filter(|(name, _)| !(acl_off && ["AclId", "AclType"].contains(name)))
-            .any(|(name, value)| remote_value(wanted, remote, name).as_ref() != Some(value))
+/// Does steps one after the other, whatever comes of those before.
+pub(super) async fn take(writes: &Writes<'_>, steps: &[Step<'_>]) -> Vec<SyncError> {
+    let mut errors = Vec::new();
+    for step in steps {
+        errors.extend(writes.take(step).await.err());
+    }
+    errors
 }
 
-/// The values the listener has, with the wanted ones over them.
-fn known_values(wanted: &WantedListener, remote: &Value) -> BTreeMap<&'static str, String> {
-    let mut values: BTreeMap<&'static str, String> = MAPPINGS
-        .iter()
-        .filter(|mapping| mapping.protocols.contains(&wanted.protocol.as_str()))
-        .filter_map(|mapping| {
-            Some((
-                mapping.parameter,
-                remote_value(wanted, remote, mapping.parameter)?,
-            ))
-        })
-        .filter(|(_, value)| !value.is_empty())
+/// All that the listener has, with what differs over it; none if nothing differs.
+fn update(
+    wanted: &WantedListener,
+    remote: &RemoteListener,
+) -> Option<BTreeMap<&'static str, String>> {
+    let mut values: BTreeMap<&str, String> = mappings(&wanted.protocol)
+        .filter_map(|mapping| Some((mapping.parameter, remote.setting(mapping.parameter)?)))
         .collect();
-    let own = wanted
-        .settings
-        .iter()
-        .filter(|(name, _)| !["ListenerForward", "ForwardPort"].contains(name));
-    values.extend(own.map(|(name, value)| (*name, value.clone())));
-    values
+    values.extend(
+        remote
+            .setting("Bandwidth")
+            .map(|bandwidth| ("Bandwidth", bandwidth)),
+    );
+    let before = text(&remote.value, "Description") == wanted.description
+        && text(&remote.value, "VServerGroupId") == wanted.group_id.as_deref().unwrap_or_default();
+    let mut differs = !before;
+    for mapping in mappings(&wanted.protocol) {
+        let Some(said) = wanted.settings.get(mapping.suffix) else {
+            continue;
+        };
+        if !counts(wanted, mapping.suffix) || is_equal(mapping.suffix, said, remote) {
+            continue;
+        }
+        differs = true;
+        values.insert(mapping.parameter, said.clone());
+    }
+    if wanted.protocol == "https" {
+        let old = remote.setting("ServerCertificateId").unwrap_or_default();
+        differs |= old != wanted.certificate;
+        values.insert("ServerCertificateId", wanted.certificate.clone());
+    }
+    values.insert("Description", wanted.description.clone());
+    values.insert(
+        "VServerGroupId",
+        wanted.group_id.clone().unwrap_or_default(),
+    );
+    values.retain(|_, value| !value.is_empty());
+    differs.then_some(values)
 }
 
-fn remote_value(wanted: &WantedListener, remote: &Value, parameter: &str) -> Option<String> {
-    let name = if parameter == "HealthCheckSwitch" {
-        "HealthCheck"
-    } else {
-        parameter
-    };
-    let part = format!("{}ListenerConfig", wanted.protocol.to_uppercase());
-    let value = remote.get(name).or_else(|| remote.get(&part)?.get(name))?;
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
+/// Lists are looked at while access control is on, and the time to drain while draining is.
+fn counts(wanted: &WantedListener, suffix: &str) -> bool {
+    let is_on = |suffix: &str| wanted.settings.get(suffix).is_some_and(|said| said == "on");
+    match suffix {
+        "acl-id" | "acl-type" => is_on("acl-status"),
+        "connection-drain-timeout" => is_on("connection-drain"),
+        _ => true,
+    }
+}
+
+fn is_equal(suffix: &str, said: &str, remote: &RemoteListener) -> bool {
+    let parameter = MAPPINGS.iter().find(|mapping| mapping.suffix == suffix);
+    let is = parameter.and_then(|mapping| remote.setting(mapping.parameter));
+    match suffix {
+        "acl-id" => {
+            let ids = remote.value.get("AclIds").and_then(Value::as_array);
+            let mut ids: Vec<&str> = ids
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            ids.extend(is.as_deref().filter(|_| ids.is_empty()));
+            let said: Vec<&str> = said.split(',').collect();
+            said.len() == ids.len() && ids.iter().all(|id| said.contains(id))
+        }
+        "proxy-protocol" => is.as_deref().unwrap_or("false") == said,
+        _ => is.as_deref() == Some(said),
     }
 }
 
@@ -370,54 +465,65 @@ mod tests {
             port: 80,
             protocol: "tcp".to_owned(),
             description: "k8s/80/s/n/c".to_owned(),
-            group: Some("g".to_owned()),
+            group: "k8s/8080/s/n/c".to_owned(),
+            group_id: Some("rsp-1".to_owned()),
+            forward: None,
             settings: settings
                 .iter()
                 .map(|(name, value)| (*name, (*value).to_owned()))
                 .collect(),
-            domains: None,
+            certificate: String::new(),
+            domains: Vec::new(),
         }
     }
 
-    fn remote() -> Value {
-        json!({
+    fn remote() -> RemoteListener {
+        let value = json!({
             "ListenerPort": 80, "ListenerProtocol": "tcp", "Description": "k8s/80/s/n/c",
             "VServerGroupId": "rsp-1", "Scheduler": "rr", "AclStatus": "off",
-            "TCPListenerConfig": {"EstablishedTimeout": 900, "HealthCheck": "on"},
-        })
+            "TCPListenerConfig": {"EstablishedTimeout": 900, "HealthCheckSwitch": "on"},
+        });
+        let domains = Vec::new();
+        RemoteListener { value, domains }
     }
 
     #[test]
     fn only_what_is_annotated_is_compared() {
-        assert!(!differs(&wanted(&[]), &remote(), Some("rsp-1")));
-        assert!(differs(&wanted(&[]), &remote(), Some("rsp-2")));
-        assert!(differs(
-            &wanted(&[("Scheduler", "wrr")]),
-            &remote(),
-            Some("rsp-1")
-        ));
-        assert!(!differs(
-            &wanted(&[("EstablishedTimeout", "900")]),
-            &remote(),
-            Some("rsp-1")
-        ));
-        assert!(!differs(
-            &wanted(&[("HealthCheckSwitch", "on")]),
-            &remote(),
-            Some("rsp-1")
-        ));
-        assert!(!differs(
-            &wanted(&[("AclId", "acl-1")]),
-            &remote(),
-            Some("rsp-1")
-        ));
+        let differs = |settings: &[(&'static str, &str)]| update(&wanted(settings), &remote());
+        assert_eq!(differs(&[]), None);
+        assert!(differs(&[("scheduler", "wrr")]).is_some());
+        assert_eq!(differs(&[("established-timeout", "900")]), None);
+        assert_eq!(differs(&[("health-check-switch", "on")]), None);
+        assert_eq!(differs(&[("acl-id", "acl-1")]), None);
+        let elsewhere = WantedListener {
+            group_id: Some("rsp-2".to_owned()),
+            ..wanted(&[])
+        };
+        assert!(update(&elsewhere, &remote()).is_some());
     }
 
     #[test]
     fn an_update_carries_the_known_values() {
-        let values = known_values(&wanted(&[("Scheduler", "wrr")]), &remote());
+        let values = update(&wanted(&[("scheduler", "wrr")]), &remote()).expect("it differs");
         assert_eq!(values["Scheduler"], "wrr");
         assert_eq!(values["EstablishedTimeout"], "900");
         assert_eq!(values["AclStatus"], "off");
+    }
+
+    #[test]
+    fn a_listener_in_the_place_of_one_that_goes_comes_last() {
+        let names = Names::of(
+            &serde_json::from_value(json!({"metadata": {"name": "s", "namespace": "n"}}))
+                .expect("a Service"),
+            "c",
+        );
+        let http = WantedListener {
+            protocol: "http".to_owned(),
+            ..wanted(&[])
+        };
+        let there = [remote()];
+        let plan = plan(&names, vec![http], &there);
+        assert!(matches!(plan.before.as_slice(), [Step::Delete(_)]));
+        assert!(matches!(plan.after.as_slice(), [Step::Create(_)]));
     }
 }

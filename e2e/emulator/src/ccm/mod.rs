@@ -2,15 +2,15 @@
 //! balancers.
 //!
 //! It watches Services, EndpointSlices and Nodes and does what CCM v2.14.0 does: the same writes to
-//! the Service in the same order, the same calls of the load balancer product, its silences and its
+//! the Service in the same order, the same calls of the load balancer products, its silences and its
 //! permanent failures included. It reaches the load balancers through the emulator's HTTP interface
 //! like any other client.
 //!
-//! Where there is no ECS to ask, two values differ from CCM's: the id of a pod's network interface
-//! is derived from its address, and a node is registered with its internal address (CCM leaves it
-//! out, since the cloud knows the instance).
+//! `tests/ccm_recorded.rs` holds it against recordings of the real one; `docs/stand-ins.md` tells how these
+//! are made and what differs.
 
 mod annotations;
+mod apply;
 mod attributes;
 mod backends;
 mod certificates;
@@ -24,6 +24,7 @@ mod events;
 mod groups;
 mod hash;
 mod listeners;
+mod local;
 mod model;
 mod needs;
 mod nlb;

@@ -36,10 +36,16 @@ pub(super) fn is_network(service: &Service) -> bool {
 }
 
 fn is_left_to_us(service: &Service) -> bool {
+    is_load_balancer_type(service) && !has_class(service) && !has_tunnel(service)
+}
+
+fn has_class(service: &Service) -> bool {
+    Annotations::of(service).exact(CLASS).is_some()
+}
+
+fn has_tunnel(service: &Service) -> bool {
     let annotations = service.metadata.annotations.as_ref();
-    is_load_balancer_type(service)
-        && Annotations::of(service).exact(CLASS).is_none()
-        && !annotations.is_some_and(|annotations| annotations.contains_key(TUNNEL_TYPE))
+    annotations.is_some_and(|annotations| annotations.contains_key(TUNNEL_TYPE))
 }
 
 pub(super) fn is_load_balancer_type(service: &Service) -> bool {
@@ -60,56 +66,36 @@ pub(super) fn must_go(service: &Service) -> bool {
     service.metadata.deletion_timestamp.is_some() || !is_load_balancer_type(service)
 }
 
-/// What about a Service changed between two sightings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Annotations,
-    Spec,
-    Type,
-    Deletion,
-}
-
-impl Change {
-    /// Reason and message of the event CCM writes.
-    pub(super) fn event(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Annotations => (
-                "AnnotationChanged",
-                "The service will be updated because the annotations has been changed.",
-            ),
-            Self::Spec => (
-                "ServiceSpecChanged",
-                "The service will be updated because the spec has been changed.",
-            ),
-            Self::Type => (
-                "TypeChanged",
-                "The service will be updated because the type has been changed.",
-            ),
-            Self::Deletion => (
-                "DeleteTimestampChanged",
-                "The service will be updated because the deletion timestamp has been changed.",
-            ),
-        }
-    }
-}
+/// A change that makes CCM act: reason and message of the event that tells of it.
+pub(super) type Change = (&'static str, String);
 
 /// The change that makes CCM act, if there is one. Labels, finalizers and status do not count, and
 /// a Service that got a class of its own is left alone, its deletion included.
 pub(super) fn change(old: &Service, new: &Service) -> Option<Change> {
-    if !wants_load_balancer(old) && !wants_load_balancer(new) {
+    let (wanted, wants) = (wants_load_balancer(old), wants_load_balancer(new));
+    if !wanted && !wants {
         return None;
     }
-    if is_load_balancer_type(new) && !wants_load_balancer(new) {
+    if has_tunnel(new) {
         return None;
     }
-    if old.metadata.deletion_timestamp != new.metadata.deletion_timestamp {
-        Some(Change::Deletion)
-    } else if is_load_balancer_type(old) != is_load_balancer_type(new) {
-        Some(Change::Type)
-    } else if old.metadata.annotations != new.metadata.annotations {
-        Some(Change::Annotations)
+    let because =
+        |what: &str| format!("The service will be updated because the {what} has been changed.");
+    if wanted != wants {
+        let type_of = |service: &Service| {
+            let kind = service.spec.as_ref().and_then(|spec| spec.type_.clone());
+            kind.unwrap_or_default()
+        };
+        let note = format!("type change {} - {}", type_of(old), type_of(new));
+        return (!has_class(new)).then_some(("TypeChanged", note));
+    }
+    if old.metadata.annotations != new.metadata.annotations {
+        Some(("AnnotationChanged", because("annotations")))
     } else if old.spec != new.spec {
-        Some(Change::Spec)
+        Some(("ServiceSpecChanged", because("spec")))
+    } else if old.metadata.deletion_timestamp.is_some() != new.metadata.deletion_timestamp.is_some()
+    {
+        Some(("DeleteTimestampChanged", because("delete timestamp")))
     } else {
         None
     }
@@ -154,17 +140,23 @@ mod tests {
 
     #[test]
     fn only_what_ccm_looks_at_is_a_change() {
+        let reason = |old: &Service, new: &Service| change(old, new).map(|(reason, _)| reason);
         let mut labelled = service();
         labelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
-        assert_eq!(change(&service(), &labelled), None);
-        assert_eq!(
-            change(&service(), &annotated("a", "b")),
-            Some(Change::Annotations)
-        );
-        assert_eq!(change(&service(), &annotated(CLASS, "mine")), None);
+        assert_eq!(reason(&service(), &labelled), None);
+        let edited = annotated("a", "b");
+        assert_eq!(reason(&service(), &edited), Some("AnnotationChanged"));
+        assert_eq!(reason(&service(), &annotated(CLASS, "mine")), None);
         let mut cluster_ip = service();
         cluster_ip.spec.as_mut().expect("set").type_ = Some("ClusterIP".to_owned());
-        assert_eq!(change(&service(), &cluster_ip), Some(Change::Type));
-        assert_eq!(change(&cluster_ip, &cluster_ip), None);
+        let changed = change(&service(), &cluster_ip).expect("a change");
+        assert_eq!(
+            changed,
+            (
+                "TypeChanged",
+                "type change LoadBalancer - ClusterIP".to_owned()
+            )
+        );
+        assert_eq!(reason(&cluster_ip, &cluster_ip), None);
     }
 }

@@ -28,9 +28,10 @@ impl Queue {
         }
     }
 
-    /// Something changed: due now, whatever wait was on.
-    pub(crate) fn add(&mut self, key: Key, now: Instant) {
-        self.due.insert(key, now);
+    /// Something changed: due at a time, whatever longer wait was on.
+    pub(crate) fn add(&mut self, key: Key, at: Instant) {
+        let due = self.due.entry(key).or_insert(at);
+        *due = at.min(*due);
     }
 
     /// When the next key that is not under way is due.

@@ -1,15 +1,9 @@
 //! A load balancer that others made and a Service names by its id.
 
 use k8s_openapi::api::core::v1::Service;
-use serde_json::Value;
 
 use super::annotations::Annotations;
-use super::attributes::{self, CLUSTER_TAG_KEY, REUSED_KEY, TAG_KEY};
-use super::cloud::{Args, Cloud, items, of_balancer, text};
-use super::error::SyncError;
-use super::model::Names;
-use super::service::published_ip;
-use super::{groups, listeners};
+use super::attributes::{CLUSTER_TAG_KEY, TAG_KEY, Tags};
 
 /// The id that a Service names.
 pub(super) fn named(annotations: Annotations<'_>) -> Option<&str> {
@@ -21,96 +15,29 @@ pub(super) fn overrides_listeners(annotations: Annotations<'_>) -> bool {
     annotations.get("force-override-listeners") == Some("true")
 }
 
-/// The load balancer that a Service names, or else its own.
-pub(super) async fn find(
-    cloud: &Cloud,
-    annotations: Annotations<'_>,
-    names: &Names,
-) -> Result<Option<Value>, SyncError> {
-    match named(annotations) {
-        Some(id) => cloud
-            .slb("DescribeLoadBalancerAttribute", of_balancer(id))
-            .await
-            .map(Some),
-        None => attributes::find(cloud, &names.load_balancer()).await,
-    }
-}
-
-fn has_tag(remote: &Value, key: &str) -> bool {
-    let tags = items(remote, "Tags", "Tag").iter();
-    tags.map(|tag| text(tag, "TagKey")).any(|tag| tag == key)
-}
-
-/// Refuses one that a cloud controller manager made, and one with another address than the Service
-/// has published.
-pub(super) fn check(service: &Service, remote: &Value) -> Result<(), SyncError> {
-    let id = text(remote, "LoadBalancerId");
-    let refused = |why: String| {
-        Err(SyncError::Apply(format!(
-            "alicloud: the loadbalancer {id} can not be reused, {why}"
-        )))
-    };
-    if [TAG_KEY, CLUSTER_TAG_KEY]
+/// Why it cannot be taken: a cloud controller manager made it, or it has another address than the
+/// Service has published.
+pub(super) fn refusal(service: &Service, tags: &Tags, address: &str) -> Option<String> {
+    if tags
         .iter()
-        .any(|key| has_tag(remote, key))
+        .any(|(key, _)| [TAG_KEY, CLUSTER_TAG_KEY].contains(&key.as_str()))
     {
-        return refused("can not reuse loadbalancer created by kubernetes.".to_owned());
+        return Some("can not reuse loadbalancer created by kubernetes.".to_owned());
     }
-    let eip = Annotations::of(service).get("external-ip-type") == Some("eip");
-    let address = text(remote, "Address");
-    match published_ip(service).filter(|ip| !eip && *ip != address) {
-        Some(ip) => refused(format!(
-            "service has been associated with ip [{ip}], cannot be bound to ip [{address}]"
-        )),
-        None => Ok(()),
+    if Annotations::of(service).get("external-ip-type") == Some("eip") {
+        return None;
     }
-}
-
-/// Marks it; the mark stays for ever.
-pub(super) async fn mark(cloud: &Cloud, remote: &Value) -> Result<(), SyncError> {
-    if has_tag(remote, REUSED_KEY) {
-        return Ok(());
-    }
-    let args = Args::default()
-        .with("ResourceType", "instance")
-        .with("ResourceId.1", text(remote, "LoadBalancerId"))
-        .with("Tag.1.Key", REUSED_KEY)
-        .with("Tag.1.Value", "true");
-    cloud.slb("TagResources", args).await.map(drop)
-}
-
-/// Leaves it: with its own server groups go, if they were made, its own listeners. The comparison of
-/// attributes runs here too, without a setting to compare with, so an IPv6 one is never left.
-pub(super) async fn leave(
-    cloud: &Cloud,
-    id: &str,
-    annotations: Annotations<'_>,
-    names: &Names,
-) -> Result<(), SyncError> {
-    let remote = match cloud
-        .slb("DescribeLoadBalancerAttribute", of_balancer(id))
-        .await
-    {
-        Err(SyncError::Cloud { message, .. })
-            if message.contains("LoadBalancerId does not exist") =>
-        {
-            return Ok(());
-        }
-        other => other?,
-    };
-    if text(&remote, "AddressIPVersion") == "ipv6" {
-        return Err(SyncError::Apply(
-            "update lb attribute error: alicloud: can not change LoadBalancer AddressIPVersion once created"
-                .to_owned(),
-        ));
-    }
-    mark(cloud, &remote).await?;
-    let own = groups::own(cloud, names, id).await?;
-    if overrides_listeners(annotations) {
-        let known = listeners::describe(cloud, id).await?;
-        listeners::apply(cloud, names, id, &[], &known, &own).await?;
-    }
-    groups::delete_unused(cloud, &groups::Wanted::new(), &own).await
+    let status = service.status.as_ref()?;
+    let ingress = status.load_balancer.as_ref()?.ingress.as_ref()?;
+    let first = ingress.first()?.ip.as_deref().unwrap_or_default();
+    let fits = ingress.iter().any(|one| {
+        let ip = one.ip.as_deref().unwrap_or_default();
+        ip == address
+            || (ip.is_empty() && one.hostname.as_deref().is_some_and(|host| !host.is_empty()))
+    });
+    (!fits).then(|| {
+        format!("service has been associated with ip [{first}], cannot be bound to ip [{address}]")
+    })
 }
 
 #[cfg(test)]
@@ -129,18 +56,19 @@ mod tests {
 
     #[test]
     fn only_one_that_is_free_and_has_the_same_address_is_taken() {
-        let remote = json!({"LoadBalancerId": "lb-1", "Address": "203.0.113.1"});
-        assert!(check(&Service::default(), &remote).is_ok());
-        assert!(check(&service("203.0.113.1"), &remote).is_ok());
-        let refusal = check(&service("203.0.113.2"), &remote).expect_err("moved");
-        assert!(refusal.to_string().ends_with(
-            "can not be reused, service has been associated with ip [203.0.113.2], cannot be bound to ip [203.0.113.1]"
-        ));
-        let made = json!({"LoadBalancerId": "lb-1", "Tags": {"Tag": [{"TagKey": TAG_KEY, "TagValue": "x"}]}});
-        let refusal = check(&Service::default(), &made).expect_err("another's");
+        let none = Tags::new();
+        assert_eq!(refusal(&Service::default(), &none, "203.0.113.1"), None);
+        assert_eq!(refusal(&service("203.0.113.1"), &none, "203.0.113.1"), None);
         assert_eq!(
-            refusal.to_string(),
-            "apply model error: alicloud: the loadbalancer lb-1 can not be reused, can not reuse loadbalancer created by kubernetes."
+            refusal(&service("203.0.113.2"), &none, "203.0.113.1").as_deref(),
+            Some(
+                "service has been associated with ip [203.0.113.2], cannot be bound to ip [203.0.113.1]"
+            )
+        );
+        let made = vec![(TAG_KEY.to_owned(), "x".to_owned())];
+        assert_eq!(
+            refusal(&Service::default(), &made, "203.0.113.1").as_deref(),
+            Some("can not reuse loadbalancer created by kubernetes.")
         );
     }
 }

@@ -173,15 +173,15 @@ fn has_ingress(service: &Service) -> bool {
     })
 }
 
-/// The first host name in the status.
-pub(super) fn published_host(service: &Service) -> Option<&str> {
+/// The address of the first entry in the status, which may be empty; none without an entry.
+pub(super) fn first_ingress_ip(service: &Service) -> Option<&str> {
     let balancer = service.status.as_ref()?.load_balancer.as_ref()?;
-    let mut ingress = balancer.ingress.as_ref()?.iter();
-    ingress.find_map(|entry| entry.hostname.as_deref())
+    let first = balancer.ingress.as_ref()?.first()?;
+    Some(first.ip.as_deref().unwrap_or_default())
 }
 
 /// The first address in the status.
-pub(super) fn published_ip(service: &Service) -> Option<&str> {
+fn published_ip(service: &Service) -> Option<&str> {
     let ingress = service
         .status
         .as_ref()?

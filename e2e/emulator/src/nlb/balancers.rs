@@ -56,7 +56,7 @@ fn described(root: &Node, request: &Request) -> Result<LoadBalancer, ApiError> {
         return Err(errors::illegal("LoadBalancerName"));
     }
     root.required("AddressType")?;
-    let address_type = root.one_of("AddressType", &["Internet", "Intranet"])?;
+    let address_type = root.one_in_any_case("AddressType", &["Internet", "Intranet"])?;
     let version = root.one_of("AddressIpVersion", &["ipv4", "DualStack"])?;
     let package = root.text("BandwidthPackageId").unwrap_or_default();
     if !package.is_empty() && address_type != Some("Internet") {

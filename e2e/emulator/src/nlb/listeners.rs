@@ -121,8 +121,11 @@ fn set(listener: &mut Listener, root: &Node) -> Result<(), ApiError> {
     }
     for name in ["ProxyProtocolEnabled", "AlpnEnabled", "CaEnabled"] {
         if let Some(on) = root.bool(name)? {
-            if on && !encrypted && name != "ProxyProtocolEnabled" {
+            if on && !encrypted && name == "AlpnEnabled" {
                 return Err(errors::illegal(name));
+            }
+            if name == "CaEnabled" && !encrypted {
+                continue;
             }
             listener.more.insert(name.to_owned(), json!(on));
         }
@@ -144,16 +147,18 @@ fn set(listener: &mut Listener, root: &Node) -> Result<(), ApiError> {
     encryption(listener, root, encrypted)
 }
 
+/// It takes effect with encryption only, and is sent with every listener of a Service that has one of
+/// that kind.
 fn encryption(listener: &mut Listener, root: &Node, encrypted: bool) -> Result<(), ApiError> {
+    if !encrypted {
+        return Ok(());
+    }
     if let Some(policy) = root.text("SecurityPolicyId") {
-        if !encrypted {
-            return Err(errors::illegal("SecurityPolicyId"));
-        }
         let policy = json!(policy);
         listener.more.insert("SecurityPolicyId".to_owned(), policy);
     }
     let certificates = root.texts("CertificateIds");
-    if certificates.len() > 1 || !certificates.is_empty() && !encrypted {
+    if certificates.len() > 1 {
         return Err(errors::illegal("CertificateIds"));
     }
     if let Some(first) = certificates.into_iter().next() {
@@ -165,7 +170,7 @@ fn encryption(listener: &mut Listener, root: &Node, encrypted: bool) -> Result<(
     if !authorities.is_empty() {
         listener.ca_certificates = authorities;
     }
-    if encrypted && listener.certificates.is_empty() {
+    if listener.certificates.is_empty() {
         return Err(errors::missing("CertificateIds"));
     }
     let asks = listener.more.get("CaEnabled") == Some(&json!(true));

@@ -123,7 +123,7 @@ fn health_check(is: &Value, config: &Node) -> Result<Value, ApiError> {
         ("HealthCheckType", &["TCP", "HTTP", "UDP"][..]),
         ("HttpCheckMethod", &["GET", "HEAD"]),
     ] {
-        if let Some(word) = config.one_of(name, known)? {
+        if let Some(word) = config.one_in_any_case(name, known)? {
             view[name] = json!(word);
         }
     }

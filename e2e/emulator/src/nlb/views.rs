@@ -16,7 +16,12 @@ pub(super) fn balancer(world: &World, request: &Request) -> Answer {
     let balancer = seen
         .and_then(|balancer| balancer.seen(request.now))
         .ok_or_else(|| not_found("loadBalancer", id))?;
-    Ok(balancer_view(world, request, balancer))
+    let mut view = balancer_view(world, request, balancer);
+    // Lists call these `Key` and `Value`.
+    let tags = balancer.tags.iter();
+    let tags = tags.map(|(key, value)| json!({"TagKey": key, "TagValue": value}));
+    view["Tags"] = tags.collect();
+    Ok(view)
 }
 
 pub(super) fn balancers(world: &World, request: &Request) -> Answer {

@@ -109,6 +109,10 @@ fn list_view(load_balancer_id: &str, listener: &Listener) -> Value {
         };
         place.insert(shown_name, value);
     }
+    // Lists have it by both names.
+    if let Some(checks) = listener.settings.get("HealthCheckSwitch") {
+        config.insert("HealthCheckSwitch".to_owned(), json!(checks));
+    }
     view.insert("AclIds".to_owned(), json!(acl_ids(listener)));
     view.insert("Tags".to_owned(), json!(tag_view(&listener.tags)));
     view.insert("LoadBalancerId".to_owned(), json!(load_balancer_id));

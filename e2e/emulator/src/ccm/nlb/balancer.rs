@@ -1,12 +1,14 @@
 //! The load balancer itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::annotations::Annotations;
-use super::super::attributes::{CLUSTER_TAG_KEY, REUSED_KEY, TAG_KEY, additional_tags};
+use super::super::attributes::{CLUSTER_TAG_KEY, REUSED_KEY, TAG_KEY, Tags, additional_tags};
 use super::super::cloud::{Args, Cloud, text};
-use super::super::error::SyncError;
+use super::super::error::{SyncError, Within, all};
 use super::super::model::Names;
 use super::super::reuse;
 use super::wait;
@@ -21,32 +23,55 @@ pub(super) struct Wish<'a> {
 }
 
 impl<'a> Wish<'a> {
+    /// That of a Service that goes.
+    pub(super) fn none(annotations: Annotations<'a>) -> Self {
+        let zones = Vec::new();
+        Self { annotations, zones }
+    }
+
     pub(super) fn of(annotations: Annotations<'a>) -> Result<Self, SyncError> {
-        let model = |why: String| SyncError::Model(format!("build nlb attribute error: {why}"));
         let said = annotations.get("zone-maps");
-        if said.is_none() && reuse::named(annotations).is_none() {
-            return Err(model(
-                "ParameterMissing, zone mappings are required".to_owned(),
+        if said.is_none() && !annotations.names_balancer() {
+            return Err(SyncError::said(
+                "ParameterMissing, zone mappings are required",
             ));
         }
         let mut zones = Vec::new();
         for one in said.into_iter().flat_map(|said| said.split(',')) {
             let parts: Zone<'_> = one.split(':').collect();
             if parts.len() < 2 {
-                return Err(model(format!(
+                return Err(SyncError::said(format!(
                     "ZoneMapping format error, expect [zone-a:vsw-id-1,zone-b:vsw-id-2], got {}",
                     said.unwrap_or_default()
                 )));
             }
             zones.push(parts);
         }
-        let flag = annotations.get("cross-zone-enabled");
-        if flag.is_some_and(|flag| !["on", "off"].contains(&flag)) {
-            return Err(model(
-                "ParameterInvalid, cross zone enabled flag error".to_owned(),
-            ));
+        let wish = Self { annotations, zones };
+        if let Some(flag) = annotations.get("cross-zone-enabled")
+            && wish.cross_zone().is_none()
+        {
+            return Err(SyncError::said(format!(
+                "ParameterInvalid, cross zone enabled flag error: invalid flag {flag:?}, should be \"on\" or \"off\""
+            )));
         }
-        Ok(Self { annotations, zones })
+        Ok(wish)
+    }
+
+    fn cross_zone(&self) -> Option<bool> {
+        let said = self.annotations.get("cross-zone-enabled")?;
+        let is = |flag: &str| said.eq_ignore_ascii_case(flag);
+        (is("on") || is("off")).then(|| is("on"))
+    }
+
+    pub(super) fn is_reused(&self) -> bool {
+        self.annotations.names_balancer()
+    }
+
+    /// Whether something is said that cannot be given at creation.
+    pub(super) fn has_more(&self) -> bool {
+        let said = |suffix: &str| self.annotations.get(suffix).is_some();
+        said("security-group-ids") || said("ipv6-address-type") || said("cross-zone-enabled")
     }
 
     fn address_type(&self) -> Option<String> {
@@ -78,16 +103,42 @@ fn of(id: &str) -> Args {
     Args::default().with("LoadBalancerId", id)
 }
 
-async fn listed(cloud: &Cloud, args: Args, by: &str) -> Result<Option<Value>, SyncError> {
+async fn listed(
+    cloud: &Cloud,
+    names: &Names,
+    args: Args,
+    by: &str,
+) -> Result<Option<Value>, SyncError> {
     let answer = cloud.nlb("ListLoadBalancers", args).await?;
     let found = answer.get("LoadBalancers").and_then(Value::as_array);
     match found.map(Vec::as_slice).unwrap_or_default() {
         [] => Ok(None),
-        [one] => Ok(Some(one.clone())),
-        _ => Err(SyncError::Apply(format!(
-            "find multiple loadbalances by {by}"
-        ))),
+        [one] if text(one, "LoadBalancerStatus") == "Active" => Ok(Some(one.clone())),
+        [one] => active(cloud, text(one, "LoadBalancerId")).await.map(Some),
+        several => {
+            let ids: Vec<&str> = several
+                .iter()
+                .map(|one| text(one, "LoadBalancerId"))
+                .collect();
+            Err(SyncError::said(format!(
+                "[{}] find multiple loadbalances by {by}, lbIds[{}]",
+                names.service(),
+                ids.join(",")
+            )))
+        }
     }
+}
+
+/// It, once it is there.
+async fn active(cloud: &Cloud, id: &str) -> Result<Value, SyncError> {
+    for _ in 0..super::ATTEMPTS {
+        let found = cloud.nlb("GetLoadBalancerAttribute", of(id)).await?;
+        if text(&found, "LoadBalancerStatus") != "Provisioning" {
+            return Ok(found);
+        }
+        tokio::time::sleep(super::PAUSE).await;
+    }
+    Err(SyncError::said(format!("nlb {id} is in creating status")))
 }
 
 /// The one that is named, else by tag, else by name.
@@ -97,37 +148,42 @@ pub(super) async fn find(
     names: &Names,
 ) -> Result<Option<Value>, SyncError> {
     if let Some(id) = reuse::named(annotations) {
-        return cloud
-            .nlb("GetLoadBalancerAttribute", of(id))
-            .await
-            .map(Some);
+        return active(cloud, id).await.map(Some);
     }
     let name = names.load_balancer();
     let tag = Args::default()
         .with("Tag.1.Key", TAG_KEY)
         .with("Tag.1.Value", &name);
-    if let Some(found) = listed(cloud, tag, "tag").await? {
+    if let Some(found) = listed(cloud, names, tag, "tag").await? {
         return Ok(Some(found));
     }
     let name = Args::default().with("LoadBalancerNames.1", name);
-    listed(cloud, name, "name").await
+    listed(cloud, names, name, "name").await
 }
 
-pub(super) async fn tags(cloud: &Cloud, id: &str) -> Result<Vec<(String, String)>, SyncError> {
+/// The tags that a load balancer is described with.
+pub(super) fn tags_of(described: &Value) -> Tags {
+    tags_in(described, "Tags")
+}
+
+fn tags_in(answer: &Value, list: &str) -> Tags {
+    let found = answer.get(list).and_then(Value::as_array);
+    let tags = found.into_iter().flatten();
+    tags.map(|tag| {
+        (
+            text(tag, "TagKey").to_owned(),
+            text(tag, "TagValue").to_owned(),
+        )
+    })
+    .collect()
+}
+
+pub(super) async fn tags(cloud: &Cloud, id: &str) -> Result<Tags, SyncError> {
     let args = Args::default()
         .with("ResourceType", "loadbalancer")
         .with("ResourceId.1", id);
     let answer = cloud.nlb("ListTagResources", args).await?;
-    let found = answer.get("TagResources").and_then(Value::as_array);
-    let found = found.map(Vec::as_slice).unwrap_or_default().iter();
-    Ok(found
-        .map(|tag| {
-            (
-                text(tag, "TagKey").to_owned(),
-                text(tag, "TagValue").to_owned(),
-            )
-        })
-        .collect())
+    Ok(tags_in(&answer, "TagResources"))
 }
 
 pub(super) async fn untag(cloud: &Cloud, id: &str, keys: &[&str]) -> Result<(), SyncError> {
@@ -143,7 +199,7 @@ pub(super) async fn untag(cloud: &Cloud, id: &str, keys: &[&str]) -> Result<(), 
     cloud.nlb("UntagResources", args).await.map(drop)
 }
 
-/// Creates it, waits until it is there, and gives it what cannot be given at creation.
+/// Creates it, and waits until it is there.
 pub(super) async fn create(
     cloud: &Cloud,
     wish: &Wish<'_>,
@@ -155,7 +211,7 @@ pub(super) async fn create(
     let mut args = Args::default()
         .with(
             "AddressType",
-            wish.address_type().as_deref().unwrap_or("Internet"),
+            wish.address_type().as_deref().unwrap_or("internet"),
         )
         .with("ClientToken", token.get(..36).unwrap_or(&token))
         .with("VpcId", &cloud.config.vpc_id)
@@ -184,17 +240,47 @@ pub(super) async fn create(
         args = args.with(&format!("Tag.{number}.Key"), key);
         args = args.with(&format!("Tag.{number}.Value"), value);
     }
-    let made = cloud
-        .nlb("CreateLoadBalancer", args)
-        .await
-        .map_err(|error| in_words("create nlb error", error))?;
-    wait(cloud, &made).await?;
-    cloud
-        .nlb(
-            "GetLoadBalancerAttribute",
-            of(text(&made, "LoadbalancerId")),
-        )
-        .await
+    let made = cloud.nlb("CreateLoadBalancer", args).await?;
+    let id = text(&made, "LoadbalancerId");
+    active(cloud, id).await
+}
+
+/// Takes protection off, and deletes it.
+pub(super) async fn delete(cloud: &Cloud, id: &str) -> Result<(), SyncError> {
+    let args = of(id).with("DeletionProtectionEnabled", false);
+    let unprotected = cloud.nlb("UpdateLoadBalancerProtection", args).await;
+    unprotected.within("disable delete protection error")?;
+    let deleted = cloud.nlb("DeleteLoadBalancer", of(id)).await?;
+    wait(cloud, &deleted).await
+}
+
+/// Takes protections and CCM's own tags off one that is preserved.
+pub(super) async fn release(
+    cloud: &Cloud,
+    names: &Names,
+    id: &str,
+    tags: &Tags,
+) -> Result<(), SyncError> {
+    let args = of(id)
+        .with("DeletionProtectionEnabled", false)
+        .with("ModificationProtectionStatus", "NonProtection");
+    let unprotected = cloud.nlb("UpdateLoadBalancerProtection", args).await;
+    let what = format!(
+        "set loadbalancer [{id}] protections off error: error to set nlb id [{id}] protections off, svc [{}], err",
+        names.service()
+    );
+    unprotected.within(&what)?;
+    let name = names.load_balancer();
+    let defaults = [
+        (TAG_KEY, name.as_str()),
+        (CLUSTER_TAG_KEY, names.cluster_id()),
+    ];
+    let own = tags
+        .iter()
+        .filter(|(key, value)| defaults.contains(&(key.as_str(), value.as_str())));
+    let own: Vec<&str> = own.map(|(key, _)| key.as_str()).collect();
+    let untagged = untag(cloud, id, &own).await;
+    untagged.within(&format!("cleanup loadbalancer [{id}] tags error"))
 }
 
 fn version(said: &str) -> String {
@@ -203,80 +289,113 @@ fn version(said: &str) -> String {
     known.unwrap_or(said).to_owned()
 }
 
-fn in_words(what: &str, error: SyncError) -> SyncError {
-    match error {
-        SyncError::Apply(why) => SyncError::Apply(format!("{what}: {why}")),
-        other => other,
-    }
-}
-
-/// Brings it in line, each setting that is said by itself. What is for life fails, and the rest is done.
-pub(super) async fn update(
-    cloud: &Cloud,
-    wish: &Wish<'_>,
-    names: &Names,
-    remote: &Value,
-    tags: &[(String, String)],
-    reused: bool,
-) -> Result<(), SyncError> {
-    let annotations = wish.annotations;
-    let id = text(remote, "LoadBalancerId");
-    let mut wrong = Vec::new();
-    for (key, member) in [
-        ("ip-version", "AddressIpVersion"),
-        ("resource-group-id", "ResourceGroupId"),
-    ] {
-        let (said, is) = (annotations.get(key), text(remote, member));
-        if let Some(said) = said.filter(|said| !said.eq_ignore_ascii_case(is)) {
-            wrong.push(format!(
-                "{member} cannot be changed, service: {said}, nlb: {is}"
-            ));
+impl Wish<'_> {
+    /// Brings it in line, each setting that is said by itself. What is for life fails, and the rest is
+    /// done.
+    pub(super) async fn apply(
+        &self,
+        cloud: &Cloud,
+        remote: &Value,
+        tags: &Tags,
+    ) -> Result<(), SyncError> {
+        let annotations = self.annotations;
+        let id = text(remote, "LoadBalancerId");
+        let mut errors = Vec::new();
+        for (said, member) in [
+            (
+                annotations.get("ip-version").map(version),
+                "AddressIpVersion",
+            ),
+            (
+                annotations.get("resource-group-id").map(str::to_owned),
+                "ResourceGroupId",
+            ),
+        ] {
+            let is = text(remote, member);
+            if let Some(said) = said.filter(|said| !said.eq_ignore_ascii_case(is)) {
+                errors.push(SyncError::said(format!(
+                    "{member} cannot be changed, service: {said}, nlb: {is}"
+                )));
+            }
         }
-    }
-    if let Some(kind) = wish
-        .address_type()
-        .filter(|kind| kind != text(remote, "AddressType"))
-    {
-        let args = of(id).with("AddressType", kind);
-        let action = "UpdateLoadBalancerAddressTypeConfig";
-        wait(cloud, &cloud.nlb(action, args).await?).await?;
-    }
-    if wish.zones.iter().any(|zone| !is_there(zone, remote)) {
-        let args = wish.with_zones(of(id));
-        wait(cloud, &cloud.nlb("UpdateLoadBalancerZones", args).await?).await?;
-    }
-    security_groups(cloud, annotations, remote).await?;
-    if let Some(kind) = annotations.get("ipv6-address-type").map(canonical)
-        && kind != text(remote, "Ipv6AddressType")
-    {
-        let action = match kind.as_str() {
-            "Internet" => "EnableLoadBalancerIpv6Internet",
-            _ => "DisableLoadBalancerIpv6Internet",
+        let mut note = |what: &str, outcome: Result<(), SyncError>| match outcome.err() {
+            Some(error) if what.is_empty() => errors.push(error),
+            Some(error) => errors.push(error.within(what)),
+            None => {}
         };
-        cloud.nlb(action, of(id)).await?;
+        let is = text(remote, "AddressType");
+        let kind = self.address_type();
+        if let Some(kind) = kind.filter(|kind| !kind.eq_ignore_ascii_case(is)) {
+            let args = of(id).with("AddressType", kind);
+            let changed = cloud.nlb("UpdateLoadBalancerAddressTypeConfig", args).await;
+            note("UpdateNLBAddressType error", changed.map(drop));
+        }
+        if self.zones.iter().any(|zone| !is_there(zone, remote)) {
+            let args = self.with_zones(of(id));
+            let changed = cloud.nlb("UpdateLoadBalancerZones", args).await;
+            note("update zone mappings error", changed.map(drop));
+        }
+        let changed = security_groups(cloud, annotations, remote).await;
+        note("update security group ids error", changed);
+        let is = text(remote, "Ipv6AddressType");
+        let kind = annotations.get("ipv6-address-type").map(canonical);
+        if let Some(kind) = kind.filter(|kind| !kind.eq_ignore_ascii_case(is)) {
+            let changed = match kind.as_str() {
+                "Internet" => cloud.nlb("EnableLoadBalancerIpv6Internet", of(id)).await,
+                "Intranet" => cloud.nlb("DisableLoadBalancerIpv6Internet", of(id)).await,
+                other => Err(SyncError::said(format!(
+                    "invalid ipv6 address type {other}"
+                ))),
+            };
+            note("UpdateNLBIPv6AddressType error", changed.map(drop));
+        }
+        note("", bandwidth_package(cloud, annotations, remote).await);
+        note("", self.apply_tags(cloud, id, tags).await);
+        let name = annotations.get("name");
+        let is = remote.get("CrossZoneEnabled").and_then(Value::as_bool);
+        let cross = self.cross_zone();
+        let other_name = name.is_some_and(|name| name != text(remote, "LoadBalancerName"));
+        if other_name || cross.is_some_and(|cross| cross != is.unwrap_or_default()) {
+            let args = of(id)
+                .with_some("LoadBalancerName", name)
+                .with_some("CrossZoneEnabled", cross);
+            let changed = cloud.nlb("UpdateLoadBalancerAttribute", args).await;
+            note("UpdateNLBAttribute error", changed.map(drop));
+        }
+        all(errors)
     }
-    bandwidth_package(cloud, annotations, remote).await?;
-    additional(cloud, annotations, names, id, tags, reused).await?;
-    let name = annotations.get("name");
-    let name = name.filter(|name| *name != text(remote, "LoadBalancerName"));
-    let cross = annotations
-        .get("cross-zone-enabled")
-        .map(|flag| flag == "on");
-    let is = remote.get("CrossZoneEnabled").and_then(Value::as_bool);
-    let cross = cross.filter(|cross| Some(*cross) != is);
-    if name.is_some() || cross.is_some() {
-        let args = of(id)
-            .with_some("LoadBalancerName", name)
-            .with_some("CrossZoneEnabled", cross);
-        wait(
-            cloud,
-            &cloud.nlb("UpdateLoadBalancerAttribute", args).await?,
-        )
-        .await?;
-    }
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(SyncError::Apply(wrong.join(", "))),
+
+    /// Gives the tags that are said, and takes every other one away that is not CCM's or the cloud's
+    /// own.
+    async fn apply_tags(&self, cloud: &Cloud, id: &str, tags: &Tags) -> Result<(), SyncError> {
+        let said = additional_tags(self.annotations);
+        if said.is_empty() {
+            return Ok(());
+        }
+        let is_own = |key: &str| {
+            key.starts_with("acs:")
+                || [TAG_KEY, CLUSTER_TAG_KEY].contains(&key)
+                || (self.is_reused() && key == REUSED_KEY)
+        };
+        let said: BTreeMap<_, _> = said.iter().filter(|(key, _)| !is_own(key)).collect();
+        let is = |key: &str, value: &str| tags.iter().any(|(k, v)| k == key && v == value);
+        let new = said.iter().filter(|(key, value)| !is(key, value));
+        let mut args = Args::default()
+            .with("ResourceType", "loadbalancer")
+            .with("ResourceId.1", id);
+        let mut any = false;
+        for ((key, value), number) in new.zip(1..) {
+            any = true;
+            args = args.with(&format!("Tag.{number}.Key"), key);
+            args = args.with(&format!("Tag.{number}.Value"), value);
+        }
+        if any {
+            cloud.nlb("TagResources", args).await?;
+        }
+        let foreign = tags.iter().map(|(key, _)| key);
+        let foreign = foreign.filter(|key| !is_own(key) && !said.contains_key(key));
+        let foreign: Vec<&str> = foreign.map(String::as_str).collect();
+        untag(cloud, id, &foreign).await
     }
 }
 
@@ -351,57 +470,8 @@ async fn bandwidth_package(
     for (action, package) in changes {
         if said != is && !package.is_empty() {
             let args = of(text(remote, "LoadBalancerId")).with("BandwidthPackageId", package);
-            wait(cloud, &cloud.nlb(action, args).await?).await?;
+            cloud.nlb(action, args).await?;
         }
     }
     Ok(())
-}
-
-/// Gives the tags that are said, and takes every other one away that is not CCM's or the cloud's own. One
-/// that is reused is marked, and the mark stays.
-async fn additional(
-    cloud: &Cloud,
-    annotations: Annotations<'_>,
-    names: &Names,
-    id: &str,
-    tags: &[(String, String)],
-    reused: bool,
-) -> Result<(), SyncError> {
-    let mut wanted = additional_tags(annotations);
-    let said = !wanted.is_empty();
-    if reused {
-        wanted.insert(REUSED_KEY.to_owned(), "true".to_owned());
-    }
-    let is = |key: &str, value: &str| tags.iter().any(|(k, v)| k == key && v == value);
-    let new: Vec<_> = wanted
-        .iter()
-        .filter(|(key, value)| !is(key, value))
-        .collect();
-    if !new.is_empty() {
-        let mut args = Args::default()
-            .with("ResourceType", "loadbalancer")
-            .with("ResourceId.1", id);
-        for ((key, value), number) in new.into_iter().zip(1..) {
-            args = args.with(&format!("Tag.{number}.Key"), key);
-            args = args.with(&format!("Tag.{number}.Value"), value);
-        }
-        cloud.nlb("TagResources", args).await?;
-    }
-    if !said {
-        return Ok(());
-    }
-    let name = names.load_balancer();
-    let own = |key: &str, value: &str| {
-        (key == TAG_KEY && value == name) || (key == CLUSTER_TAG_KEY && value == names.cluster_id())
-    };
-    let foreign = tags
-        .iter()
-        .filter(|(key, value)| {
-            !wanted.contains_key(key)
-                && !key.starts_with("acs:")
-                && key != REUSED_KEY
-                && !own(key, value)
-        })
-        .map(|(key, _)| key.as_str());
-    untag(cloud, id, &foreign.collect::<Vec<_>>()).await
 }

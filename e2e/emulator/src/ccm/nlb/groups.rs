@@ -1,51 +1,27 @@
-//! Server groups: creating them, and keeping their servers in line.
+//! Server groups: creating them, and keeping their settings and servers in line.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::Service;
 use serde_json::Value;
 
 use super::super::attributes::{CLUSTER_TAG_KEY, TAG_KEY};
-use super::super::backends::{self, Server};
+use super::super::backends::Server;
 use super::super::cloud::{Args, Cloud, text};
-use super::super::ensure::Pass;
-use super::super::error::SyncError;
-use super::super::model::{Model, Names};
-use super::model::{Port, with};
+use super::super::error::{SyncError, Within, all};
+use super::super::model::Names;
+use super::model::{Settings, WantedGroup, with};
 use super::wait;
 
 /// Servers in one call.
 const BATCH: usize = 40;
 
-/// A group and the servers that it is to have.
-pub(super) struct Group<'a> {
-    port: &'a Port,
-    servers: Vec<Server>,
-}
-
-/// The groups of all ports, by name.
-pub(super) type Wanted<'a> = BTreeMap<String, Group<'a>>;
-
-pub(super) fn wanted<'a>(
-    pass: &Pass<'_>,
-    service: &Service,
-    ports: &'a [Port],
-) -> Result<Wanted<'a>, SyncError> {
-    let mut wanted = Wanted::new();
-    for port in ports {
-        let model = Model {
-            listeners: Vec::new(),
-            ports: Vec::new(),
-            mode: port.mode,
-            bandwidth: None,
-            ignore_weights: port.ignore_weights,
-        };
-        let servers = backends::of_port(service, &model, &port.port, &pass.cluster)?;
-        wanted
-            .entry(port.port.group.clone())
-            .or_insert(Group { port, servers });
-    }
-    Ok(wanted)
+/// A group with the Service's tags.
+pub(super) struct RemoteGroup {
+    pub(super) id: String,
+    name: String,
+    settings: Settings,
+    tags: Vec<(String, String)>,
+    /// Whether its name or a server in it is not the Service's own.
+    is_foreign: bool,
+    servers: Vec<(Server, bool)>,
 }
 
 fn tagged(names: &Names) -> Args {
@@ -61,183 +37,337 @@ fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     found.map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The Service's own groups, by name.
-pub(super) async fn own(
-    cloud: &Cloud,
-    names: &Names,
-) -> Result<BTreeMap<String, Value>, SyncError> {
-    let answer = cloud.nlb("ListServerGroups", tagged(names)).await?;
-    let groups = list(&answer, "ServerGroups").iter();
-    Ok(groups
-        .map(|group| (text(group, "ServerGroupName").to_owned(), group.clone()))
-        .collect())
+/// The groups of the Service.
+pub(super) async fn describe(cloud: &Cloud, names: &Names) -> Result<Vec<RemoteGroup>, SyncError> {
+    let args = tagged(names).with("MaxResults", 100);
+    let answer = cloud.nlb("ListServerGroups", args).await?;
+    let mut groups = Vec::new();
+    for group in list(&answer, "ServerGroups") {
+        let count = group.get("ServerCount").and_then(Value::as_i64);
+        let id = text(group, "ServerGroupId");
+        let servers = match count.unwrap_or_default() {
+            0 => Vec::new(),
+            _ => servers(cloud, id, names).await?,
+        };
+        let name = text(group, "ServerGroupName");
+        let tags = list(group, "Tags").iter();
+        let tags = tags.map(|tag| (text(tag, "Key").to_owned(), text(tag, "Value").to_owned()));
+        groups.push(RemoteGroup {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            settings: settings(group),
+            tags: tags.collect(),
+            is_foreign: !names.owns_network(name) || servers.iter().any(|(_, foreign)| *foreign),
+            servers,
+        });
+    }
+    Ok(groups)
 }
 
-/// Creates missing groups and brings all in line; gives ids by name.
-pub(super) async fn apply(
+/// The settings of a group as an update sends them.
+fn settings(group: &Value) -> Settings {
+    let mut settings = Settings::new();
+    let said = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()).filter(|number| number != "0"),
+        _ => None,
+    };
+    let names = [
+        "Scheduler",
+        "ConnectionDrainEnabled",
+        "ConnectionDrainTimeout",
+        "PreserveClientIpEnabled",
+        "IpVersionAffinityMode",
+    ];
+    for name in names {
+        let value = group.get(name).and_then(said);
+        settings.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let checks = group.get("HealthCheck").and_then(Value::as_object);
+    for (name, value) in checks.into_iter().flatten() {
+        const READ: [&str; 10] = [
+            "HealthCheckEnabled",
+            "HealthCheckType",
+            "HealthCheckConnectPort",
+            "HealthyThreshold",
+            "UnhealthyThreshold",
+            "HealthCheckConnectTimeout",
+            "HealthCheckInterval",
+            "HealthCheckDomain",
+            "HealthCheckUrl",
+            "HttpCheckMethod",
+        ];
+        if let Some(value) = said(value).filter(|_| READ.contains(&name.as_str())) {
+            settings.insert(format!("HealthCheckConfig.{name}"), value);
+        }
+        if name == "HealthCheckHttpCode" {
+            let codes = value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            for (code, number) in codes.zip(1..) {
+                settings.insert(
+                    format!("HealthCheckConfig.{name}.{number}"),
+                    code.to_owned(),
+                );
+            }
+        }
+    }
+    settings
+}
+
+async fn servers(cloud: &Cloud, id: &str, names: &Names) -> Result<Vec<(Server, bool)>, SyncError> {
+    let mut all = Vec::new();
+    let mut next: Option<String> = None;
+    loop {
+        let args = Args::default()
+            .with("ServerGroupId", id)
+            .with("MaxResults", 100)
+            .with_some("NextToken", next.as_ref());
+        let answer = cloud.nlb("ListServerGroupServers", args).await?;
+        all.extend(list(&answer, "Servers").iter().map(|server| {
+            let number = |name: &str| server.get(name).and_then(Value::as_i64).unwrap_or_default();
+            let description = text(server, "Description");
+            let known = Server {
+                id: text(server, "ServerId").to_owned(),
+                ip: text(server, "ServerIp").to_owned(),
+                port: i32::try_from(number("Port")).unwrap_or_default(),
+                weight: number("Weight"),
+                kind: text(server, "ServerType").to_owned(),
+                description: description.to_owned(),
+                node: None,
+                pod: None,
+            };
+            (known, !names.owns_network(description))
+        }));
+        match text(&answer, "NextToken") {
+            "" => return Ok(all),
+            token => next = Some(token.to_owned()),
+        }
+    }
+}
+
+/// Whether two are the same, whatever their port.
+fn is(one: &Server, other: &Server) -> bool {
+    one.kind == other.kind && one.id == other.id && (one.kind == "Ecs" || one.ip == other.ip)
+}
+
+/// Which of the wanted groups are to be made; the others have their ids afterwards.
+pub(super) fn missing(wanted: &mut [WantedGroup], remote: &[RemoteGroup]) -> Vec<usize> {
+    let mut missing = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    for (index, group) in wanted.iter_mut().enumerate() {
+        let found = remote.iter().find(|remote| remote.name == group.name);
+        group.id = found.map(|found| found.id.clone());
+        if found.is_none() && !seen.contains(&group.name) {
+            missing.push(index);
+        }
+        seen.push(group.name.clone());
+    }
+    missing
+}
+
+/// Creates a group. What is to be done with its servers comes later.
+pub(super) async fn create(
     cloud: &Cloud,
     names: &Names,
     vpc: &str,
-    wanted: &Wanted<'_>,
-    known: &BTreeMap<String, Value>,
-) -> Result<BTreeMap<String, String>, SyncError> {
-    let mut ids = BTreeMap::new();
-    for (name, group) in wanted {
-        let id = match known.get(name) {
-            Some(remote) => {
-                let id = text(remote, "ServerGroupId");
-                update(cloud, id, group, remote).await?;
-                sync_servers(cloud, id, name, group).await?;
-                id.to_owned()
-            }
-            None => {
-                let args = tagged(names)
-                    .with("ServerGroupName", name)
-                    .with("VpcId", vpc)
-                    .with("Protocol", &group.port.protocol);
-                let args = match group.port.range {
-                    Some(_) => args.with("AnyPortEnabled", true),
-                    None => args,
-                };
-                let args = with(args, &group.port.group);
-                let made = cloud.nlb("CreateServerGroup", args).await?;
-                wait(cloud, &made).await?;
-                let id = text(&made, "ServerGroupId").to_owned();
-                send(cloud, "AddServersToServerGroup", &id, name, &group.servers).await?;
-                id
-            }
-        };
-        ids.insert(name.clone(), id);
-    }
-    Ok(ids)
-}
-
-/// One call with all that is said, if any of it differs.
-async fn update(
-    cloud: &Cloud,
-    id: &str,
-    group: &Group<'_>,
-    remote: &Value,
+    group: &mut WantedGroup,
 ) -> Result<(), SyncError> {
-    let differs = group.port.group.iter().any(|(name, wanted)| {
-        let path = name.replace("HealthCheckConfig.", "HealthCheck.");
-        let mut is = Some(remote);
-        for part in path.split('.') {
-            is = is.and_then(|is| match part.parse::<usize>() {
-                Ok(number) => is.get(number.saturating_sub(1)),
-                Err(_) => is.get(part),
-            });
+    let mut settings = group.settings.clone();
+    // The one is sent only with the other.
+    match settings.get("ConnectionDrainEnabled") {
+        Some(_) => {
+            let timeout = settings.entry("ConnectionDrainTimeout".to_owned());
+            timeout.or_insert_with(|| "0".to_owned());
         }
-        let is = match is {
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        !is.eq_ignore_ascii_case(wanted)
-    });
-    if !differs {
-        return Ok(());
-    }
-    let args = with(Args::default().with("ServerGroupId", id), &group.port.group);
-    wait(cloud, &cloud.nlb("UpdateServerGroupAttribute", args).await?).await
-}
-
-async fn sync_servers(
-    cloud: &Cloud,
-    id: &str,
-    name: &str,
-    group: &Group<'_>,
-) -> Result<(), SyncError> {
-    let args = Args::default()
-        .with("ServerGroupId", id)
-        .with("MaxResults", 100);
-    let answer = cloud.nlb("ListServerGroupServers", args).await?;
-    let remote = list(&answer, "Servers");
-    let is = |server: &Server, other: &Value| {
-        text(other, "ServerId") == server.id
-            && other.get("Port").and_then(Value::as_i64) == Some(i64::from(server.port))
-    };
-    let (mut added, mut changed) = (Vec::new(), Vec::new());
-    for server in &group.servers {
-        let weight = |other: &Value| other.get("Weight").and_then(Value::as_i64);
-        match remote.iter().find(|other| is(server, other)) {
-            None => added.push(server.clone()),
-            Some(other) if !group.port.ignore_weights && weight(other) != Some(server.weight) => {
-                changed.push(server.clone());
-            }
-            Some(_) => {}
+        None => {
+            settings.remove("ConnectionDrainTimeout");
         }
     }
-    send(cloud, "AddServersToServerGroup", id, name, &added).await?;
-    let gone: Vec<Args> = remote
+    let args = tagged(names)
+        .with("ServerGroupName", &group.name)
+        .with("VpcId", vpc)
+        .with("Protocol", &group.protocol)
+        .with("AnyPortEnabled", group.any_port);
+    let made = cloud.nlb("CreateServerGroup", with(args, &settings)).await;
+    let made = made.within("EnsureServerGroupCreated error")?;
+    group.id = Some(text(&made, "ServerGroupId").to_owned());
+    wait(cloud, &made)
+        .await
+        .within("EnsureServerGroupCreated error")
+}
+
+/// Puts the servers in a group that was made.
+pub(super) async fn fill(cloud: &Cloud, group: &WantedGroup) -> Result<(), SyncError> {
+    let id = group.id.as_deref().unwrap_or_default();
+    let sent = send(cloud, "AddServersToServerGroup", id, &group.servers).await;
+    sent.within("BatchAddServers error")
+}
+
+/// Brings a group in line that is there.
+pub(super) async fn update(
+    cloud: &Cloud,
+    wanted: &WantedGroup,
+    remote: &[RemoteGroup],
+) -> Result<(), SyncError> {
+    let found = remote
         .iter()
-        .filter(|other| !group.servers.iter().any(|server| is(server, other)))
-        .map(|other| {
-            let port = other
-                .get("Port")
-                .and_then(Value::as_i64)
-                .unwrap_or_default();
-            Args::default()
-                .with("ServerGroupId", id)
-                .with("Servers.1.ServerId", text(other, "ServerId"))
-                .with("Servers.1.ServerIp", text(other, "ServerIp"))
-                .with("Servers.1.ServerType", text(other, "ServerType"))
-                .with("Servers.1.Port", port)
-        })
-        .collect();
-    for args in gone {
-        let answer = cloud.nlb("RemoveServersFromServerGroup", args).await?;
-        wait(cloud, &answer).await?;
+        .find(|remote| wanted.id.as_ref() == Some(&remote.id));
+    let Some(remote) = found else {
+        return Ok(());
+    };
+    let mut errors = Vec::new();
+    if let Some(settings) = changed(&wanted.settings, &remote.settings) {
+        let args = Args::default()
+            .with("ServerGroupId", &remote.id)
+            .with("ServerGroupName", &wanted.name);
+        let updated = cloud.nlb("UpdateServerGroupAttribute", with(args, &settings));
+        let updated = updated.await.within("UpdateNLBServerGroup error");
+        errors.extend(updated.err());
     }
-    send(
-        cloud,
-        "UpdateServerGroupServersAttribute",
-        id,
-        name,
-        &changed,
-    )
-    .await
+    let (mut added, mut changed) = (Vec::new(), Vec::new());
+    for server in &wanted.servers {
+        let found = remote.servers.iter().find(|(other, _)| is(server, other));
+        match found {
+            None => added.push(server.clone()),
+            Some((other, _)) => {
+                let weight = !wanted.ignore_weights && other.weight != server.weight;
+                let differs = other.port != server.port || other.description != server.description;
+                if weight || differs {
+                    changed.push(server.clone());
+                }
+            }
+        }
+    }
+    let own = remote.servers.iter().filter(|(_, foreign)| !foreign);
+    let gone = own.filter(|(other, _)| !wanted.servers.iter().any(|server| is(server, other)));
+    let gone: Vec<Server> = gone.map(|(server, _)| server.clone()).collect();
+    let id = &remote.id;
+    for (action, servers) in [
+        ("AddServersToServerGroup", &added),
+        ("RemoveServersFromServerGroup", &gone),
+        ("UpdateServerGroupServersAttribute", &changed),
+    ] {
+        errors.extend(send(cloud, action, id, servers).await.err());
+    }
+    all(errors)
 }
 
-async fn send(
-    cloud: &Cloud,
-    action: &str,
-    id: &str,
-    name: &str,
-    servers: &[Server],
-) -> Result<(), SyncError> {
+/// All that a group has, with what differs over it; none if nothing differs.
+fn changed(wanted: &Settings, remote: &Settings) -> Option<Settings> {
+    const CODES: &str = "HealthCheckConfig.HealthCheckHttpCode.";
+    let mut settings = remote.clone();
+    let mut differs = false;
+    let codes = |settings: &Settings| -> Vec<String> {
+        let codes = settings.iter().filter(|(name, _)| name.starts_with(CODES));
+        let mut codes: Vec<String> = codes.map(|(_, code)| code.to_lowercase()).collect();
+        codes.sort();
+        codes
+    };
+    if !codes(wanted).is_empty() && codes(wanted) != codes(remote) {
+        differs = true;
+        settings.retain(|name, _| !name.starts_with(CODES));
+        let said = wanted.iter().filter(|(name, _)| name.starts_with(CODES));
+        settings.extend(said.map(|(name, code)| (name.clone(), code.clone())));
+    }
+    let single = wanted
+        .iter()
+        .filter(|(name, _)| !name.starts_with(CODES) && *name != "ResourceGroupId");
+    for (name, said) in single {
+        let is = remote.get(name).map_or("", String::as_str);
+        let is = if is.is_empty() && said == "false" {
+            "false"
+        } else {
+            is
+        };
+        if !is.eq_ignore_ascii_case(said) {
+            differs = true;
+            settings.insert(name.clone(), said.clone());
+        }
+    }
+    differs.then_some(settings)
+}
+
+async fn send(cloud: &Cloud, action: &str, id: &str, servers: &[Server]) -> Result<(), SyncError> {
+    let mut errors = Vec::new();
     for batch in servers.chunks(BATCH) {
         let mut args = Args::default().with("ServerGroupId", id);
         for (server, number) in batch.iter().zip(1..) {
-            let prefix = format!("Servers.{number}");
+            let name = |member: &str| format!("Servers.{number}.{member}");
+            let ip = Some(&server.ip).filter(|ip| !ip.is_empty());
             args = args
-                .with(&format!("{prefix}.ServerId"), &server.id)
-                .with(&format!("{prefix}.ServerIp"), &server.ip)
-                .with(&format!("{prefix}.ServerType"), server.network_kind())
-                .with(&format!("{prefix}.Port"), server.port)
-                .with(&format!("{prefix}.Weight"), server.weight)
-                .with(&format!("{prefix}.Description"), name);
+                .with(&name("ServerId"), &server.id)
+                .with(&name("ServerType"), &server.kind)
+                .with(&name("Port"), server.port)
+                .with_some(&name("ServerIp"), ip);
+            if action != "RemoveServersFromServerGroup" {
+                args = args
+                    .with(&name("Weight"), server.weight)
+                    .with(&name("Description"), &server.description);
+            }
         }
-        wait(cloud, &cloud.nlb(action, args).await?).await?;
+        let sent = match cloud.nlb(action, args).await {
+            Ok(answer) => wait(cloud, &answer).await,
+            Err(error) => Err(error),
+        };
+        errors.extend(sent.err());
     }
-    Ok(())
+    all(errors)
 }
 
-/// Deletes groups that no port has any more.
-pub(super) async fn delete_unused(
+/// Deletes groups that no port has any more; those of a load balancer that is preserved lose their tags
+/// instead.
+pub(super) async fn clean_up(
     cloud: &Cloud,
-    wanted: &Wanted<'_>,
-    known: &BTreeMap<String, Value>,
+    wanted: &[WantedGroup],
+    remote: &[RemoteGroup],
+    names: &Names,
+    preserved: bool,
 ) -> Result<(), SyncError> {
-    for (_, group) in known.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
-        let args = Args::default().with("ServerGroupId", text(group, "ServerGroupId"));
-        wait(cloud, &cloud.nlb("DeleteServerGroup", args).await?).await?;
+    let is_wanted =
+        |group: &&RemoteGroup| wanted.iter().any(|one| one.id.as_ref() == Some(&group.id));
+    let (mut unused, mut errors) = (Vec::new(), Vec::new());
+    for group in remote.iter().filter(|group| !is_wanted(group)) {
+        if preserved {
+            untag(cloud, group, names).await?;
+        } else if group.is_foreign {
+            let own = group.servers.iter().filter(|(_, foreign)| !foreign);
+            let own: Vec<Server> = own.map(|(server, _)| server.clone()).collect();
+            send(cloud, "RemoveServersFromServerGroup", &group.id, &own).await?;
+        } else {
+            unused.push(&group.id);
+        }
     }
-    Ok(())
+    for id in unused {
+        let args = Args::default().with("ServerGroupId", id);
+        errors.extend(cloud.nlb("DeleteServerGroup", args).await.err());
+    }
+    all(errors)
 }
 
-/// Deletes all groups of a Service that goes.
-pub(super) async fn delete_all(cloud: &Cloud, names: &Names) -> Result<(), SyncError> {
-    let known = own(cloud, names).await?;
-    delete_unused(cloud, &Wanted::new(), &known).await
+async fn untag(cloud: &Cloud, group: &RemoteGroup, names: &Names) -> Result<(), SyncError> {
+    let name = names.load_balancer();
+    let defaults = [
+        (TAG_KEY, name.as_str()),
+        (CLUSTER_TAG_KEY, names.cluster_id()),
+    ];
+    let own = group
+        .tags
+        .iter()
+        .filter(|(key, value)| defaults.contains(&(key.as_str(), value.as_str())));
+    let mut args = Args::default()
+        .with("ResourceType", "servergroup")
+        .with("ResourceId.1", &group.id);
+    let mut any = false;
+    for ((key, _), number) in own.zip(1..) {
+        any = true;
+        args = args.with(&format!("TagKey.{number}"), key);
+    }
+    match any {
+        true => cloud.nlb("UntagResources", args).await.map(drop),
+        false => Ok(()),
+    }
 }

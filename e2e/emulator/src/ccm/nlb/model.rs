@@ -1,75 +1,155 @@
 //! The listeners and server groups that a Service asks for, read before anything is called.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use super::super::BackendMode;
-use super::super::annotations::Annotations;
+use super::super::annotations::{Annotations, whole_number};
+use super::super::backends::{self, Server, Weights};
+use super::super::cleanup::preserves;
 use super::super::cloud::Args;
-use super::super::error::SyncError;
-use super::super::model::{Names, WantedPort, group_port};
+use super::super::ensure::Pass;
+use super::super::error::{SyncError, Within};
+use super::super::model::{self, Names, group_port};
+use super::balancer::Wish;
 
-/// A port of the Service: its listener, and the server group behind it.
-pub(super) struct Port {
-    pub(super) port: WantedPort,
-    pub(super) mode: BackendMode,
+/// Settings by parameter name.
+pub(super) type Settings = BTreeMap<String, String>;
+
+/// What a Service asks for; nothing, once it goes.
+pub(super) struct Local<'a> {
+    pub(super) wish: Wish<'a>,
+    pub(super) listeners: Vec<WantedListener>,
+    pub(super) groups: Vec<WantedGroup>,
+    pub(super) preserved: bool,
+    pub(super) is_going: bool,
+}
+
+/// A listener that a port asks for.
+#[derive(Debug, Clone)]
+pub(super) struct WantedListener {
+    service_port: ServicePort,
     /// `TCP`, `UDP` or `TCPSSL`.
     pub(super) protocol: String,
     /// 0 for a range.
-    pub(super) number: i32,
+    pub(super) port: i32,
     pub(super) range: Option<(i32, i32)>,
     pub(super) description: String,
-    /// Settings of the listener by parameter name, and those of the server group.
-    pub(super) listener: Vec<(&'static str, String)>,
-    pub(super) group: Vec<(String, String)>,
+    /// The name of its server group, and its id once it is known.
+    pub(super) group: String,
+    pub(super) group_id: Option<String>,
+    pub(super) settings: Settings,
+    /// Certificates beside the first, where they are said.
     pub(super) additional_certificates: Option<Vec<String>>,
+}
+
+/// A server group that a port asks for.
+#[derive(Debug, Clone)]
+pub(super) struct WantedGroup {
+    pub(super) name: String,
+    pub(super) id: Option<String>,
+    /// `TCP`, `UDP` or `TCPSSL`.
+    pub(super) protocol: String,
+    /// Whether it takes connections to all ports of a range.
+    pub(super) any_port: bool,
+    pub(super) settings: Settings,
+    pub(super) servers: Vec<Server>,
     pub(super) ignore_weights: bool,
 }
 
 /// Parameters out of settings.
-pub(super) fn with<N: AsRef<str>>(args: Args, settings: &[(N, String)]) -> Args {
-    let pairs = settings.iter();
-    args.and(pairs.map(|(name, value)| (name.as_ref().to_owned(), value.clone())))
+pub(super) fn with(args: Args, settings: &Settings) -> Args {
+    args.and(
+        settings
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    )
 }
 
-/// All ports; the first value that cannot be read fails the whole.
-pub(super) fn ports(
+/// What a Service that goes leaves to be done.
+pub(super) fn going(service: &Service) -> Local<'_> {
+    let annotations = Annotations::of(service);
+    Local {
+        wish: Wish::none(annotations),
+        listeners: Vec::new(),
+        groups: Vec::new(),
+        preserved: preserves(annotations),
+        is_going: true,
+    }
+}
+
+/// Reads a Service; the first value that cannot be read fails the whole.
+pub(super) async fn build<'a>(
+    pass: &Pass<'_>,
+    service: &'a Service,
+    names: &Names,
+) -> Result<Local<'a>, SyncError> {
+    let annotations = Annotations::of(service);
+    let wish = Wish::of(annotations).within("build nlb attribute error")?;
+    let mode = model::mode(annotations, pass.backends);
+    let listeners = listeners(service, names, mode).within("build nlb listener error")?;
+    let groups = groups(pass, service, &listeners).await;
+    Ok(Local {
+        wish,
+        groups: groups.within("builid nlb server group error")?,
+        listeners,
+        preserved: preserves(annotations),
+        is_going: false,
+    })
+}
+
+fn listeners(
     service: &Service,
     names: &Names,
-    default_mode: BackendMode,
-) -> Result<Vec<Port>, SyncError> {
+    mode: BackendMode,
+) -> Result<Vec<WantedListener>, SyncError> {
     let annotations = Annotations::of(service);
-    let mode = match annotations.exact("service.beta.kubernetes.io/backend-type") {
-        Some("eni") => BackendMode::Eni,
-        Some("ecs") => BackendMode::Ecs,
-        _ => default_mode,
-    };
-    let spec = service.spec.iter();
-    let ports = spec.flat_map(|spec| spec.ports.iter().flatten());
-    let ports = ports
-        .map(|port| one(annotations, names, mode, port))
-        .collect::<Result<Vec<Port>, _>>()?;
-    for (index, port) in ports.iter().enumerate() {
-        let taken = |port: &Port| port.range.unwrap_or((port.number, port.number));
-        let (first, last) = taken(port);
-        let mut later = ports.iter().skip(index + 1);
-        let overlaps = later.any(|other| {
-            let (begins, ends) = taken(other);
-            other.protocol == port.protocol && first <= ends && begins <= last
+    let mut all: Vec<WantedListener> = Vec::new();
+    for port in model::ports(service) {
+        let built = listener(annotations, names, mode, port);
+        all.push(built.within(&format!(
+            "build listener from servicePort {} error",
+            port.port
+        ))?);
+    }
+    for (index, one) in all.iter().enumerate() {
+        let (first, last) = one.ports();
+        let mut later = all.iter().skip(index + 1);
+        let other = later.find(|other| {
+            let (begins, ends) = other.ports();
+            other.protocol == one.protocol && first <= ends && begins <= last
         });
-        if overlaps {
-            let why = format!("port of listener [{first}] overlaps with another listener");
-            return Err(SyncError::Model(why));
+        if let Some(other) = other {
+            return Err(SyncError::said(format!(
+                "port of listener [{}] overlaps with listener [{}]",
+                one.shown(),
+                other.shown()
+            )));
         }
     }
-    Ok(ports)
+    Ok(all)
 }
 
-fn one(
+impl WantedListener {
+    fn ports(&self) -> (i32, i32) {
+        self.range.unwrap_or((self.port, self.port))
+    }
+
+    fn shown(&self) -> String {
+        match self.range {
+            Some((first, last)) => format!("{first}-{last}"),
+            None => self.port.to_string(),
+        }
+    }
+}
+
+fn listener(
     annotations: Annotations<'_>,
     names: &Names,
     mode: BackendMode,
     port: &ServicePort,
-) -> Result<Port, SyncError> {
+) -> Result<WantedListener, SyncError> {
     let protocol = protocol(annotations, port)?;
     let range = range(annotations, mode, port.port)?;
     let ports = match range {
@@ -80,50 +160,46 @@ fn one(
         Some(_) => ports.clone(),
         None => group_port(port, mode),
     };
-    let additional = annotations.present("additional-cert-ids");
-    let additional = additional.filter(|_| protocol == "TCPSSL").map(|said| {
-        let ids = said.split(',').filter(|id| !id.is_empty());
-        ids.map(str::to_owned).collect()
-    });
-    Ok(Port {
-        port: WantedPort {
-            group: names.of_network_port(&behind, &protocol),
-            name: port.name.clone(),
-            node_port: port.node_port,
-        },
-        mode,
+    let additional = annotations.get("additional-cert-ids");
+    let additional = additional.filter(|_| protocol == "TCPSSL");
+    let is_said = annotations.present("additional-cert-ids").is_some();
+    Ok(WantedListener {
+        service_port: port.clone(),
         description: names.of_network_port(&ports, &protocol),
-        number: if range.is_some() { 0 } else { port.port },
+        group: names.of_network_port(&behind, &protocol),
+        group_id: None,
+        port: if range.is_some() { 0 } else { port.port },
         range,
-        listener: listener(annotations, &protocol)?,
-        group: group(annotations)?,
-        additional_certificates: additional,
-        ignore_weights: annotations
-            .get("ignore-weight-update")
-            .is_some_and(|flag| flag.eq_ignore_ascii_case("on")),
+        settings: listener_settings(annotations, &protocol)?,
+        additional_certificates: is_said.then(|| {
+            let ids = additional.into_iter().flat_map(|said| said.split(','));
+            ids.map(str::to_owned).collect()
+        }),
         protocol,
     })
 }
 
 /// `tcp:80,tcpssl:443`, in any case.
 fn protocol(annotations: Annotations<'_>, port: &ServicePort) -> Result<String, SyncError> {
-    let own = port.protocol.as_deref().unwrap_or("TCP").to_uppercase();
     let said = annotations.get("protocol-port");
     for pair in said.into_iter().flat_map(|said| said.split(',')) {
-        let (protocol, number) = pair.split_once(':').ok_or_else(|| {
-            SyncError::Model(format!("port and protocol format must be like 'https:443' with colon separated. got=[{pair}]"))
-        })?;
+        let parts: Vec<&str> = pair.split(':').collect();
+        let [protocol, number, ..] = parts.as_slice() else {
+            return Err(SyncError::said(format!(
+                "port and protocol format must be like 'https:443' with colon separated. got=[[{pair}]]"
+            )));
+        };
         let upper = protocol.to_uppercase();
         if !["TCP", "UDP", "TCPSSL"].contains(&upper.as_str()) {
-            return Err(SyncError::Model(format!(
-                "port protocol format must be either [TCP|UDP|TCPSSL], protocol not supported with [{protocol}]"
+            return Err(SyncError::said(format!(
+                "port protocol format must be either [TCP|UDP|TCPSSL], protocol not supported with [{protocol}]\n"
             )));
         }
-        if number == port.port.to_string() {
+        if *number == port.port.to_string() {
             return Ok(upper);
         }
     }
-    Ok(own)
+    Ok(port.protocol.as_deref().unwrap_or("TCP").to_uppercase())
 }
 
 /// `1000-2000:80`
@@ -136,27 +212,45 @@ fn range(
         return Ok(None);
     };
     if mode != BackendMode::Eni {
-        return Err(SyncError::Model(
-            "listener port range can only be used for eni backend type service".to_owned(),
+        return Err(SyncError::said(
+            "listener port range can only be used for eni backend type service",
         ));
     }
     for one in said.split(',') {
         let wrong = || {
-            SyncError::Model(format!(
+            SyncError::said(format!(
                 "listener port range must be like 1000-2000:80 with colon separated. got [{one}]"
             ))
         };
-        let (ports, number) = one.split_once(':').ok_or_else(wrong)?;
-        if number != port.to_string() {
+        let parts: Vec<&str> = one.split(':').collect();
+        let [ports, number] = parts.as_slice() else {
+            return Err(wrong());
+        };
+        if *number != port.to_string() {
             continue;
         }
-        let (first, last) = ports.split_once('-').ok_or_else(wrong)?;
-        let (first, last): (i32, i32) = match (first.parse(), last.parse()) {
-            (Ok(first), Ok(last)) => (first, last),
-            _ => return Err(wrong()),
+        let parts: Vec<&str> = ports.split('-').collect();
+        let [first, last] = parts.as_slice() else {
+            return Err(wrong());
         };
-        if first >= last || first < 1 || last > 65_535 {
-            return Err(SyncError::Model(format!("port range [{one}] is invalid")));
+        let number = |text: &str| {
+            let number = whole_number(text).and_then(|number| {
+                i32::try_from(number).map_err(|_| "value out of range".to_owned())
+            });
+            number.map_err(|why| {
+                SyncError::said(format!(
+                    "failed to convert port range [{one}] to int: {why}"
+                ))
+            })
+        };
+        let (first, last) = (number(first)?, number(last)?);
+        if first >= last {
+            return Err(SyncError::said(format!(
+                "start port should be smaller than end port for port range [{one}]"
+            )));
+        }
+        if first < 1 || last > 65_535 {
+            return Err(SyncError::said(format!("port range [{one}] is invalid")));
         }
         return Ok(Some((first, last)));
     }
@@ -167,17 +261,36 @@ fn flag(said: &str) -> String {
     said.eq_ignore_ascii_case("on").to_string()
 }
 
-fn listener(
+/// A number; what cannot be read is told with `what` before it.
+fn number(
     annotations: Annotations<'_>,
-    protocol: &str,
-) -> Result<Vec<(&'static str, String)>, SyncError> {
-    let mut settings = Vec::new();
-    for (key, name) in [("idle-timeout", "IdleTimeout"), ("cps", "Cps")] {
-        let number = annotations.number(key)?;
-        settings.extend(number.map(|number| (name, number.to_string())));
+    key: &str,
+    what: impl Fn(String) -> String,
+) -> Result<Option<i64>, SyncError> {
+    annotations
+        .whole(key)
+        .map_err(|(_, why)| SyncError::said(what(why)))
+}
+
+fn list(settings: &mut Settings, name: &str, said: Option<&str>) {
+    let items = said.into_iter().flat_map(|said| said.split(','));
+    for (item, number) in items.zip(1..) {
+        settings.insert(format!("{name}.{number}"), item.to_owned());
     }
-    let flags = [
+}
+
+fn listener_settings(annotations: Annotations<'_>, protocol: &str) -> Result<Settings, SyncError> {
+    let mut settings = Settings::new();
+    let timeout = number(annotations, "idle-timeout", |why| {
+        format!("parse IdleTimeout error: {why}")
+    });
+    let timeout = timeout?.filter(|timeout| *timeout != 0);
+    settings.extend(timeout.map(|timeout| ("IdleTimeout".to_owned(), timeout.to_string())));
+    let cps = number(annotations, "cps", |why| format!("parse Mss error: {why}"))?;
+    settings.extend(cps.map(|cps| ("Cps".to_owned(), cps.to_string())));
+    let mut flags = vec![
         ("proxy-protocol", "ProxyProtocolEnabled"),
+        ("cacert", "CaEnabled"),
         (
             "ppv2-pvl-ep-id-enabled",
             "ProxyProtocolV2Config.Ppv2PrivateLinkEpIdEnabled",
@@ -191,45 +304,135 @@ fn listener(
             "ProxyProtocolV2Config.Ppv2VpcIdEnabled",
         ),
     ];
+    if protocol == "TCPSSL" {
+        flags.push(("alpn", "AlpnEnabled"));
+    }
     for (key, name) in flags {
-        settings.extend(annotations.get(key).map(|said| (name, flag(said))));
+        settings.extend(
+            annotations
+                .get(key)
+                .map(|said| (name.to_owned(), flag(said))),
+        );
     }
-    if protocol != "TCPSSL" {
-        return Ok(settings);
+    if let Some(policy) = annotations.get("tls-cipher-policy") {
+        settings.insert("SecurityPolicyId".to_owned(), policy.to_owned());
     }
-    for (key, name) in [("cacert", "CaEnabled"), ("alpn", "AlpnEnabled")] {
-        settings.extend(annotations.get(key).map(|said| (name, flag(said))));
+    let has_alpn = settings.get("AlpnEnabled").is_some_and(|on| on == "true");
+    if let Some(policy) = annotations.get("alpn-policy").filter(|_| has_alpn) {
+        settings.insert("AlpnPolicy".to_owned(), policy.to_owned());
     }
-    let texts = [
-        ("cert-id", "CertificateIds.1"),
-        ("cacert-id", "CaCertificateIds.1"),
-        ("tls-cipher-policy", "SecurityPolicyId"),
-        ("alpn-policy", "AlpnPolicy"),
-    ];
-    for (key, name) in texts {
-        settings.extend(annotations.get(key).map(|said| (name, said.to_owned())));
-    }
+    list(&mut settings, "CertificateIds", annotations.get("cert-id"));
+    list(
+        &mut settings,
+        "CaCertificateIds",
+        annotations.get("cacert-id"),
+    );
     Ok(settings)
 }
 
+async fn groups(
+    pass: &Pass<'_>,
+    service: &Service,
+    listeners: &[WantedListener],
+) -> Result<Vec<WantedGroup>, SyncError> {
+    let annotations = Annotations::of(service);
+    backends::candidates(annotations, &pass.cluster)?;
+    let mut groups = Vec::new();
+    for listener in listeners {
+        let each = default_weight(annotations);
+        let settings = group_settings(annotations, listener)?;
+        let weights = Weights {
+            sum: None,
+            each: each?,
+        };
+        let what = format!(
+            "set ServerGroup for port {} error",
+            listener.service_port.port
+        );
+        let servers = servers(pass, service, listener, weights).within(&what)?;
+        if servers.is_empty() {
+            let note = "There are no available nodes for NetworkLoadBalancer".to_owned();
+            let reason = "UnAvailableLoadBalancer";
+            pass.events.told(service, "Normal", reason, note).await;
+        }
+        let ignored = annotations.get("ignore-weight-update");
+        groups.push(WantedGroup {
+            name: listener.group.clone(),
+            id: None,
+            protocol: listener.protocol.clone(),
+            any_port: listener.range.is_some(),
+            settings,
+            servers,
+            ignore_weights: ignored.is_some_and(|flag| flag.eq_ignore_ascii_case("on")),
+        });
+    }
+    Ok(groups)
+}
+
+fn default_weight(annotations: Annotations<'_>) -> Result<Option<i64>, SyncError> {
+    let what = |why: String| format!("default weight parse error: [{why}]");
+    number(annotations, "default-weight", what)?;
+    backends::weight(annotations, "default-weight", "default weight")
+}
+
+/// The kind of the server is that of its group where the group is one of addresses.
+fn servers(
+    pass: &Pass<'_>,
+    service: &Service,
+    listener: &WantedListener,
+    weights: Weights,
+) -> Result<Vec<Server>, SyncError> {
+    let annotations = Annotations::of(service);
+    let mode = model::mode(annotations, pass.backends);
+    let (port, group) = (&listener.service_port, &listener.group);
+    let found = backends::of_port(service, mode, port, group, &pass.cluster, weights);
+    let what = match mode {
+        BackendMode::Eni => "build eni backends error",
+        BackendMode::Ecs => "build cluster backends error",
+    };
+    let mut servers = found.within(what)?;
+    for server in &mut servers {
+        if listener.range.is_some() && server.kind == "eni" {
+            server.port = 0;
+        }
+        server.kind = match server.kind.as_str() {
+            "eni" => "Eni".to_owned(),
+            _ => "Ecs".to_owned(),
+        };
+    }
+    Ok(servers)
+}
+
 /// Nothing of a health check is read unless its flag says on.
-fn group(annotations: Annotations<'_>) -> Result<Vec<(String, String)>, SyncError> {
-    let mut settings: Vec<(String, String)> = Vec::new();
-    let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
+fn group_settings(
+    annotations: Annotations<'_>,
+    listener: &WantedListener,
+) -> Result<Settings, SyncError> {
+    let mut settings = Settings::new();
+    let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
+    if listener.range.is_some() {
+        set("HealthCheckConfig.HealthCheckEnabled", "true".to_owned());
+        if let Some(model::IntOrString::Int(port)) = &listener.service_port.target_port {
+            set("HealthCheckConfig.HealthCheckConnectPort", port.to_string());
+        }
+    }
+    if let Some(said) = annotations.get("connection-drain") {
+        set("ConnectionDrainEnabled", flag(said));
+    }
+    let timeout = number(annotations, "connection-drain-timeout", |why| {
+        format!("ConnectionDrainTimeout parse error: {why}")
+    })?;
+    if let Some(seconds) = timeout.filter(|seconds| *seconds != 0) {
+        set("ConnectionDrainTimeout", seconds.to_string());
+    }
     if let Some(scheduler) = annotations.get("scheduler") {
         set("Scheduler", scheduler.to_owned());
     }
-    let flags = [
-        ("connection-drain", "ConnectionDrainEnabled"),
-        ("preserve-client-ip", "PreserveClientIpEnabled"),
-    ];
-    for (key, name) in flags {
-        if let Some(said) = annotations.get(key) {
-            set(name, flag(said));
-        }
+    if let Some(said) = annotations.get("preserve-client-ip") {
+        set("PreserveClientIpEnabled", flag(said));
     }
-    if let Some(seconds) = annotations.number("connection-drain-timeout")? {
-        set("ConnectionDrainTimeout", seconds.to_string());
+    if let Some(group) = annotations.get("resource-group-id") {
+        set("ResourceGroupId", group.to_owned());
     }
     let Some(checks) = annotations.get("health-check-flag").map(flag) else {
         return Ok(settings);
@@ -246,7 +449,10 @@ fn group(annotations: Annotations<'_>) -> Result<Vec<(String, String)>, SyncErro
         ("health-check-interval", "HealthCheckInterval"),
     ];
     for (key, name) in numbers {
-        if let Some(number) = annotations.number(key)? {
+        let number = number(annotations, key, |why| {
+            format!("{name} parse error: [{why}]")
+        })?;
+        if let Some(number) = number.filter(|number| *number != 0) {
             set(&format!("HealthCheckConfig.{name}"), number.to_string());
         }
     }
@@ -262,12 +468,10 @@ fn group(annotations: Annotations<'_>) -> Result<Vec<(String, String)>, SyncErro
         }
     }
     let codes = annotations.get("health-check-httpcode");
-    let codes = codes.into_iter().flat_map(|said| said.split(','));
-    for (code, number) in codes.zip(1..) {
-        set(
-            &format!("HealthCheckConfig.HealthCheckHttpCode.{number}"),
-            code.to_owned(),
-        );
-    }
+    list(
+        &mut settings,
+        "HealthCheckConfig.HealthCheckHttpCode",
+        codes,
+    );
     Ok(settings)
 }
