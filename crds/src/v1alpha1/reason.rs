@@ -57,7 +57,8 @@ reasons! {
     Reconciling,
     /// Each look at cluster and cloud in a pass has found something more to do.
     Unsettled,
-    /// The cloud controller manager has not yet made the load balancer or brought it up to date.
+    /// The cloud controller manager has not yet made the load balancer or brought it up to date, or the
+    /// cloud is not done with it.
     WaitingForLoadBalancer,
     /// The Knative Service has no ready route, hence no host to send requests to.
     RouteNotReady,
