@@ -91,13 +91,15 @@ pub struct Address {
     pub eip_id: String,
 }
 
-/// A tag.
+/// A tag. `ListLoadBalancers` has `Key` and `Value`, `GetLoadBalancerAttribute` `TagKey` and `TagValue`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Tag {
     /// Key.
+    #[serde(alias = "TagKey")]
     pub key: String,
     /// Value.
+    #[serde(alias = "TagValue")]
     pub value: String,
 }
 
@@ -286,7 +288,10 @@ mod tests {
                     "PublicIPv4Address": "203.0.113.7",
                 }],
             }],
-            "Tags": [{"Key": "ack.aliyun.com", "Value": "c1f0"}],
+            "Tags": [
+                {"Key": "ack.aliyun.com", "Value": "c1f0"},
+                {"TagKey": "tier", "TagValue": "front"},
+            ],
             "LoadBalancerBillingConfig": {"PayType": "PostPay"},
         });
         let read: NetworkLoadBalancer = serde_json::from_value(answer).unwrap();
@@ -305,6 +310,7 @@ mod tests {
             ("203.0.113.7", "eip-1")
         );
         assert_eq!(read.tag("ack.aliyun.com"), Some("c1f0"));
+        assert_eq!(read.tag("tier"), Some("front"));
         assert_eq!(read.tag("team"), None);
     }
 

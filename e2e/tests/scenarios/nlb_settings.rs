@@ -13,7 +13,7 @@ use super::nlb::{LONG, binding_of, class_of, gone, key, ready, told};
 use super::nlb_settings_rows::{
     EIP, OWN_NAME, Seen, Table, is_of_listeners, listener, look, most, only, rest,
 };
-use super::slb_settings_rows::NODES;
+use super::slb_settings_rows::nodes;
 
 /// A gateway's Service that was there before.
 const FRONT: &str = r#"
@@ -124,7 +124,7 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
-    world.apply(NODES).await.unwrap();
+    nodes(&world).await;
     world.apply(FRONT).await.unwrap();
     let zones = Zones::of(&world).await;
     let zone = |letter: &str| zones.zone(letter);

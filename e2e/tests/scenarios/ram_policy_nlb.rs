@@ -16,7 +16,7 @@ async fn each_permission_for_a_network_load_balancer_is_needed_and_asked_for_by_
     let here = "acs:nlb:cn-beijing:1234567890123456:*";
     let theirs = json!({"Version": "1", "Statement": [
         {"Effect": "Allow", "Action": "nlb:*", "Resource": here},
-        {"Effect": "Allow", "Action": "nlb:GetJobStatus", "Resource": "*"},
+        {"Effect": "Allow", "Action": ["nlb:GetJobStatus", "nlb:ListAsynJobs"], "Resource": "*"},
     ]});
     let (operator, ccm) = (
         &world.options().operator_keys.id,

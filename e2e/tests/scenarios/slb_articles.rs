@@ -212,7 +212,7 @@ async fn each_sample_is_applied_or_refused_with_the_reason() {
     // Sold no more: the cloud's own words.
     for name in ["by-spec", "by-bandwidth"] {
         let words = ["pay-by-specification instance has been discontinued"];
-        told(&world, name, "Programmed", "LoadBalancerFailed", &words).await;
+        told(&world, name, "Programmed", "NotSold", &words).await;
     }
     reuse(&world, &kept, &taken, &named).await;
     drift(&world, &named).await;

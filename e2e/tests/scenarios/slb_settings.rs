@@ -15,7 +15,7 @@ use super::exposed::{binding, class, condition, gone, now, ready};
 use super::slb_drift::put_back;
 use super::slb_elastic::the_elastic_address_is_published;
 use super::slb_settings_rows::{
-    NODES, OWN_ADDRESS, OWN_NAME, Row, listeners, look, rows, settings,
+    OWN_ADDRESS, OWN_NAME, Row, listeners, look, nodes, rows, settings,
 };
 
 /// For what takes the operator and the cloud controller manager several rounds.
@@ -174,7 +174,7 @@ async fn every_setting_is_given_changed_disputed_and_taken_back() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     furnish(&world);
     super::helloworld(&world, "default", "hello", "").await;
-    world.apply(NODES).await.unwrap();
+    nodes(&world).await;
     world.apply(FRONT).await.unwrap();
     world.apply(CLASS).await.unwrap();
     let (rows, listeners) = (rows(), listeners());

@@ -1,5 +1,9 @@
 //! Settings of a load balancer, and what becomes of it by them.
 
+use e2e::world::World;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 /// One setting, with two values.
@@ -13,7 +17,7 @@ pub(super) struct Row {
 }
 
 /// Nodes beside that of the gateway.
-pub(super) const NODES: &str = "
+const NODES: &str = "
 apiVersion: v1
 kind: Node
 metadata: {name: plain}
@@ -29,6 +33,17 @@ kind: Node
 metadata: {name: cordoned, labels: {pool: ingress}}
 spec: {providerID: cn-beijing.i-cordoned, unschedulable: true}
 ";
+
+/// Makes the Nodes. The cloud controller manager sends to none that says nothing of its state.
+pub(super) async fn nodes(world: &World) {
+    world.apply(NODES).await.unwrap();
+    let api = Api::<Node>::all(world.client());
+    let ready = json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+    for name in ["plain", "pooled", "cordoned"] {
+        let (params, patch) = (PatchParams::default(), Patch::Merge(&ready));
+        api.patch_status(name, &params, &patch).await.unwrap();
+    }
+}
 
 /// The name that the cloud controller manager gives by itself.
 pub(super) const OWN_NAME: &str = "(own)";

@@ -127,6 +127,12 @@ pub fn events() -> Vec<&'static str> {
     TELLING.into_iter().chain(plain).chain([ENSURED]).collect()
 }
 
+/// Whether it says why the load balancer is not made. That there is nothing behind it does not keep the
+/// cloud controller manager from making it.
+pub fn is_in_the_way(complaint: &Complaint) -> bool {
+    complaint.event != "UnAvailableLoadBalancer"
+}
+
 /// What a complaint means and what to do about it, without words where only the message tells.
 pub fn meaning(complaint: &Complaint) -> (Reason, &'static str) {
     let plain = PLAIN.iter().find(|(event, ..)| *event == complaint.event);

@@ -192,7 +192,11 @@ pub(super) fn load_balancer_problem(
         let message = format!("Service {name} {why}");
         return Some(Problem::unresolved(Reason::ServiceInvalid, message));
     }
-    if let Some(complaint) = &service.warning {
+    let is_there = service.load_balancer_id.is_some()
+        && service.address.is_some()
+        && (references.load_balancer.as_ref()).is_some_and(|actual| !actual.is_changing());
+    let complaint = service.warning.as_ref();
+    if let Some(complaint) = complaint.filter(|one| is_there || ccm::is_in_the_way(one)) {
         let (reason, advice) = ccm::meaning(complaint);
         let said = ccm::words(&complaint.message);
         let message =
