@@ -135,7 +135,7 @@ const MOST: &[Seen] = &[
     ("healthCheck.host", "443 HealthCheckDomain", ["a.example.com", "$SERVER_IP", "$SERVER_IP"]),
     ("healthCheck.method", "443 HttpCheckMethod", ["HEAD", "GET", "GET"]),
     ("healthCheck.statusCodes", "443 HealthCheckHttpCode", ["http_2xx http_3xx", "http_2xx", "http_2xx"]),
-    ("healthCheck.port", "443 HealthCheckConnectPort", ["8080", "0", "0"]),
+    ("healthCheck.port", "443 HealthCheckConnectPort", ["8080", "8080", "8080"]),
     ("healthCheck.interval", "443 HealthCheckInterval", ["6", "8", "5"]),
     ("healthCheck.timeout", "443 HealthCheckConnectTimeout", ["7", "5", "5"]),
     ("healthCheck.healthyThreshold", "443 HealthyThreshold", ["4", "2", "2"]),

@@ -19,7 +19,7 @@ impl Listener {
         format!("{load_balancer_id}_{}_{}", self.protocol.name(), self.port)
     }
 
-    fn forwards(&self) -> bool {
+    pub(super) fn forwards(&self) -> bool {
         self.settings
             .get("ListenerForward")
             .is_some_and(|forward| forward == "on")

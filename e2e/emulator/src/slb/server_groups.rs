@@ -176,12 +176,14 @@ fn check_room(world: &World, load_balancer_id: &str, more: usize) -> Result<(), 
     Ok(())
 }
 
+/// The listeners that send to a group. One that forwards to another listener sends to none.
 fn listeners_of(world: &World, group_id: &str, load_balancer_id: &str) -> Vec<Value> {
     let balancer = world.slb.load_balancers.get(load_balancer_id);
     balancer
         .into_iter()
         .flat_map(|balancer| &balancer.value.listeners)
         .filter(|listener| listener.server_group_id.as_deref() == Some(group_id))
+        .filter(|listener| !listener.forwards())
         .map(|listener| json!({"Port": listener.port, "Protocol": listener.protocol.name()}))
         .collect()
 }
