@@ -2,8 +2,6 @@
 
 use crate::check::Patch;
 
-use super::RRSA;
-
 pub(super) const REFUSED: &[(&str, Patch, &str)] = &[
     (
         "a long name",
