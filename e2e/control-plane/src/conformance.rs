@@ -1,5 +1,5 @@
 //! Knative's public conformance suite for what serves its Ingresses: the suite itself is among the
-//! [tools](crate::tools), as are the programs in the images that it runs.
+//! [`crate::tools`], as are the programs in the images that it runs.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
