@@ -8,27 +8,11 @@ use std::collections::BTreeMap;
 
 use super::table::ANNOTATIONS;
 use crate::core::observed::ListenerState;
-use crate::core::slb::compare::{Difference, Form, Shown, differences};
+use crate::core::slb::compare::{Difference, Form, Shown, differences, row};
 use Form::{AtLeast, List, Text, Word};
 
 const ALL: &[&str] = &["tcp", "udp", "tcpssl"];
 const TLS: &[&str] = &["tcpssl"];
-
-const fn row(
-    key: &'static str,
-    name: &'static str,
-    of: &'static [&'static str],
-    beside: Option<&'static str>,
-    form: Form,
-) -> Shown {
-    Shown {
-        key,
-        name,
-        of,
-        beside,
-        form,
-    }
-}
 
 const PROXIED: Option<&str> = Some("ProxyProtocolEnabled");
 const DRAINED: Option<&str> = Some("ConnectionDrainEnabled");

@@ -23,6 +23,23 @@ pub(in crate::core) struct Shown {
     pub form: Form,
 }
 
+/// A row of a table of such settings.
+pub(in crate::core) const fn row(
+    key: &'static str,
+    name: &'static str,
+    of: &'static [&'static str],
+    beside: Option<&'static str>,
+    form: Form,
+) -> Shown {
+    Shown {
+        key,
+        name,
+        of,
+        beside,
+        form,
+    }
+}
+
 /// How values are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::core) enum Form {

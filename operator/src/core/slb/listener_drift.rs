@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crds::v1alpha1::{SlbField, SlbListener};
 
-use super::compare::{Difference, Form, Shown, differences};
+use super::compare::{Difference, Form, Shown, differences, row};
 use super::table::ANNOTATIONS;
 use crate::core::observed::ListenerState;
 use Form::{AtLeast, List, Text, Word};
@@ -19,22 +19,6 @@ const L4: &[&str] = &["tcp", "udp"];
 const L7: &[&str] = &["http", "https"];
 const TCP: &[&str] = &["tcp"];
 const HTTPS: &[&str] = &["https"];
-
-const fn row(
-    key: &'static str,
-    name: &'static str,
-    of: &'static [&'static str],
-    beside: Option<&'static str>,
-    form: Form,
-) -> Shown {
-    Shown {
-        key,
-        name,
-        of,
-        beside,
-        form,
-    }
-}
 
 const CHECKED: Option<&str> = Some("HealthCheck");
 const STICKY: Option<&str> = Some("StickySession");
