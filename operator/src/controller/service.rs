@@ -15,7 +15,7 @@ use crate::core::observed::ServiceState;
 /// Label that the cloud controller manager sets to the load balancer's id.
 const LOAD_BALANCER_ID: &str = "service.k8s.alibaba/loadbalancer-id";
 /// Label that it sets to a digest of the Service it has dealt with.
-const HASH: &str = "service.beta.kubernetes.io/hash";
+pub(super) const HASH: &str = "service.beta.kubernetes.io/hash";
 /// Time after which it has dealt with a Service, whatever it says.
 const LONG: SignedDuration = SignedDuration::from_mins(2);
 /// Annotations that the cloud controller manager reads.
@@ -57,29 +57,47 @@ pub fn handled(service: &Service) -> Option<&String> {
     service.labels().get(HASH)
 }
 
-/// Whether the cloud controller manager has dealt with what we wrote last, or has had long enough to.
+/// Whether the cloud controller manager has had long enough to deal with what we wrote last.
 fn settled(service: &Service) -> bool {
-    let long_ago =
-        written_at(service).is_none_or(|written| Timestamp::now().duration_since(written) > LONG);
-    long_ago || is_dealt_with(service)
+    written_at(service).is_none_or(|written| Timestamp::now().duration_since(written) > LONG)
 }
 
-/// Whether the cloud controller manager says that it has dealt with what we wrote last. It says so by the
-/// label with a digest, which does not move if a Service went back to what it was before it looked.
+/// Whether the cloud controller manager says that it has dealt with what we wrote last, as far as whole
+/// seconds tell. It says so by the label with a digest, which does not move if a Service went back to what
+/// it was before it looked.
 pub fn is_dealt_with(service: &Service) -> bool {
     let Some(written) = written_at(service) else {
         return true;
     };
+    handled_by(service).is_some_and(|(_, says)| says > written)
+}
+
+/// Whether nobody but us wrote anything since the cloud controller manager said what it has dealt with.
+pub fn is_up_to_date(service: &Service) -> bool {
+    let says = handled_by(service);
+    let entries = service.metadata.managed_fields.iter().flatten();
+    let others = entries.filter(|entry| {
+        let manager = entry.manager.as_deref();
+        let known = [Some(keys::FIELD_MANAGER), says.map(|(manager, _)| manager)];
+        entry.subresource.is_none() && !known.contains(&manager)
+    });
+    let written = others.filter_map(|entry| Some(entry.time.as_ref()?.0));
+    match (written.max(), says) {
+        (Some(written), Some((_, says))) => says > written,
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
+
+/// Who set the label of the cloud controller manager, and when.
+fn handled_by(service: &Service) -> Option<(&str, Timestamp)> {
     let field = format!("/f:metadata/f:labels/f:{}", HASH.replace('/', "~1"));
     let entries = service.metadata.managed_fields.iter().flatten();
-    let says = entries
-        .filter(|entry| {
-            let fields = entry.fields_v1.as_ref();
-            fields.is_some_and(|fields| fields.0.pointer(&field).is_some())
-        })
-        .filter_map(|entry| Some(entry.time.as_ref()?.0))
-        .max();
-    says.is_some_and(|says| says > written)
+    let says = entries.filter_map(|entry| {
+        entry.fields_v1.as_ref()?.0.pointer(&field)?;
+        Some((entry.manager.as_deref()?, entry.time.as_ref()?.0))
+    });
+    says.max_by_key(|(_, time)| *time)
 }
 
 /// What can be ours of a Service, without what the API server allots.

@@ -290,6 +290,14 @@ impl Stage {
             event.involved_object.name.as_deref() == Some(scenario)
                 && event.involved_object.kind.as_deref() == Some("AlbConfig")
         }));
+        // The API server tells of what it does to addresses.
+        all.retain(|event| {
+            let component = event
+                .source
+                .as_ref()
+                .and_then(|source| source.component.as_deref());
+            component == Some("ingress")
+        });
         let mut events = BTreeMap::new();
         for event in all {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();

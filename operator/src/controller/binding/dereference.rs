@@ -57,7 +57,8 @@ pub(super) async fn dereference(
     let found = find_service(context, namespace, &gateway.service.name);
     if let Some(found) = &found {
         let mut state = service::state(found, &binding.cluster);
-        let dealt_with = service::is_dealt_with(found) || context.handled.has_moved(found);
+        let answered = context.handled.is_answered(found);
+        let dealt_with = answered.unwrap_or_else(|| service::is_dealt_with(found));
         state.settled |= dealt_with;
         if let (Some(account), Some(id)) = (account, &state.load_balancer_id) {
             let version = service::handled(found).cloned().unwrap_or_default();

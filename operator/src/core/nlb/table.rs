@@ -58,7 +58,7 @@ pub const ANNOTATIONS: &[Annotation<NlbField>] = &[
     row("health-check-domain", (F::HealthCheck, "host"), "UpdateServerGroupAttribute HealthCheckDomain", Update, Write("$SERVER_IP")),
     row("health-check-method", (F::HealthCheck, "method"), "UpdateServerGroupAttribute HttpCheckMethod", Update, Write("GET")),
     row("health-check-httpcode", (F::HealthCheck, "statusCodes"), "UpdateServerGroupAttribute HealthCheckHttpCode", Update, Write("http_2xx")),
-    row("health-check-connect-port", (F::HealthCheck, "port"), "UpdateServerGroupAttribute HealthCheckConnectPort", Update, Write("0")),
+    row("health-check-connect-port", (F::HealthCheck, "port"), "UpdateServerGroupAttribute HealthCheckConnectPort", Update, Forget),
     row("health-check-interval", (F::HealthCheck, "interval"), "UpdateServerGroupAttribute HealthCheckInterval", Update, Write("5")),
     row("health-check-connect-timeout", (F::HealthCheck, "timeout"), "UpdateServerGroupAttribute HealthCheckConnectTimeout", Update, Write("5")),
     row("healthy-threshold", (F::HealthCheck, "healthyThreshold"), "UpdateServerGroupAttribute HealthyThreshold", Update, Write("2")),

@@ -423,6 +423,7 @@ fn an_annotation_is_removed_only_where_that_undoes_it_or_nothing_does() {
     ];
     let stays_in_the_cloud = [
         "additional-resource-tags",
+        "health-check-connect-port",
         "idle-timeout",
         "preserve-client-ip",
     ];
