@@ -32,7 +32,7 @@ async fn apply(world: &World, object: &Value) {
     world.apply(&object.to_string()).await.unwrap();
 }
 
-async fn alb_config(world: &World, name: &str) -> DynamicObject {
+pub(super) async fn alb_config(world: &World, name: &str) -> DynamicObject {
     let kind = GroupVersionKind::gvk("alibabacloud.com", "v1", "AlbConfig");
     let api: Api<DynamicObject> = Api::all_with(world.client(), &ApiResource::from_gvk(&kind));
     api.get(name).await.unwrap()
