@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::users::ingress_classes;
 use crate::controller::context::Context;
 use crate::controller::writes::is_held;
-use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
+use crate::core::alb::binding::{Say, alb_of, counts, heard, say, validate};
 use crate::core::alb::hop::is_companion;
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
@@ -84,7 +84,7 @@ fn bindings_where(
     };
     let bindings = context.stores.bindings.state().into_iter();
     bindings
-        .filter(|binding| concerned(binding) && binding.metadata.deletion_timestamp.is_none())
+        .filter(|binding| concerned(binding) && counts(binding))
         .filter(|binding| match say(binding) {
             Say::Heard => binding.spec.alb.is_some(),
             Say::Kept => true,
