@@ -9,6 +9,7 @@ mod alb_ingress;
 mod alb_knative;
 mod alb_layer;
 mod alb_neighbours;
+mod alb_places;
 mod alb_stage;
 mod api_gateway_intranet_slb;
 mod approvals;
