@@ -34,6 +34,7 @@ mod class_changes;
 mod console;
 mod consumers;
 mod consumers_lost;
+mod consumers_stage;
 mod crashes;
 mod crashes_leaders;
 mod deletion;
