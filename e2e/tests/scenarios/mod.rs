@@ -35,6 +35,7 @@ mod class_changes;
 mod console;
 mod consumers;
 mod consumers_lost;
+mod consumers_stage;
 mod crashes;
 mod crashes_leaders;
 mod deletion;

@@ -2,24 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use alicloud_emulator::alb_ingress;
+
 use super::{layer::Layer, stage::SYSTEM};
 
-/// The kind AlbConfig, and a class with enough load balancers.
-const ALB: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: albconfigs.alibabacloud.com}
-spec:
-  group: alibabacloud.com
-  scope: Cluster
-  names: {kind: AlbConfig, listKind: AlbConfigList, plural: albconfigs, singular: albconfig}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
----
+/// A class with enough load balancers.
+const CLASS: &str = "
 apiVersion: gatewaybinding.dev/v1alpha1
 kind: GatewayBindingClass
 metadata: {name: alb}
@@ -41,7 +29,9 @@ pub(super) fn of(layer: Layer, gateway: Ipv4Addr, vswitches: &[String; 2]) -> St
     match layer {
         Layer::Alb => {
             let [first, second] = vswitches;
-            ALB.replace("VSWITCH-0", first).replace("VSWITCH-1", second)
+            let class = CLASS.replace("VSWITCH-0", first);
+            let class = class.replace("VSWITCH-1", second);
+            format!("{}---{class}", alb_ingress::DEFINITION)
         }
         Layer::NetIstio => istio(gateway),
         Layer::NetGatewayApi => gateway_api(gateway),
