@@ -16,21 +16,38 @@ spec:
   gateways:
   - name: alb
     alb:
-      maxRules: 200
+      maxRules: MAX-RULES
       maxInstances: 16
       settings: {zoneMappings: [{vswitchId: VSWITCH-0}, {vswitchId: VSWITCH-1}]}
 ";
 
-/// VSwitches where no cloud is asked for them.
-pub(super) const VSWITCHES: [&str; 2] = ["vsw-2zeqgkyib34gw1fxxx", "vsw-2zefv5qwao4prxxx"];
+/// The cloud account of the class.
+pub(super) struct Account {
+    /// VSwitches in two zones.
+    pub(super) vswitches: [String; 2],
+    /// Rules that a load balancer may have.
+    pub(super) max_rules: usize,
+}
+
+impl Account {
+    /// One that is not asked. It may have twice the rules of a new one: the most that is granted.
+    pub(super) fn imagined() -> Self {
+        let vswitches = ["vsw-2zeqgkyib34gw1fxxx", "vsw-2zefv5qwao4prxxx"];
+        Self {
+            vswitches: vswitches.map(str::to_owned),
+            max_rules: 200,
+        }
+    }
+}
 
 /// The YAML. `gateway` is an address on which something answers.
-pub(super) fn of(layer: Layer, gateway: Ipv4Addr, vswitches: &[String; 2]) -> String {
+pub(super) fn of(layer: Layer, gateway: Ipv4Addr, account: &Account) -> String {
     match layer {
         Layer::Alb => {
-            let [first, second] = vswitches;
+            let [first, second] = &account.vswitches;
             let class = CLASS.replace("VSWITCH-0", first);
             let class = class.replace("VSWITCH-1", second);
+            let class = class.replace("MAX-RULES", &account.max_rules.to_string());
             format!("{}---{class}", alb_ingress::DEFINITION)
         }
         Layer::NetIstio => istio(gateway),
