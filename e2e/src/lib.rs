@@ -17,5 +17,6 @@ pub mod higress;
 pub mod knative;
 pub mod play;
 pub mod process;
+pub mod program;
 pub mod promql;
 pub mod world;

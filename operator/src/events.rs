@@ -122,6 +122,20 @@ impl Events {
         }
     }
 
+    /// Tells which steps were carried out for `regarding`, if any were.
+    pub fn applied(&self, regarding: &ObjectReference, steps: &[String]) {
+        if steps.is_empty() {
+            return;
+        }
+        let happening = Happening {
+            severity: Severity::Normal,
+            reason: "Applied".to_owned(),
+            action: "Apply".to_owned(),
+            note: steps.join(", "),
+        };
+        self.publish(regarding, happening);
+    }
+
     /// Publishes one Event for each condition whose status or reason differs between two statuses
     /// of `regarding`, with the condition's type as action and its message as note.
     ///

@@ -3,30 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use e2e::bench::{Arguments, run};
+use e2e::{
+    bench::{Arguments, run},
+    program::{carry_out, show_log},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,kube_client=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    show_log("warn,kube_client=off");
     let arguments = Arguments::parse();
-    // Interrupted, everything is dropped, and so ended and removed, like after an error.
-    let done = tokio::select! {
-        done = run(arguments) => done,
-        interrupted = tokio::signal::ctrl_c() => match interrupted {
-            Ok(()) => Err(anyhow::anyhow!("interrupted")),
-            Err(error) => Err(error.into()),
-        },
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    carry_out(async { run(arguments).await.map(|()| ExitCode::SUCCESS) }).await
 }

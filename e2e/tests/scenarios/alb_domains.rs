@@ -6,11 +6,12 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use crds::keys::FIELD_MANAGER;
 use e2e::world::{Answer, Expect, Target, World};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::{Value, json};
 
-use super::{alb_stage::target, mass_changes::LONG};
+use super::{alb_layer::alb_config, alb_stage::target, mass_changes::LONG};
 
 const MAPPED: &str = "shop.example.org";
 const SECURE: &str = "secure.example.org";
@@ -212,7 +213,7 @@ pub(super) async fn a_restart_with_nothing_changed_writes_nothing(world: &mut Wo
     assert_eq!(written(world).await, before);
 }
 
-/// The objects that the layer writes, with their resource versions.
+/// The objects that the layer writes, with their versions.
 async fn written(world: &World) -> BTreeMap<String, String> {
     let ours = [
         "Ingress.",
@@ -223,5 +224,20 @@ async fn written(world: &World) -> BTreeMap<String, String> {
     ];
     let mut objects = world.objects().await.unwrap();
     objects.retain(|name, _| ours.iter().any(|kind| name.starts_with(kind)));
+    // Into these the ALB Ingress controller writes in its own time, so only what is ours counts.
+    for (name, version) in &mut objects {
+        if let Some(name) = name.strip_prefix("AlbConfig.alibabacloud.com /") {
+            *version = our_fields(&alb_config(world, name).await);
+        }
+    }
     objects
+}
+
+/// What the operator has written of an object, and when.
+fn our_fields(object: &DynamicObject) -> String {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let ours = entries.filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    let ours: Vec<_> = ours.collect();
+    assert!(!ours.is_empty(), "the operator wrote nothing: {object:?}");
+    serde_json::to_string(&ours).unwrap()
 }

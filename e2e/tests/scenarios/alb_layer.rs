@@ -32,7 +32,7 @@ async fn apply(world: &World, object: &Value) {
     world.apply(&object.to_string()).await.unwrap();
 }
 
-async fn alb_config(world: &World, name: &str) -> DynamicObject {
+pub(super) async fn alb_config(world: &World, name: &str) -> DynamicObject {
     let kind = GroupVersionKind::gvk("alibabacloud.com", "v1", "AlbConfig");
     let api: Api<DynamicObject> = Api::all_with(world.client(), &ApiResource::from_gvk(&kind));
     api.get(name).await.unwrap()
@@ -334,6 +334,28 @@ async fn rules_in_force_stay_while_it_is_suspended(
     wait(world, &hello, says("Ready", "True", "")).await;
 }
 
+/// With `mode: Plan` it goes when that was approved, and what it asks for stays until then.
+async fn its_removal_is_approved(
+    world: &World,
+    binding: &Target,
+    public: &k8s_openapi::api::networking::v1::Ingress,
+) {
+    world.apply(&in_mode("Plan", "hello-00001")).await.unwrap();
+    world.delete(binding).await.unwrap();
+    let blocked = Expect::condition_with_reason("Ready", "False", "DeletionBlocked");
+    let blocked = wait(world, binding, blocked).await;
+    let plan = &blocked.data["status"]["plan"];
+    assert_eq!(
+        plan["steps"][0]["object"],
+        "kubernetes/KnativeService/default/hello"
+    );
+    let now = children(world, "default").await.0.unwrap();
+    assert_eq!(now.annotations(), public.annotations());
+    let approved = json!({"spec": {"approvedPlan": plan["hash"]}});
+    world.patch(binding, &approved).await.unwrap();
+    wait(world, binding, Expect::gone()).await;
+}
+
 #[tokio::test]
 async fn a_binding_moves_its_knative_service_and_puts_it_back() {
     let world = world(true).await;
@@ -380,8 +402,17 @@ async fn a_binding_moves_its_knative_service_and_puts_it_back() {
     assert_eq!(now.annotations(), public.annotations());
 
     // Going, it takes its annotation along; what served stays until the other layer serves.
-    world.delete(&binding).await.unwrap();
-    wait(&world, &binding, Expect::gone()).await;
+    world
+        .apply(&BINDING.replace("REVISION", "hello-00001"))
+        .await
+        .unwrap();
+    wait(
+        &world,
+        &target("default", "hello"),
+        says("Ready", "True", ""),
+    )
+    .await;
+    its_removal_is_approved(&world, &binding, &public).await;
     let put_back = Expect::that("without the annotation", |service| {
         let annotation = service
             .annotations()

@@ -8,16 +8,20 @@ use e2e::world::{Expect, World, WorldOptions};
 use serde_json::Value;
 
 use super::{
+    alb_places::{
+        a_restart_keeps_places, listeners_are_numbered_apart, nothing_is_held_without_an_alb,
+        places_go_before_anything_is_refused,
+    },
     alb_stage::{CLASS, alb_configs, kingress, says, services, target, vswitches, with_vswitches},
     mass_changes::LONG,
     namespace,
 };
 
-const NEIGHBOURS: usize = 80;
+pub(super) const NEIGHBOURS: usize = 80;
 /// End of hosts that nobody has.
 const NOBODY: &str = ".placeholder.invalid";
 
-async fn ready(world: &World, name: &str) {
+pub(super) async fn ready(world: &World, name: &str) {
     let ready = says("Ready", "True", "");
     let target = target("many", name);
     world.wait_for(&target, &ready, LONG * 2).await.unwrap();
@@ -25,7 +29,7 @@ async fn ready(world: &World, name: &str) {
 
 /// What calls did to rules since the last reset, but for writing them as they were already: what was
 /// done to whose, by the first part of their hosts. Rules that only keep a place are nobody's.
-async fn done(world: &World) -> BTreeSet<(&'static str, String)> {
+pub(super) async fn done(world: &World) -> BTreeSet<(&'static str, String)> {
     let calls = world.cloud.calls().await.unwrap();
     let mut done = BTreeSet::new();
     for write in calls.into_iter().flat_map(|call| call.rules) {
@@ -46,27 +50,31 @@ async fn done(world: &World) -> BTreeSet<(&'static str, String)> {
     done
 }
 
-fn only<const N: usize>(expected: [(&'static str, &str); N]) -> BTreeSet<(&'static str, String)> {
+pub(super) fn only<const N: usize>(
+    expected: [(&'static str, &str); N],
+) -> BTreeSet<(&'static str, String)> {
     let expected = expected.into_iter();
     expected
         .map(|(what, whose)| (what, whose.to_owned()))
         .collect()
 }
 
-/// A Knative Ingress with a second path, which takes a second rule on each load balancer.
-fn with_two_rules(name: &str) -> Value {
+/// A Knative Ingress with so many paths, each of which takes a rule on each load balancer.
+pub(super) fn with_rules(name: &str, number: usize) -> Value {
     let mut ingress = kingress("many", name, 100);
     for rule in ingress["spec"]["rules"].as_array_mut().unwrap() {
         let paths = rule["http"]["paths"].as_array_mut().unwrap();
-        let mut second = paths[0].clone();
-        second["path"] = "/second".into();
-        paths.push(second);
+        for more in 1..number {
+            let mut another = paths[0].clone();
+            another["path"] = format!("/more-{more}").into();
+            paths.push(another);
+        }
     }
     ingress
 }
 
-/// Applies Knative Ingresses with their Services, and waits until they are served.
-async fn apply(world: &World, ingress: &Value) {
+/// Applies a Knative Ingress with its Services, and waits until it is served.
+pub(super) async fn apply(world: &World, ingress: &Value) {
     world.cloud.reset_calls().await.unwrap();
     let name = ingress["metadata"]["name"].as_str().unwrap();
     let manifests = format!("{}\n---\n{ingress}", services("many", name));
@@ -74,7 +82,7 @@ async fn apply(world: &World, ingress: &Value) {
     ready(world, name).await;
 }
 
-async fn delete(world: &World, name: &str) {
+pub(super) async fn delete(world: &World, name: &str) {
     world.cloud.reset_calls().await.unwrap();
     let target = target("many", name);
     world.delete(&target).await.unwrap();
@@ -104,7 +112,7 @@ async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
         knative: false,
         ..WorldOptions::default()
     });
-    let world = world.await.unwrap();
+    let mut world = world.await.unwrap();
     alb_configs(&world).await;
     let class = with_vswitches(CLASS, &vswitches(&world).await);
     world.apply(&class).await.unwrap();
@@ -145,14 +153,14 @@ async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
     // One in the middle, with as many rules as before, then with more, for which it moves.
     apply(&world, &kingress("many", "n-40", 30)).await;
     assert_eq!(done(&world).await, only([("changed", "n-40")]));
-    apply(&world, &with_two_rules("n-40")).await;
+    apply(&world, &with_rules("n-40", 2)).await;
     let moved = only([("created", "n-40"), ("changed", "n-40")]);
     assert_eq!(done(&world).await, moved);
 
     // The next one takes the place that was left, and one with more rules does not fit there.
     apply(&world, &kingress("many", "b-next", 100)).await;
     assert_eq!(done(&world).await, only([("changed", "b-next")]));
-    apply(&world, &with_two_rules("c-large")).await;
+    apply(&world, &with_rules("c-large", 2)).await;
     assert_eq!(done(&world).await, only([("created", "c-large")]));
 
     // Fewer rules are filled up; one that goes leaves its place, unless it is the last.
@@ -164,5 +172,10 @@ async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
     let went = done(&world).await;
     let own = only([("deleted", "c-large"), ("deleted", "nobody")]);
     assert!(went.is_subset(&own), "{went:?}");
+
+    listeners_are_numbered_apart(&world).await;
+    a_restart_keeps_places(&mut world).await;
+    places_go_before_anything_is_refused(&world).await;
+    nothing_is_held_without_an_alb(&mut world).await;
     world.stop().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! Knative Ingresses for the layer on ALB, and the ALB Ingress controller played by hand: its label and
 //! its address, when the test says so.
 
+use alicloud_emulator::alb_ingress;
 use e2e::{
     knative::types::KIngress,
     world::{Expect, OperatorOptions, Target, World, WorldOptions},
@@ -13,23 +14,6 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::mass_changes::LONG;
-
-/// What the ALB Ingress controller registers by itself.
-const ALB_CONFIGS: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: albconfigs.alibabacloud.com}
-spec:
-  group: alibabacloud.com
-  scope: Cluster
-  names: {kind: AlbConfig, listKind: AlbConfigList, plural: albconfigs, singular: albconfig}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-";
 
 /// A class whose one gateway is an ALB.
 pub(super) const CLASS: &str = "
@@ -45,9 +29,9 @@ spec:
       settings: {zoneMappings: [{vswitchId: vsw-2zeqgkyib34gw1fxxx}, {vswitchId: vsw-2zefv5qwao4prxxx}]}
 ";
 
-/// Registers the kind `AlbConfig`.
+/// Registers the kind `AlbConfig`, as the ALB Ingress controller does by itself.
 pub(super) async fn alb_configs(world: &World) {
-    world.apply(ALB_CONFIGS).await.unwrap();
+    world.apply(alb_ingress::DEFINITION).await.unwrap();
 }
 
 /// Puts vswitches that there are in place of those of a manifest.

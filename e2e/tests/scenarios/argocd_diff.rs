@@ -74,14 +74,15 @@ fn watched() -> Vec<Target> {
     ]
 }
 
-/// Kind and name, generation and version of each.
-async fn versions(world: &World) -> Vec<(String, Option<i64>, Option<String>)> {
-    let mut versions = Vec::new();
+/// Each as it is, its version included.
+async fn objects(world: &World) -> Vec<Value> {
+    let mut objects = Vec::new();
     for target in watched() {
-        let meta = now(world, &target).await.metadata;
-        versions.push((target.to_string(), meta.generation, meta.resource_version));
+        let mut object = now(world, &target).await;
+        object.metadata.managed_fields = None;
+        objects.push(serde_json::to_value(object).unwrap());
     }
-    versions
+    objects
 }
 
 async fn all_ready(world: &World) {
@@ -105,7 +106,7 @@ async fn start() -> (World, String) {
 
 /// kubectl sees no difference, and says of every object that it is as it was.
 async fn nothing_left(world: &World, file: &str, flags: &[&str]) {
-    let before = versions(world).await;
+    let before = objects(world).await;
     let run = async |words: &[&str]| {
         let words = [words, &["-f", file], flags].concat();
         world.kubectl(&words).await.unwrap()
@@ -117,7 +118,7 @@ async fn nothing_left(world: &World, file: &str, flags: &[&str]) {
             assert!(line.ends_with(" unchanged"), "{said}");
         }
     }
-    assert_eq!(versions(world).await, before, "something moved: {said}");
+    assert_eq!(objects(world).await, before, "something moved: {said}");
 }
 
 #[tokio::test]

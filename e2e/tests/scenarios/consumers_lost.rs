@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     PATIENCE,
-    consumers::{
+    consumers_stage::{
         acme, apply, apps, codes_become, console, credentials, entry, generated, made, mutating,
         secret, start, wait,
     },

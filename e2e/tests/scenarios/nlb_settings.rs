@@ -3,9 +3,7 @@
 
 use alicloud_emulator::vpc::Eip;
 use e2e::world::{Expect, World, WorldOptions};
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
 use serde_json::{Value, json};
 
 use super::exposed::{binding, condition, now};
@@ -13,6 +11,7 @@ use super::nlb::{LONG, binding_of, class_of, gone, key, ready, told};
 use super::nlb_settings_rows::{
     EIP, OWN_NAME, Seen, Table, is_of_listeners, listener, look, most, only, rest,
 };
+use super::slb_settings::{as_wanted, service};
 use super::slb_settings_rows::nodes;
 
 /// A gateway's Service that was there before.
@@ -72,8 +71,7 @@ struct Balancer {
 
 impl Balancer {
     async fn of(world: &World) -> Self {
-        let services = Api::<Service>::namespaced(world.client(), "istio-system");
-        let service = services.get("front").await.unwrap();
+        let service = service(world, "front").await;
         let uid = service.metadata.uid.unwrap().replace('-', "");
         let labels = service.metadata.labels.unwrap_or_default();
         Self {
@@ -86,21 +84,13 @@ impl Balancer {
     async fn shows(&self, world: &World, rows: impl Iterator<Item = &Seen> + Clone, time: usize) {
         let seen = async || {
             let nlb = world.cloud.state().await.map_err(|e| e.to_string())?["nlb"].take();
-            let mut wrong = Vec::new();
-            for (_, place, values) in rows.clone() {
+            as_wanted(rows.clone().map(|(_, place, values)| {
                 let wanted = match values[time] {
                     OWN_NAME => &self.own_name,
                     value => value,
                 };
-                let found = look(&nlb, &self.id, place);
-                if found != wanted {
-                    wrong.push(format!("{place} is {found}, not {wanted}"));
-                }
-            }
-            match wrong.is_empty() {
-                true => Ok(()),
-                false => Err(wrong.join("; ")),
-            }
+                (*place, look(&nlb, &self.id, place), wanted)
+            }))
         };
         let expected = ["as first given", "as changed", "as before"][time];
         let waited = world.wait_until("the load balancer", expected, LONG, seen);

@@ -219,9 +219,11 @@ impl<'a> Grudging<'a> {
         let time = format!("2026-01-01T00:{:02}:00Z", self.nudges.get());
         let patch = json!({"metadata": {"annotations": {"gatewaybinding.dev/reconcile-at": time}}});
         for target in &self.targets {
+            let patched = self.world.patch(target, &patch).await;
             let api = target.api(self.world.client());
+            // What is deleted goes at any moment.
             if api.get_opt(target.name()).await.unwrap().is_some() {
-                self.world.patch(target, &patch).await.unwrap();
+                patched.unwrap();
             }
         }
     }

@@ -137,28 +137,36 @@ impl Balancer {
         let seen = async || {
             let slb = world.cloud.state().await.map_err(|e| e.to_string())?["slb"].take();
             let published = published(&service(world, service_name).await);
-            let mut wrong = Vec::new();
-            for (place, values) in rows.iter().flat_map(|row| row.seen) {
+            let places = rows.iter().flat_map(|row| row.seen);
+            as_wanted(places.map(|(place, values)| {
                 let wanted = match values[time] {
                     OWN_NAME => &self.own_name,
                     OWN_ADDRESS => &self.address,
                     value => value,
                 };
                 let found = look(&slb, &self.id, &published, place);
-                if found != wanted {
-                    wrong.push(format!("{place} is {found}, not {wanted}"));
-                }
-            }
-            match wrong.is_empty() {
-                true => Ok(()),
-                false => Err(wrong.join("; ")),
-            }
+                (*place, found, wanted)
+            }))
         };
         let expected = ["as first given", "as changed", "as before"][time];
         world
             .wait_until("the load balancer", expected, LONG, seen)
             .await
             .unwrap();
+    }
+}
+
+/// Says which places show something else than what is wanted, if any do.
+pub(super) fn as_wanted<'a>(
+    places: impl Iterator<Item = (&'a str, String, &'a str)>,
+) -> Result<(), String> {
+    let wrong: Vec<String> = places
+        .filter(|(_, found, wanted)| found != wanted)
+        .map(|(place, found, wanted)| format!("{place} is {found}, not {wanted}"))
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong.join("; ")),
     }
 }
 

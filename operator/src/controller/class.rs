@@ -174,11 +174,7 @@ async fn publish(
         .runtime
         .events
         .transitions(&regarding, &before.conditions, &status.conditions);
-    let states = status.conditions.iter().map(|condition| ConditionState {
-        condition: condition.type_.clone(),
-        status: condition.status.clone(),
-        reason: condition.reason.clone(),
-    });
+    let states = status.conditions.iter().map(ConditionState::from);
     context
         .runtime
         .metrics

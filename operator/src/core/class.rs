@@ -26,7 +26,7 @@ pub fn resolve<'a>(
         let name = class.name_any();
         return Err(Problem::unresolved(
             Reason::ClassNotReady,
-            format!("GatewayBindingClass \"{name}\" cannot be read by this version of the operator; its own status says why."),
+            format!("GatewayBindingClass \"{name}\" cannot be read by this version of the operator. Correct what its own status names, or run the version that wrote it."),
         )
         .about_acceptance());
     }

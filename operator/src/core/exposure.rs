@@ -237,7 +237,7 @@ fn group<'a>(
         return Err(Problem::rejected(
             Reason::NamespaceNotAllowed,
             format!(
-                "namespace \"{}\" is not let in by allowedNamespaces of group \"{name}\" in GatewayBindingClass \"{class_name}\". Use another group, or ask the owner of the class.",
+                "spec.apiGateway.group: namespace \"{}\" is not let in by allowedNamespaces of group \"{name}\" in GatewayBindingClass \"{class_name}\". Use another group, or ask the owner of the class.",
                 context.binding.namespace
             ),
         ));

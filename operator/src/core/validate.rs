@@ -215,7 +215,7 @@ fn gateway(
         return Err(Problem::rejected(
             Reason::NamespaceNotAllowed,
             format!(
-                "namespace \"{}\" is not let in by allowedNamespaces of gateway \"{name}\" in GatewayBindingClass \"{class_name}\". Use another gateway, or ask the owner of the class.",
+                "spec.gateway: namespace \"{}\" is not let in by allowedNamespaces of gateway \"{name}\" in GatewayBindingClass \"{class_name}\". Use another gateway, or ask the owner of the class.",
                 binding.namespace().unwrap_or_default()
             ),
         ));
@@ -254,7 +254,7 @@ fn load_balancer_gateway(
         return Err(Problem::rejected(
             Reason::Unsupported,
             format!(
-                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" has no slb. What is done for another kind of gateway is not planned ahead."
+                "spec.gateway: gateway \"{name}\" of GatewayBindingClass \"{class_name}\" has neither slb nor nlb, and what is done for such a gateway cannot be told before it is done. Apply the binding and read its status, or name a gateway with slb or nlb."
             ),
         ));
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::checks::{self, TagFilter};
 use super::find::{page, paging, stage, stamp, tag_info};
 use super::state::{Api, Group, Plugin, Stage};
-use crate::api::{Answer, Request};
+use crate::api::{Answer, Paging, Request};
 use crate::world::World;
 
 pub(super) fn handle(world: &mut World, request: &Request) -> Option<Answer> {
@@ -59,15 +59,8 @@ fn by_api(world: &World, request: &Request) -> Answer {
         .api_plugins
         .iter()
         .filter(|b| b.api_id == api.id && b.stage == stage);
-    let found: Vec<&Plugin> = bound
-        .filter_map(|b| state.plugin(&b.plugin_id).ok())
-        .collect();
-    Ok(page(
-        paging,
-        ("Plugins", "PluginAttribute"),
-        &found,
-        |plugin| attribute(world, plugin),
-    ))
+    let ids = bound.map(|b| &*b.plugin_id);
+    Ok(page_of(world, paging, ids))
 }
 
 fn by_group(world: &World, request: &Request) -> Answer {
@@ -80,15 +73,18 @@ fn by_group(world: &World, request: &Request) -> Answer {
         .group_plugins
         .iter()
         .filter(|b| b.group_id == group.id && b.stage == stage);
-    let found: Vec<&Plugin> = bound
-        .filter_map(|b| state.plugin(&b.plugin_id).ok())
+    let ids = bound.map(|b| &*b.plugin_id);
+    Ok(page_of(world, paging, ids))
+}
+
+/// A page of the plugins with these ids.
+fn page_of<'a>(world: &World, paging: Paging, ids: impl Iterator<Item = &'a str>) -> Value {
+    let found: Vec<&Plugin> = ids
+        .filter_map(|id| world.cloudapi.plugin(id).ok())
         .collect();
-    Ok(page(
-        paging,
-        ("Plugins", "PluginAttribute"),
-        &found,
-        |plugin| attribute(world, plugin),
-    ))
+    page(paging, ("Plugins", "PluginAttribute"), &found, |plugin| {
+        attribute(world, plugin)
+    })
 }
 
 fn attribute(world: &World, plugin: &Plugin) -> Value {

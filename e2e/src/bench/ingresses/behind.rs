@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     layer::Layer,
     stage::{Ingresses, NAMESPACE},
-    surroundings::VSWITCHES,
+    surroundings::Account,
 };
 use crate::{
     bench::stage::free_port,
@@ -28,6 +28,11 @@ use crate::{
 
 /// How long the emulator may take to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Rules that a load balancer of a new account may have.
+const RULES: usize = 100;
+/// Knative Ingresses that a new account has room for: each takes two of its 2000 server groups, and a rule
+/// on a public and on a private load balancer.
+pub(super) const ROOM: usize = 1000;
 /// Routes written at once.
 const PARALLEL: usize = 8;
 /// Key id and secret of the stand-in of the ALB Ingress controller.
@@ -53,23 +58,23 @@ impl Drop for Behind {
 }
 
 impl Behind {
-    /// Starts it, and tells the vswitches that there are.
+    /// Starts it, and tells of the account there is.
     pub(super) async fn start(
         layer: Layer,
         stage: &Ingresses,
         programs: &Binaries,
-    ) -> anyhow::Result<(Self, [String; 2])> {
+    ) -> anyhow::Result<(Self, Account)> {
         let (_, client) = stage.admin();
         let behind = match layer {
             Layer::Alb => return emulator(stage, programs).await,
             Layer::NetGatewayApi => Self::Accepting(tokio::spawn(accept(client))),
             Layer::NetIstio | Layer::NetKourier => Self::Nothing,
         };
-        Ok((behind, VSWITCHES.map(str::to_owned)))
+        Ok((behind, Account::imagined()))
     }
 }
 
-async fn emulator(stage: &Ingresses, programs: &Binaries) -> anyhow::Result<(Behind, [String; 2])> {
+async fn emulator(stage: &Ingresses, programs: &Binaries) -> anyhow::Result<(Behind, Account)> {
     let address = format!("127.0.0.1:{}", free_port()?);
     let (kubeconfig, _) = stage.admin();
     let spec = ProcessSpec {
@@ -115,7 +120,11 @@ async fn emulator(stage: &Ingresses, programs: &Binaries) -> anyhow::Result<(Beh
     let (Some(first), Some(second)) = two else {
         bail!("the emulated account has no two vswitches");
     };
-    Ok((Behind::Alb { _emulator: process }, [first, second]))
+    let account = Account {
+        vswitches: [first, second],
+        max_rules: RULES,
+    };
+    Ok((Behind::Alb { _emulator: process }, account))
 }
 
 /// Accepts each route of the Gateway API, for ever.

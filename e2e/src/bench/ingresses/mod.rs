@@ -21,7 +21,7 @@ use crate::binaries::{self, Binaries};
 use behind::Behind;
 use layer::Layer;
 use stage::{Ingresses, Running};
-use surroundings::VSWITCHES;
+use surroundings::Account;
 
 /// Settings of `ingresses`.
 #[derive(Clone, Debug, Args)]
@@ -149,7 +149,8 @@ async fn size(
                 Ok(time) => Ready::After(time),
                 Err(error) => {
                     tell(&format!("{error:#}"));
-                    Ready::NotMeasured("see above".to_owned())
+                    let text = error.to_string();
+                    Ready::NotMeasured(text.lines().next().unwrap_or_default().to_owned())
                 }
             };
         }
@@ -171,7 +172,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn measure(&self, stage: &mut Ingresses) -> anyhow::Result<Figures> {
         let (layer, ingresses) = (self.layer, self.ingresses);
-        stage.prepare(layer, &VSWITCHES.map(str::to_owned)).await?;
+        stage.prepare(layer, &Account::imagined()).await?;
         let mut running = Running::start(stage, layer, self.programs).await?;
         running.quiet(self.patience).await?;
         stage.audit.take()?;
@@ -224,8 +225,14 @@ impl Run<'_> {
     /// The time until all are Ready, with what makes them so behind the layer.
     async fn until_ready(&self, stage: &mut Ingresses) -> anyhow::Result<Duration> {
         let layer = self.layer;
-        let (behind, vswitches) = Behind::start(layer, stage, self.programs).await?;
-        stage.prepare(layer, &vswitches).await?;
+        if layer == Layer::Alb && self.ingresses > behind::ROOM {
+            bail!(
+                "an account has room for {} Ingresses by default",
+                behind::ROOM
+            );
+        }
+        let (behind, account) = Behind::start(layer, stage, self.programs).await?;
+        stage.prepare(layer, &account).await?;
         let mut running = Running::start(stage, layer, self.programs).await?;
         running.quiet(self.patience).await?;
         let started = Instant::now();

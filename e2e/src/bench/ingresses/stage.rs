@@ -22,7 +22,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{layer::Layer, surroundings};
+use super::{
+    layer::Layer,
+    surroundings::{self, Account},
+};
 use crate::{
     bench::{
         audit::{self, AuditLog},
@@ -110,12 +113,8 @@ impl Ingresses {
     }
 
     /// Makes what a layer needs.
-    pub(super) async fn prepare(
-        &self,
-        layer: Layer,
-        vswitches: &[String; 2],
-    ) -> anyhow::Result<()> {
-        let yaml = surroundings::of(layer, self.gateway, vswitches);
+    pub(super) async fn prepare(&self, layer: Layer, account: &Account) -> anyhow::Result<()> {
+        let yaml = surroundings::of(layer, self.gateway, account);
         control_plane::apply_yaml(self.control_plane.client(), &yaml).await?;
         Ok(())
     }

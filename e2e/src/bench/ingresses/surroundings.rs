@@ -2,24 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use alicloud_emulator::alb_ingress;
+
 use super::{layer::Layer, stage::SYSTEM};
 
-/// The kind AlbConfig, and a class with enough load balancers.
-const ALB: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: albconfigs.alibabacloud.com}
-spec:
-  group: alibabacloud.com
-  scope: Cluster
-  names: {kind: AlbConfig, listKind: AlbConfigList, plural: albconfigs, singular: albconfig}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
----
+/// A class with enough load balancers.
+const CLASS: &str = "
 apiVersion: gatewaybinding.dev/v1alpha1
 kind: GatewayBindingClass
 metadata: {name: alb}
@@ -28,20 +16,39 @@ spec:
   gateways:
   - name: alb
     alb:
-      maxRules: 200
+      maxRules: MAX-RULES
       maxInstances: 16
       settings: {zoneMappings: [{vswitchId: VSWITCH-0}, {vswitchId: VSWITCH-1}]}
 ";
 
-/// VSwitches where no cloud is asked for them.
-pub(super) const VSWITCHES: [&str; 2] = ["vsw-2zeqgkyib34gw1fxxx", "vsw-2zefv5qwao4prxxx"];
+/// The cloud account of the class.
+pub(super) struct Account {
+    /// VSwitches in two zones.
+    pub(super) vswitches: [String; 2],
+    /// Rules that a load balancer may have.
+    pub(super) max_rules: usize,
+}
+
+impl Account {
+    /// One that is not asked. It may have twice the rules of a new one: the most that is granted.
+    pub(super) fn imagined() -> Self {
+        let vswitches = ["vsw-2zeqgkyib34gw1fxxx", "vsw-2zefv5qwao4prxxx"];
+        Self {
+            vswitches: vswitches.map(str::to_owned),
+            max_rules: 200,
+        }
+    }
+}
 
 /// The YAML. `gateway` is an address on which something answers.
-pub(super) fn of(layer: Layer, gateway: Ipv4Addr, vswitches: &[String; 2]) -> String {
+pub(super) fn of(layer: Layer, gateway: Ipv4Addr, account: &Account) -> String {
     match layer {
         Layer::Alb => {
-            let [first, second] = vswitches;
-            ALB.replace("VSWITCH-0", first).replace("VSWITCH-1", second)
+            let [first, second] = &account.vswitches;
+            let class = CLASS.replace("VSWITCH-0", first);
+            let class = class.replace("VSWITCH-1", second);
+            let class = class.replace("MAX-RULES", &account.max_rules.to_string());
+            format!("{}---{class}", alb_ingress::DEFINITION)
         }
         Layer::NetIstio => istio(gateway),
         Layer::NetGatewayApi => gateway_api(gateway),

@@ -7,6 +7,7 @@ mod facts;
 mod hop;
 mod instances;
 mod leave;
+mod left_over;
 mod lighten;
 mod pass;
 mod places;

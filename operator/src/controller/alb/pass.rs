@@ -16,7 +16,7 @@ use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
 use super::leave::{hand_over, hold, let_go};
 use super::lighten::lighten;
-use super::serving::gateway_of;
+use super::serving::{gateway_of, is_of_another_shard};
 use super::{places, secrets};
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
@@ -38,6 +38,9 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub(super) async fn reconcile(stored: Arc<KIngress>, context: Arc<Context>) -> Ended {
     let ingress = context.alb.reported.newest(stored);
     let Some(gateway) = gateway_of(&ingress, &context) else {
+        if is_of_another_shard(&ingress, &context) {
+            return Ended::Done;
+        }
         return match hand_over(&ingress, &context).await {
             Ok(ended) => ended,
             Err(trouble) => retry(&trouble),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crds::v1alpha1::{AlbGateway, GatewayBinding, GatewayBindingClass, ServiceKind};
 use kube::ResourceExt;
 
+use super::users::ingress_classes;
 use crate::controller::context::Context;
 use crate::controller::writes::is_held;
-use crate::core::alb::binding::{Say, alb_of, heard, say, validate};
+use crate::core::alb::binding::{Say, alb_of, counts, heard, say, validate};
 use crate::core::alb::hop::is_companion;
 use crate::core::alb::kingress::KIngress;
 use crate::core::class;
 
-/// The ALB gateways of this shard's classes, those of the oldest class first. A class that is being
-/// deleted serves as long as it is held.
+/// The ALB gateways of this shard's classes, those of the oldest class first.
 pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
     let mut classes: Vec<Arc<GatewayBindingClass>> = context
         .stores
@@ -21,7 +21,7 @@ pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
         .state()
         .into_iter()
         .filter(|class| context.serves(class))
-        .filter(|class| class.metadata.deletion_timestamp.is_none() || is_held(&**class))
+        .filter(|class| serves(class))
         .collect();
     classes.sort_by_key(|class| {
         let created = class.creation_timestamp().map(|time| time.0);
@@ -39,6 +39,27 @@ pub(super) fn gateway_of(ingress: &KIngress, context: &Context) -> Option<AlbGat
     gateways(context)
         .into_iter()
         .find(|gateway| gateway.ingress_class() == class)
+}
+
+/// Whether a class of another shard serves a Knative Ingress: the operator of that shard looks after it.
+pub(super) fn is_of_another_shard(ingress: &KIngress, context: &Context) -> bool {
+    let classes = context.stores.classes.state();
+    let others = classes.iter().map(AsRef::as_ref);
+    is_served_by(ingress, others.filter(|class| !context.serves(class)))
+}
+
+fn is_served_by<'a>(
+    ingress: &KIngress,
+    classes: impl Iterator<Item = &'a GatewayBindingClass>,
+) -> bool {
+    let class = ingress.class();
+    let mut serving = classes.filter(|class| serves(class));
+    serving.any(|other| ingress_classes(other).any(|served| Some(served) == class))
+}
+
+/// A class that is being deleted serves as long as it is held.
+fn serves(class: &GatewayBindingClass) -> bool {
+    class.metadata.deletion_timestamp.is_none() || is_held(class)
 }
 
 /// Bindings that enter through a gateway of this ingress class, as far as they are valid.
@@ -63,7 +84,7 @@ fn bindings_where(
     };
     let bindings = context.stores.bindings.state().into_iter();
     bindings
-        .filter(|binding| concerned(binding) && binding.metadata.deletion_timestamp.is_none())
+        .filter(|binding| concerned(binding) && counts(binding))
         .filter(|binding| match say(binding) {
             Say::Heard => binding.spec.alb.is_some(),
             Say::Kept => true,
@@ -87,4 +108,35 @@ pub(super) fn binding_of(
     };
     let bindings = bindings_where(for_service, ingress_class, context);
     heard(bindings.iter().map(AsRef::as_ref)).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_class_serves_is_told_by_its_ingress_class() {
+        let class = |name: &str, going: bool, held: bool| -> GatewayBindingClass {
+            let mut class: GatewayBindingClass = serde_json::from_value(json!({
+                "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBindingClass",
+                "metadata": {"name": "other", "finalizers": held.then_some(crds::keys::FINALIZER).into_iter().collect::<Vec<_>>()},
+                "spec": {"gateways": [{"name": "alb", "alb": {"ingressClass": name}}]},
+            }))
+            .unwrap();
+            let now = serde_json::from_value(json!("2026-01-01T00:00:00Z"));
+            class.metadata.deletion_timestamp = going.then(|| now.unwrap());
+            class
+        };
+        let ingress: KIngress = serde_json::from_value(json!({"metadata": {"annotations": {
+            "networking.knative.dev/ingress.class": "mine.example.com",
+        }}}))
+        .unwrap();
+        let is_served = |class| is_served_by(&ingress, [&class].into_iter());
+        assert!(is_served(class("mine.example.com", false, false)));
+        assert!(is_served(class("mine.example.com", true, true)));
+        assert!(!is_served(class("mine.example.com", true, false)));
+        assert!(!is_served(class("other.example.com", false, false)));
+        assert!(!is_served_by(&ingress, [].into_iter()));
+    }
 }

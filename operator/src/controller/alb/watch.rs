@@ -1,5 +1,5 @@
 //! The watches of this controller, and whom what they see concerns. Nothing is watched before a class
-//! has an ALB, so that no right is needed for what nobody uses.
+//! has an ALB, so that no right is needed for what nobody uses; unless something is left of one that had.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::KIND;
 use super::complaints::{Heard, listen};
+use super::left_over;
 use super::lighten::{lighten, lighten_ingress};
 use super::pass::{reconcile, tell_panic};
 use super::places::{self, Asked};
@@ -87,7 +88,10 @@ pub fn spawn(
     let looking = concerns.clone();
     supervisor.spawn(Stage::Work, "watches of the ALB layer", async move {
         let watching = async {
-            let _ = started.wait_for(|begun| begun.active).await;
+            tokio::select! {
+                _ = started.wait_for(|begun| begun.active) => {}
+                true = left_over::is_any(&looking.context) => {}
+            }
             looking.watch(writers).await;
         };
         stop.run_until_cancelled(watching).await;

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::keys;
 use crds::v1alpha1::{
-    DeletionPolicy, GatewayBinding, GatewayBindingClass, GatewayBindingStatus, LedgerEntry, Mode,
-    NamespacedName, PlanStep, Reason,
+    GatewayBinding, GatewayBindingClass, GatewayBindingStatus, LedgerEntry, Mode, NamespacedName,
+    PlanStep, Reason,
 };
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 
 use super::alb_look::{annotations, no_service, standing_of};
+use super::alb_removal::finalize;
 use super::approve::completed;
 use super::conclude::{begun, conclude};
-use super::finalize::{add_finalizer, let_go};
+use super::finalize::add_finalizer;
 use super::knative_service::{apply, get, is_ours, put_back};
 use super::report::write_status;
 use super::retry;
@@ -312,7 +312,11 @@ impl Pass<'_> {
         let mut status = begun(&self.binding, self.class.name_any());
         status.ledger = self.ledger;
         if let Some(planned) = self.plan {
-            let own = [Reason::PlanOnly, Reason::ApprovalStale];
+            let own = [
+                Reason::PlanOnly,
+                Reason::ApprovalStale,
+                Reason::DeletionBlocked,
+            ];
             let problems = self.problems.iter();
             let problems = problems.filter(|problem| !own.contains(&problem.reason));
             let blockers = problems.map(|problem| problem.message.clone());
@@ -326,82 +330,12 @@ impl Pass<'_> {
     }
 }
 
-/// Puts the Knative Service back, then lets the binding go.
-async fn finalize(
-    binding: &GatewayBinding,
-    class: Option<&GatewayBindingClass>,
-    context: &Context,
-) -> Ended {
-    if !writes::is_held(binding) {
-        return Ended::Done;
-    }
-    let spec = class.map(|class| &class.spec);
-    let retained = binding.spec.deletion_policy(spec) == DeletionPolicy::Retain;
-    let detached = binding.annotations().get(keys::DETACH);
-    if retained || detached.is_some_and(|value| value == "true") {
-        return let_go(binding, context).await;
-    }
-    if binding.spec.mode() == Mode::Suspend {
-        let words = "spec.mode is Suspend, so nothing is removed. Set mode: Apply, or deletionPolicy: Retain to leave everything in place.";
-        let problem = Problem::blocked(Reason::DeletionBlocked, words);
-        return blocked(binding, class, problem, context).await;
-    }
-    // What was written is told by the Knative Service itself, should the status be lost.
-    let own = NamespacedName {
-        namespace: binding.namespace().unwrap_or_default(),
-        name: binding.spec.service_ref.name.clone(),
-    };
-    let mut services = moved(binding);
-    if !services.contains(&own) {
-        services.push(own);
-    }
-    if binding.spec.mode() == Mode::Plan {
-        return match is_any_ours(&services, context).await {
-            Ok(false) => let_go(binding, context).await,
-            Ok(true) => {
-                let words = "spec.mode is Plan, so the annotation of the Knative Service is not taken off. Set mode: Apply, or deletionPolicy: Retain to leave everything in place.";
-                let problem = Problem::blocked(Reason::DeletionBlocked, words);
-                blocked(binding, class, problem, context).await
-            }
-            Err(trouble) => retry(&trouble),
-        };
-    }
-    for service in services {
-        if is_moved_by_another(&service, binding, context) {
-            continue;
-        }
-        if let Err(trouble) = put_back(&service, context).await {
-            let problem = Problem {
-                reason: Reason::DeletionBlocked,
-                message: format!(
-                    "{} To let the binding go and leave Knative Service {service} where it is, annotate it with {}: \"true\".",
-                    trouble.problem.message,
-                    keys::DETACH
-                ),
-                ..trouble.problem
-            };
-            return blocked(binding, class, problem, context).await;
-        }
-    }
-    let_go(binding, context).await
-}
-
-async fn is_any_ours(services: &[NamespacedName], context: &Context) -> Result<bool, Trouble> {
-    for service in services {
-        if get(service, context)
-            .await?
-            .is_some_and(|found| is_ours(&found))
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-async fn blocked(
+/// Tells why a binding on its way out cannot go, with what is planned for that.
+pub(super) async fn blocked(
     binding: &GatewayBinding,
     class: Option<&GatewayBindingClass>,
     problem: Problem,
+    plan: Option<Planned>,
     context: &Context,
 ) -> Ended {
     let Some(class) = class else {
@@ -420,21 +354,7 @@ async fn blocked(
         valid: None,
         problems: vec![problem],
         address: None,
-        plan: None,
+        plan,
     };
     pass.publish().await
-}
-
-/// Whether another binding wants a Knative Service where this one moved it.
-fn is_moved_by_another(
-    service: &NamespacedName,
-    binding: &GatewayBinding,
-    context: &Context,
-) -> bool {
-    let bindings = context.stores.bindings.state();
-    bindings.iter().any(|other| {
-        other.metadata.uid != binding.metadata.uid
-            && other.metadata.deletion_timestamp.is_none()
-            && moved(other).contains(service)
-    })
 }

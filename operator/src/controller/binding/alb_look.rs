@@ -19,14 +19,24 @@ pub(super) async fn annotations(
     binding: &GatewayBinding,
     context: &Context,
 ) -> Result<BTreeMap<NamespacedName, Annotation>, Trouble> {
+    let own = [valid.service.clone()];
+    let services: Vec<NamespacedName> = moved(binding).into_iter().chain(own).collect();
+    annotations_of(&services, context).await
+}
+
+/// Those of these Knative Services, of those that are there.
+pub(super) async fn annotations_of(
+    services: &[NamespacedName],
+    context: &Context,
+) -> Result<BTreeMap<NamespacedName, Annotation>, Trouble> {
     let mut found = BTreeMap::new();
-    for service in moved(binding).into_iter().chain([valid.service.clone()]) {
-        if let Some(there) = get(&service, context).await? {
+    for service in services {
+        if let Some(there) = get(service, context).await? {
             let annotation = Annotation {
                 value: there.annotations().get(CLASS_OF_SERVICE).cloned(),
                 ours: is_ours(&there),
             };
-            found.insert(service, annotation);
+            found.insert(service.clone(), annotation);
         }
     }
     Ok(found)

@@ -52,11 +52,7 @@ pub(super) async fn conclude(
         .collect();
     let events = &runtime.events;
     events.transitions(&binding.object_ref(&()), &before, &status.conditions);
-    let conditions = status.conditions.iter().map(|condition| ConditionState {
-        condition: condition.type_.clone(),
-        status: condition.status.clone(),
-        reason: condition.reason.clone(),
-    });
+    let conditions = status.conditions.iter().map(ConditionState::from);
     let key = ObjectKey::of(KIND, binding);
     runtime.metrics.object(&key, conditions);
     if binding.status.as_ref() != Some(&status)

@@ -2,6 +2,7 @@
 
 mod alb;
 mod alb_look;
+mod alb_removal;
 mod approve;
 mod conclude;
 mod dereference;

@@ -31,7 +31,6 @@ use crate::core::project::{View, status};
 use crate::core::published::Published;
 use crate::core::unreadable::Readable;
 use crate::core::validate::Validated;
-use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
 
 /// What a pass has come to.
@@ -344,17 +343,7 @@ impl Report {
     fn tell(&self, new: &GatewayBindingStatus, context: &Context) {
         let regarding = self.binding.object_ref(&());
         let events = &context.runtime.events;
-        if !self.executed.is_empty() {
-            events.publish(
-                &regarding,
-                Happening {
-                    severity: Severity::Normal,
-                    reason: "Applied".to_owned(),
-                    action: "Apply".to_owned(),
-                    note: self.executed.join(", "),
-                },
-            );
-        }
+        events.applied(&regarding, &self.executed);
         let before = self
             .binding
             .status
@@ -366,11 +355,7 @@ impl Report {
             // What got further is not failing in a row.
             context.runtime.backoff.reset(&key);
         }
-        let conditions = new.conditions.iter().map(|condition| ConditionState {
-            condition: condition.type_.clone(),
-            status: condition.status.clone(),
-            reason: condition.reason.clone(),
-        });
+        let conditions = new.conditions.iter().map(ConditionState::from);
         context.runtime.metrics.object(&key, conditions);
         self.measure(new, context);
     }

@@ -27,7 +27,6 @@ use crate::core::consumer::claims::{AppKey, Claim, Claims};
 use crate::core::consumer::credentials::outlook;
 use crate::core::consumer::places::Intent;
 use crate::core::problem::{Problem, Severity};
-use crate::events::{Happening, Severity as EventSeverity};
 
 /// Removes what a consumer claimed, then lets it go. Detached, it goes at once; its generated
 /// Secrets follow it all the same, since they belong to it, but what the cloud has stays.
@@ -170,17 +169,8 @@ fn release(
 }
 
 fn tell(consumer: &GatewayConsumer, removed: &[String], context: &Context) {
-    if removed.is_empty() {
-        return;
-    }
-    let happening = Happening {
-        severity: EventSeverity::Normal,
-        reason: "Applied".to_owned(),
-        action: "Apply".to_owned(),
-        note: removed.join(", "),
-    };
     let regarding = consumer.object_ref(&());
-    context.runtime.events.publish(&regarding, happening);
+    context.runtime.events.applied(&regarding, removed);
 }
 
 fn blocked(problem: &Problem, claims: &Claims) -> Problem {

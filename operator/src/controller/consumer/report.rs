@@ -21,7 +21,6 @@ use crate::core::consumer::credentials::Slot;
 use crate::core::consumer::status::{View, status};
 use crate::core::problem::Problem;
 use crate::core::unreadable::Readable;
-use crate::events::{Happening, Severity};
 use crate::metrics::ConditionState;
 
 /// What a pass has come to.
@@ -135,26 +134,12 @@ impl Report {
     fn tell(&self, new: &GatewayConsumerStatus, context: &Context) {
         let regarding = self.consumer.object_ref(&());
         let events = &context.runtime.events;
-        if !self.executed.is_empty() {
-            events.publish(
-                &regarding,
-                Happening {
-                    severity: Severity::Normal,
-                    reason: "Applied".to_owned(),
-                    action: "Apply".to_owned(),
-                    note: self.executed.join(", "),
-                },
-            );
-        }
+        events.applied(&regarding, &self.executed);
         let before = self.consumer.status.as_ref();
         let before = before.map(|status| status.conditions.clone());
         events.transitions(&regarding, &before.unwrap_or_default(), &new.conditions);
         let key = BackoffKey::of(KIND, &*self.consumer);
-        let conditions = new.conditions.iter().map(|condition| ConditionState {
-            condition: condition.type_.clone(),
-            status: condition.status.clone(),
-            reason: condition.reason.clone(),
-        });
+        let conditions = new.conditions.iter().map(ConditionState::from);
         context.runtime.metrics.object(&key, conditions);
     }
 }

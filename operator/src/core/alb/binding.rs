@@ -235,13 +235,21 @@ fn check(
     Ok(())
 }
 
-/// Of several bindings for one Knative Service, the one that is heard: the oldest.
+/// Whether a binding still has a say. One on its way out has until its removal is approved, as far as
+/// that is needed: what is in force stays until then.
+pub fn counts(binding: &GatewayBinding) -> bool {
+    binding.metadata.deletion_timestamp.is_none() || binding.spec.mode() != Mode::Apply
+}
+
+/// Of several bindings for one Knative Service, the one that is heard: the oldest that is not on its way
+/// out.
 pub fn heard<'a>(
     bindings: impl IntoIterator<Item = &'a GatewayBinding>,
 ) -> Option<&'a GatewayBinding> {
     bindings.into_iter().min_by_key(|binding| {
+        let is_going = binding.metadata.deletion_timestamp.is_some();
         let created = binding.creation_timestamp().map(|time| time.0);
-        (created, binding.namespace(), binding.name_any())
+        (is_going, created, binding.namespace(), binding.name_any())
     })
 }
 
@@ -332,6 +340,23 @@ mod tests {
             assert_eq!(say(&in_force(said(mode, "other"))), Say::Kept);
         }
         assert_eq!(say(&in_force(said("Apply", "other"))), Say::Heard);
+    }
+
+    #[test]
+    fn who_waits_for_leave_to_go_counts_until_another_one_comes() {
+        let named = |mode: &str, name: &str, going: bool| {
+            let mut made = binding(json!({"mode": mode}));
+            made.metadata.name = Some(name.to_owned());
+            made.metadata.deletion_timestamp =
+                going.then(|| serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+            made
+        };
+        assert!(counts(&named("Apply", "a", false)) && !counts(&named("Apply", "a", true)));
+        let going = named("Plan", "a", true);
+        assert!(counts(&going));
+        assert_eq!(heard([&going]), Some(&going));
+        let next = named("Plan", "b", false);
+        assert_eq!(heard([&going, &next]), Some(&next));
     }
 
     #[test]

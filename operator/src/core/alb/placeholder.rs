@@ -74,6 +74,15 @@ pub fn body(
     })
 }
 
+/// The labels by which the placeholders of a shard are found.
+pub fn selector(shard: &str) -> String {
+    format!(
+        "{LABEL}={shard},{}={}",
+        crds::keys::MANAGED_BY,
+        crds::keys::FIELD_MANAGER
+    )
+}
+
 /// Whether an Ingress only keeps a place, for this shard.
 pub fn is_placeholder(ingress: &Ingress, shard: &str) -> bool {
     let label = |key: &str| ingress.labels().get(key).map(String::as_str);

@@ -1,11 +1,13 @@
 //! What a binding with an ALB would have written, for `mode: Plan` and the `plan` command: the class
 //! annotation of its Knative Service, and rules of its `alb` block.
 
+use std::collections::BTreeMap;
+
 use crds::v1alpha1::{
     BindingAlb, GatewayBinding, NamespacedName, PlanAction, PlanField, PlanStatus, PlanStep,
     PlanSummary, RevisionRule,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::binding::{AlbBinding, alb_digest, entry, ledger_entry, moved};
@@ -41,6 +43,14 @@ pub fn steps(
     }
     steps.extend(rules(valid, binding));
     steps
+}
+
+/// What would be written when a binding goes: each of these Knative Services that it moved is put back.
+/// Its rules go with that.
+pub fn removal(found: &BTreeMap<NamespacedName, Annotation>) -> Vec<PlanStep> {
+    let ours = found.iter().filter(|(_, annotation)| annotation.ours);
+    ours.map(|(service, annotation)| annotate(service, annotation, None))
+        .collect()
 }
 
 fn annotate(service: &NamespacedName, before: &Annotation, to: Option<&str>) -> PlanStep {
@@ -137,14 +147,25 @@ pub enum Verdict {
 /// the same, wanted once more, is another one.
 pub fn hash(valid: &AlbBinding, binding: &GatewayBinding, after: Option<&str>) -> String {
     let service = entry(&valid.service).key;
-    let asked = json!([
+    digest_of(&json!([
         "alb",
         1,
         service,
         valid.ingress_class,
         binding.spec.alb,
         after
-    ]);
+    ]))
+}
+
+/// The hash of the removal of a binding that moved these Knative Services. Like [`hash`] it stays the same
+/// while that is carried out.
+pub fn hash_of_removal(services: &[NamespacedName], after: Option<&str>) -> String {
+    let mut services: Vec<String> = services.iter().map(|service| entry(service).key).collect();
+    services.sort();
+    digest_of(&json!(["alb removal", 1, services, after]))
+}
+
+fn digest_of(asked: &Value) -> String {
     let digest = Sha256::digest(asked.to_string().as_bytes());
     format!("sha256:{}", hex::encode(digest))
 }
@@ -184,7 +205,6 @@ mod tests {
     use super::*;
     use crate::core::alb::binding::claim;
     use crds::v1alpha1::{GatewayBindingStatus, Mode};
-    use serde_json::{Value, json};
 
     fn valid() -> AlbBinding {
         AlbBinding {
@@ -293,6 +313,23 @@ mod tests {
                 "it is done, and covers nothing later"
             );
         }
+    }
+
+    #[test]
+    fn an_approval_of_a_removal_is_for_the_services_that_are_put_back() {
+        let found = BTreeMap::from([
+            (service("hello"), here(Some("alb.example.com"), true)),
+            (service("other"), here(Some("x.example.com"), false)),
+        ]);
+        let steps = removal(&found);
+        assert_eq!(steps.len(), 1, "what others wrote is left");
+        assert_eq!(steps[0].object, "kubernetes/KnativeService/gray/hello");
+        assert_eq!(steps[0].fields[0].to, None);
+        let both = [service("hello"), service("other")];
+        let one = hash_of_removal(&both[..1], None);
+        assert_ne!(hash_of_removal(&both, None), one);
+        assert_ne!(hash_of_removal(&both[..1], Some(&one)), one);
+        assert_ne!(hash(&valid(), &binding(rules()), None), one);
     }
 
     #[test]

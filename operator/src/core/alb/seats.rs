@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 mod kept;
+mod there;
 
 pub use kept::Chore;
 use kept::Kept;
+use there::There;
 
 /// The first place that is given. The controller's default for Ingresses without one is 10.
 const FIRST: u16 = 11;
@@ -118,7 +120,7 @@ struct Behind {
 /// All Ingresses on our load balancers with their places, and the places that are kept.
 #[derive(Clone, Debug, Default)]
 pub struct Seats {
-    there: BTreeMap<Name, Taken>,
+    there: There,
     kept: BTreeMap<(String, u16), Kept>,
     squeezed: bool,
 }
@@ -128,13 +130,15 @@ impl Seats {
     /// that is put back.
     pub fn found(&mut self, name: Name, holding: Holding) {
         let is_ours = true;
-        self.there.entry(name).or_insert(Taken { holding, is_ours });
+        if self.there.get(&name).is_none() {
+            self.there.put(name, Taken { holding, is_ours });
+        }
     }
 
     /// Somebody else's Ingress is there, on the same load balancer.
     pub fn seen(&mut self, name: Name, holding: Holding) {
         let is_ours = false;
-        self.there.insert(name, Taken { holding, is_ours });
+        self.there.put(name, Taken { holding, is_ours });
     }
 
     /// An Ingress is gone, or going. The place of one of ours is kept if somebody is behind it.
@@ -190,7 +194,7 @@ impl Seats {
             idle: seat.extent.rules.saturating_sub(need.rules),
         };
         let is_ours = true;
-        self.there.insert(name.clone(), Taken { holding, is_ours });
+        self.there.put(name.clone(), Taken { holding, is_ours });
         self.fill(&seat.instance, seat.order);
         Ok(seat)
     }
@@ -323,16 +327,14 @@ impl Seats {
     }
 
     fn others(&self, instance: &str, name: &Name) -> impl Iterator<Item = &Holding> {
-        let others = self.there.iter().filter(move |(other, _)| *other != name);
-        let others = others.map(|(_, taken)| &taken.holding);
-        others.filter(move |holding| holding.instance == instance)
+        let others = self.there.on(instance);
+        let others = others.filter(move |(other, _)| *other != name);
+        others.map(|(_, taken)| &taken.holding)
     }
 
     fn behind(&self, instance: &str, order: u16) -> Behind {
-        let all = self.there.values().map(|taken| &taken.holding);
-        let mut behind = all.filter(|holding| {
-            holding.instance == instance && holding.order.unwrap_or(DEFAULT) > order
-        });
+        let all = self.there.on(instance).map(|(_, taken)| &taken.holding);
+        let mut behind = all.filter(|holding| holding.order.unwrap_or(DEFAULT) > order);
         let any = behind.clone().next().is_some();
         let secured = behind.any(|holding| holding.extent.secured);
         Behind { any, secured }
@@ -340,10 +342,9 @@ impl Seats {
 
     /// Behind all others; once the last place is taken, the hindmost that became free.
     fn next_order(&self, instance: &str) -> Option<u16> {
-        let there = self.there.values().map(|taken| &taken.holding);
-        let there = there.filter(|holding| holding.instance == instance);
-        let there = there.filter_map(|holding| holding.order);
-        let kept = self.kept.keys().filter(|(other, _)| other == instance);
+        let there = self.there.on(instance);
+        let there = there.filter_map(|(_, taken)| taken.holding.order);
+        let kept = self.kept_on(instance).map(|(place, _)| place);
         let taken: BTreeSet<u16> = there.chain(kept.map(|(_, order)| *order)).collect();
         let behind = taken.last().map_or(FIRST, |last| last + 1).max(FIRST);
         if behind <= LAST {

@@ -67,7 +67,7 @@ pub fn validate(
 ) -> Result<Option<HigressBinding>, Problem> {
     let Some(gateway) = gateway_of(binding, class) else {
         // A default that is gone is no other gateway: what is in place stays.
-        return Err(no_gateway(&class.name_any()));
+        return Err(no_gateway(binding, class));
     };
     let Some(higress) = &gateway.higress else {
         return Ok(None);
@@ -102,11 +102,19 @@ pub fn validate(
     }))
 }
 
-fn no_gateway(class: &str) -> Problem {
+fn no_gateway(binding: &GatewayBinding, class: &GatewayBindingClass) -> Problem {
+    let settled = binding.status.as_ref();
+    let settled = settled.and_then(|status| status.gateway.as_deref());
+    let name = binding.spec.gateway.as_deref().or(settled);
+    let gateway = match name {
+        Some(name) => format!("gateway \"{name}\""),
+        None => "gateway for the binding".to_owned(),
+    };
     Problem::rejected(
         Reason::GatewayNotFound,
         format!(
-            "spec.gateway: GatewayBindingClass \"{class}\" has no such gateway any more. Its rules in Higress stay as they are."
+            "spec.gateway: GatewayBindingClass \"{}\" has no {gateway}. The binding's rules in Higress stay as they are. Put the gateway back into the class, or name another one.",
+            class.name_any()
         ),
     )
 }
@@ -129,7 +137,7 @@ fn allowed(
             return Err(Problem::rejected(
                 Reason::NamespaceNotAllowed,
                 format!(
-                    "namespace \"{}\" is not let in by allowedNamespaces of {whose}GatewayBindingClass \"{class_name}\". Use another one, or ask the owner of the class.",
+                    "namespace \"{}\" is not let in by allowedNamespaces of {whose}GatewayBindingClass \"{class_name}\". Use another gateway or class, or ask the owner of the class.",
                     binding.namespace().unwrap_or_default()
                 ),
             ));

@@ -181,7 +181,11 @@ fn public_keys(jwks: &str) -> Result<(), &'static str> {
                     "it has a secret key (kty oct), which a spec would show to everybody. Use a public key",
                 );
             }
-            _ => return Err("it has a key whose kty is none of RSA, EC and OKP"),
+            _ => {
+                return Err(
+                    "it has a key whose kty is none of RSA, EC and OKP. Correct kty, or leave that key out",
+                );
+            }
         }
     }
     Ok(())
@@ -234,7 +238,7 @@ fn keyed<'a>(limit: &'a Limit, path: &str) -> Result<(&'a str, &'a str), Problem
         }
     };
     name.zip(limit.value.as_deref())
-        .ok_or_else(|| invalid(path, "its header or parameter, or its value, is missing"))
+        .ok_or_else(|| invalid(path, "scope: Header needs header and value, scope: Parameter needs parameter and value. Give both"))
 }
 
 fn limit_key(limit: &Limit, value: &str) -> LimitKey {
@@ -255,7 +259,9 @@ fn addresses(wish: &ClientAddressRules) -> Result<Rule, Problem> {
         if let Some(wrong) = list.find(|text| !is_network(text)) {
             return Err(invalid(
                 &format!(".clientAddresses.{field}"),
-                &format!("\"{wrong}\" is neither an address nor a network such as 10.0.0.0/8"),
+                &format!(
+                    "\"{wrong}\" is neither an address such as 10.0.0.1 nor a network such as 10.0.0.0/8. Correct it"
+                ),
             ));
         }
     }

@@ -17,7 +17,7 @@ fn settings(value: Value) -> SlbSettings {
 }
 
 /// A Service that says this, and of which the keys in `ours` are the operator's.
-fn service(says: &[(String, &str)], ours: &[&str]) -> ServiceState {
+pub(super) fn service(says: &[(String, &str)], ours: &[&str]) -> ServiceState {
     let says = says.iter();
     ServiceState {
         annotations: says
@@ -28,7 +28,8 @@ fn service(says: &[(String, &str)], ours: &[&str]) -> ServiceState {
     }
 }
 
-fn older(name: &str) -> String {
+/// The key of old of an annotation as the table names it.
+pub(super) fn older(name: &str) -> String {
     format!("{LEGACY_PREFIX}{name}")
 }
 

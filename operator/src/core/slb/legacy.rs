@@ -51,21 +51,7 @@ fn after(mut service: ServiceState, steps: &[Step]) -> ServiceState {
 mod tests {
     use super::*;
     use crate::core::key::ObjectKey;
-
-    fn service(says: &[(String, &str)], ours: &[&str]) -> ServiceState {
-        let says = says.iter();
-        ServiceState {
-            annotations: says
-                .map(|(key, value)| (key.clone(), (*value).to_owned()))
-                .collect(),
-            our_annotations: ours.iter().map(|name| key(name)).collect(),
-            ..ServiceState::default()
-        }
-    }
-
-    fn older(name: &str) -> String {
-        format!("{LEGACY_PREFIX}{name}")
-    }
+    use crate::core::slb::facts::{older, service};
 
     #[test]
     fn a_key_of_old_that_would_come_back_is_told() {

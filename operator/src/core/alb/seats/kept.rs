@@ -122,14 +122,21 @@ impl Seats {
     }
 
     fn is_held(&self, instance: &str, order: u16) -> bool {
-        let mut there = self.there.values();
-        there.any(|taken| taken.is_at(instance, order))
+        let mut there = self.there.on(instance);
+        there.any(|(_, taken)| taken.is_at(instance, order))
+    }
+
+    pub(super) fn kept_on(
+        &self,
+        instance: &str,
+    ) -> impl DoubleEndedIterator<Item = (&(String, u16), &Kept)> {
+        let all = (instance.to_owned(), 0)..=(instance.to_owned(), u16::MAX);
+        self.kept.range(all)
     }
 
     /// Places that anybody may take.
     pub(super) fn vacant(&self, instance: &str) -> impl DoubleEndedIterator<Item = (u16, Extent)> {
-        let all = (instance.to_owned(), 0)..=(instance.to_owned(), u16::MAX);
-        let kept = self.kept.range(all);
+        let kept = self.kept_on(instance);
         let kept = kept.filter(|(_, kept)| !kept.is_reclaimed);
         let kept = kept.map(|((_, order), kept)| (*order, kept.extent));
         kept.filter(|(order, _)| !self.is_held(instance, *order))
@@ -172,9 +179,9 @@ impl Seats {
 
     fn squeeze(&mut self, instance: &str, name: &Name) {
         self.squeezed = true;
-        for (other, taken) in &mut self.there {
+        for (other, taken) in self.there.on_mut(instance) {
             let holding = &mut taken.holding;
-            if other != name && holding.instance == instance {
+            if other != name {
                 holding.extent.rules -= filling(holding).rules;
                 holding.idle = 0;
             }
@@ -200,7 +207,7 @@ impl Seats {
 
     /// Ingresses of ours that fill their places though nobody is behind them any more.
     pub fn overfilled(&self) -> Vec<Name> {
-        let filled = self.there.iter().filter(|(_, taken)| {
+        let filled = self.there.all().filter(|(_, taken)| {
             let Holding {
                 instance, order, ..
             } = &taken.holding;

@@ -82,7 +82,7 @@ fn tidy(seats: &mut Seats, all: &[String]) {
 /// gives them.
 fn numbers(seats: &Seats, instance: &str) -> BTreeMap<Name, [Option<usize>; 2]> {
     let mut places: Vec<(u16, Option<Name>, Extent)> = Vec::new();
-    for (name, taken) in &seats.there {
+    for (name, taken) in seats.there.all() {
         if taken.holding.instance == instance {
             let order = taken.holding.order.unwrap();
             places.push((order, Some(name.clone()), taken.holding.extent));
@@ -298,7 +298,7 @@ fn an_ingress_that_was_to_move_and_goes_keeps_the_place_that_it_has() {
         matches!(chore, Some(Chore::Write { order: 11, .. })),
         "{chore:?}"
     );
-    assert_eq!(seats.there.len(), 1);
+    assert_eq!(seats.there.all().count(), 1);
 }
 
 #[test]
@@ -316,6 +316,43 @@ fn placeholders_of_classes_that_are_gone_go_the_hindmost_first() {
         Chore::Write { .. } => panic!("{chore:?}"),
     });
     assert_eq!(orders.collect::<Vec<u16>>(), [12, 11]);
+}
+
+/// The limit says how many rules there may be on one load balancer, and so how many Ingresses.
+#[test]
+fn to_find_a_place_takes_a_look_at_those_on_one_load_balancer() {
+    let mut seats = Seats::default();
+    let looked_at = |seats: &mut Seats, fleet: &str| {
+        for at in 0..100 {
+            let all = instances(fleet, 1);
+            enter(seats, &format!("{fleet}-{at}"), &all, plain(1), 100).unwrap();
+        }
+        leave(seats, &format!("{fleet}-50"));
+        there::LOOKED_AT.set(0);
+        enter(
+            seats,
+            &format!("{fleet}-new"),
+            &instances(fleet, 1),
+            plain(1),
+            100,
+        )
+        .unwrap();
+        enter(
+            seats,
+            &format!("{fleet}-10"),
+            &instances(fleet, 1),
+            plain(1),
+            100,
+        )
+        .unwrap();
+        there::LOOKED_AT.get()
+    };
+    let alone = looked_at(&mut seats, "first");
+    for other in 0..20 {
+        looked_at(&mut seats, &format!("other-{other}"));
+    }
+    assert!(alone > 0);
+    assert_eq!(looked_at(&mut seats, "last"), alone);
 }
 
 #[test]
@@ -413,13 +450,13 @@ proptest! {
         for ((instance, order), kept) in &seats.kept {
             next.holds("system", instance, *order, kept.written().unwrap());
         }
-        for (name, taken) in &seats.there {
+        for (name, taken) in seats.there.all() {
             next.found(name.clone(), taken.holding.clone());
         }
         prop_assert_eq!(next.chores(&all.iter().cloned().collect()), []);
         let before = numbers(&seats, "x");
         for (who, need) in needs {
-            let extent = seats.there[&name(&who)].holding.extent;
+            let extent = seats.there.get(&name(&who)).unwrap().holding.extent;
             let seat = enter(&mut next, &who, &all, need, 1000).unwrap();
             let behind = seats.behind("x", seat.order).any;
             prop_assert_eq!(seat.extent, if behind { extent } else { need });
