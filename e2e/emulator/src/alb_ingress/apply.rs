@@ -11,17 +11,17 @@ use super::servers::Backends;
 use super::tracking::Stack;
 use super::write_groups;
 use super::write_rules;
+use crate::ccm::Args;
 
-/// Applies a model. `known` is the id of the load balancer in the status of the AlbConfig.
+/// Applies a model. `known` is the id of the load balancer in the status of the AlbConfig, which lies in
+/// `zones`.
 pub(super) async fn apply(
     stack: &Stack<'_>,
-    config: &Value,
-    known: &str,
+    (config, zones, known): (&Value, Args, &str),
     model: &Model,
     backends: &Backends,
 ) -> Result<Balancer, Failure> {
     let config = Config(config);
-    let zones = balancer::zones(stack, &config).await?;
     let groups = write_groups::apply(stack, model, backends).await?;
     let balancer = balancer::apply(stack, &config, zones, known).await?;
     let ids = listeners::apply(stack, &config, &balancer, &model.listeners, &groups.ids).await?;

@@ -25,13 +25,22 @@ fn kind(value: &Value) -> &'static str {
 
 /// The whole text as JSON.
 pub(super) fn parse(text: &str) -> Result<Value, Unreadable> {
-    serde_json::from_str(text).map_err(|error| {
-        let words = match error.is_eof() {
-            true => "unexpected end of JSON input".to_owned(),
-            false => format!("invalid character in JSON: {error}"),
-        };
-        Unreadable::Error(words)
-    })
+    serde_json::from_str(text).map_err(|error| Unreadable::Error(complaint(text, &error)))
+}
+
+/// What Go says of a text that is no JSON.
+pub(super) fn complaint(text: &str, error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    let line = text.lines().nth(error.line().saturating_sub(1));
+    let rest = line.and_then(|line| line.get(error.column().saturating_sub(1)..));
+    match rest.and_then(|rest| rest.chars().next()) {
+        Some(sign) if error.to_string().starts_with("expected value") => {
+            format!("invalid character '{sign}' looking for beginning of value")
+        }
+        _ => format!("invalid character in JSON: {error}"),
+    }
 }
 
 /// The items of a list; none for `null`.

@@ -7,7 +7,7 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use super::balancer::Balancer;
+use super::balancer::{self, Balancer, Config};
 use super::failure::Failure;
 use super::names::{self, key};
 use super::ports::{self, Place};
@@ -236,12 +236,15 @@ impl Work {
             ));
         };
         self.hold(object).await?;
+        let stack = self.stack(&name);
+        // Asked for before anything is known of the Ingresses.
+        let zones = balancer::zones(&stack, &Config(config)).await?;
         let model = build::model(&name, &spec, members, &self.stores.secrets())?;
         let known = object.data.pointer("/status/loadBalancer/id");
         let known = known.and_then(Value::as_str).unwrap_or_default();
         let backends = self.stores.backends();
-        let stack = self.stack(&name);
-        let balancer = apply::apply(&stack, config, known, &model, &backends).await?;
+        let place = (config, zones, known);
+        let balancer = apply::apply(&stack, place, &model, &backends).await?;
         self.publish(object, members, &balancer, &model).await
     }
 

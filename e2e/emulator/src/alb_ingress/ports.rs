@@ -4,6 +4,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::Value;
 
 use super::failure::Unreadable;
+use super::go_json;
 use super::names::{annotation, either};
 
 /// Port and protocol.
@@ -32,6 +33,10 @@ fn listed(text: &str) -> Result<Vec<Place>, Unreadable> {
     let error = |words: String| Unreadable::Error(words);
     let entries: Vec<serde_json::Map<String, Value>> =
         serde_json::from_str(text).map_err(|cause| {
+            let cause = match cause.is_data() {
+                true => cause.to_string(),
+                false => go_json::complaint(text, &cause),
+            };
             error(format!(
                 "failed to parse listen-ports configuration: `{text}`: {cause}"
             ))

@@ -35,6 +35,7 @@ impl Failing {
             let is_late =
                 |event: &String| event.contains(" Warning ") && tried.events.contains(event);
             seen.calls.retain(|call| !tried.calls.contains(call));
+            seen.reads.retain(|action| !tried.reads.contains(action));
             seen.events.retain(|event| !is_late(event));
         }
         seen
@@ -52,6 +53,7 @@ impl Failing {
         }
         let tried = self.0.get_or_insert_default();
         tried.calls.extend(seen.calls.iter().cloned());
+        tried.reads.extend(seen.reads.iter().cloned());
         tried.events.extend(seen.events.iter().cloned());
     }
 }
