@@ -209,6 +209,14 @@ impl Ingresses {
         freed.try_for_each(|_| async { Ok(()) }).await?;
         api.delete_collection(&DeleteParams::default(), &ListParams::default())
             .await?;
+        if layer == Layer::Alb {
+            // They are in the vswitches of one account, and the next one has others.
+            let kind = GroupVersionKind::gvk("alibabacloud.com", "v1", "AlbConfig");
+            let kind = ApiResource::from_gvk_with_plural(&kind, "albconfigs");
+            let all: Api<DynamicObject> = Api::all_with(self.control_plane.client(), &kind);
+            all.delete_collection(&DeleteParams::default(), &ListParams::default())
+                .await?;
+        }
         let deadline = Instant::now() + Duration::from_secs(600);
         while layer.child().is_some() && self.made(layer).await? > 0 {
             if Instant::now() > deadline {
