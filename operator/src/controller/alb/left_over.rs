@@ -45,14 +45,15 @@ pub(super) async fn is_any(context: &Context) -> bool {
 }
 
 async fn look(context: &Context) -> Result<bool, kube::Error> {
-    Ok(may_list(context).await? && (are_held(context).await? || are_placeholders(context).await?))
+    let may = may_list::<KIngress>(context).await? && may_list::<Ingress>(context).await?;
+    Ok(may && (are_held(context).await? || are_placeholders(context).await?))
 }
 
 /// Most clusters have no ALB, and give no rights for it: nothing is asked there that is refused.
-async fn may_list(context: &Context) -> Result<bool, kube::Error> {
+async fn may_list<K: Resource<DynamicType = ()>>(context: &Context) -> Result<bool, kube::Error> {
     let asked = ResourceAttributes {
-        group: Some(KIngress::group(&()).into_owned()),
-        resource: Some(KIngress::plural(&()).into_owned()),
+        group: Some(K::group(&()).into_owned()),
+        resource: Some(K::plural(&()).into_owned()),
         verb: Some("list".to_owned()),
         ..ResourceAttributes::default()
     };
