@@ -8,7 +8,7 @@ use super::{
     PATIENCE,
     exposed::{
         Caller, condition, example, example_file, exposed_with, gone, helloworld, intranet_service,
-        mutations, now, ready,
+        mutations, now, ready, secret,
     },
 };
 
@@ -33,6 +33,10 @@ async fn a_plan_is_published_and_nothing_written_until_it_is_to_be_applied() {
         world.apply(&example_file(file)).await.unwrap();
     }
     ready(&world, &super::ksvc("default", "helloworld")).await;
+    // The consumer makes it, with or without a binding.
+    let made = Expect::exists();
+    let keys = secret("default", "knative-caller");
+    world.wait_for(&keys, &made, PATIENCE).await.unwrap();
     let services = world.objects().await.unwrap();
     world.apply(&planned).await.unwrap();
 

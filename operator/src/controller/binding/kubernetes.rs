@@ -6,7 +6,7 @@ use crds::keys;
 use crds::v1alpha1::Reason;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 
 use super::execute::Executor;
@@ -14,6 +14,9 @@ use crate::controller::cloud::{Trouble, refusal};
 use crate::core::desired::ServiceShape;
 use crate::core::plan::Operation;
 use crate::core::problem::Problem;
+
+/// How often a Service is to be deleted that changes each time.
+const TRIES: usize = 5;
 
 /// Executes one step on a Service.
 pub(super) async fn execute(
@@ -147,23 +150,51 @@ async fn apply(
     }
 }
 
+/// Deletes a Service as it is now. The cloud controller manager gives a new one its finalizer at any moment,
+/// and the API server, if it is asked for no version, may take away one whose finalizer came meanwhile:
+/// nobody would delete its load balancer.
 async fn delete(
     api: &Api<Service>,
     (namespace, name): (&str, &str),
     uid: &str,
 ) -> Result<(), Trouble> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: Some(uid.to_owned()),
-            resource_version: None,
-        }),
-        ..DeleteParams::default()
-    };
-    match api.delete(name, &params).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(failed((namespace, name), &error)),
+    let place = (namespace, name);
+    let mut tries = 0;
+    loop {
+        let Some(version) = version(api, place, uid).await? else {
+            return Ok(());
+        };
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(uid.to_owned()),
+                resource_version: Some(version),
+            }),
+            ..DeleteParams::default()
+        };
+        tries += 1;
+        match api.delete(name, &params).await {
+            Ok(_) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+            Err(kube::Error::Api(status)) if status.is_conflict() && tries < TRIES => {}
+            Err(error) => return Err(failed(place, &error)),
+        }
     }
+}
+
+/// The version of a Service, unless it is gone or on its way. By a list, since that is what the operator may do
+/// in any case.
+async fn version(
+    api: &Api<Service>,
+    (namespace, name): (&str, &str),
+    uid: &str,
+) -> Result<Option<String>, Trouble> {
+    let only = ListParams::default().fields(&format!("metadata.name={name}"));
+    let found = api.list_metadata(&only).await;
+    let found = found.map_err(|error| failed((namespace, name), &error))?;
+    let metadata = found.items.into_iter().map(|found| found.metadata);
+    let mut there = metadata
+        .filter(|found| found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none());
+    Ok(there.next().and_then(|found| found.resource_version))
 }
 
 fn failed((namespace, name): (&str, &str), error: &kube::Error) -> Trouble {
