@@ -209,6 +209,12 @@ impl Ingresses {
         freed.try_for_each(|_| async { Ok(()) }).await?;
         api.delete_collection(&DeleteParams::default(), &ListParams::default())
             .await?;
+        if let Some([group, version, plural]) = layer.child() {
+            // The garbage collector would take minutes.
+            self.api(group, version, "Child", plural)
+                .delete_collection(&DeleteParams::default(), &ListParams::default())
+                .await?;
+        }
         if layer == Layer::Alb {
             // They are in the vswitches of one account, and the next one has others.
             let kind = GroupVersionKind::gvk("alibabacloud.com", "v1", "AlbConfig");
