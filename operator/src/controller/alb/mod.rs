@@ -3,6 +3,7 @@
 
 mod children;
 mod complaints;
+mod endpoints;
 mod facts;
 mod hop;
 mod instances;

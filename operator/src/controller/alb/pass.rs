@@ -11,6 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use super::children::{self, Found, PLACEMENTS, failed, lead};
+use super::endpoints;
 use super::facts::{Namespace, source};
 use super::hop::{self, Crossing};
 use super::instances::{self, Obstacle};
@@ -24,6 +25,7 @@ use crate::controller::queue::Ended;
 use crate::core::alb::hop::is_used;
 use crate::core::alb::instance::{domain_internal, fleet};
 use crate::core::alb::kingress::KIngress;
+use crate::core::alb::reach::{first_named, without_endpoints};
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::render::{Identity, Progress, address, is_outstanding, render};
 use crate::core::alb::seats::{Extent, Full, Seat, ingress_class};
@@ -56,7 +58,7 @@ pub(super) async fn reconcile(stored: Arc<KIngress>, context: Arc<Context>) -> E
         ingress: &ingress,
         gateway: &gateway,
         context: &context,
-        held: Mutex::default(),
+        again: Mutex::default(),
     };
     match pass.serve().await {
         Ok(Some(standing)) => pass.publish(&standing, None).await,
@@ -83,7 +85,7 @@ pub(super) async fn tell_panic(stored: Arc<KIngress>, context: Arc<Context>) {
             ingress: &ingress,
             gateway: &gateway,
             context: &context,
-            held: Mutex::default(),
+            again: Mutex::default(),
         };
         let words = "the operator met a defect of its own while it worked on this object. Its log says where: please report it.";
         let standing = pass.refused(Refusal::new(Reason::InternalError, words));
@@ -95,8 +97,8 @@ struct Pass<'a> {
     ingress: &'a KIngress,
     gateway: &'a AlbGateway,
     context: &'a Context,
-    /// How soon a change that is kept back is to be written.
-    held: Mutex<Option<Duration>>,
+    /// How soon what waits is to be looked at again: a change that is kept back, or what nobody watches.
+    again: Mutex<Option<Duration>>,
 }
 
 impl Pass<'_> {
@@ -137,6 +139,7 @@ impl Pass<'_> {
             };
             there.push((child, found));
         }
+        self.reach(&there).await?;
         hold(self.ingress, self.context).await?;
         let mut written = Vec::new();
         for (child, found) in there {
@@ -150,6 +153,22 @@ impl Pass<'_> {
             hop::leave(self.ingress, self.context).await?;
         }
         Ok(Some(standing))
+    }
+
+    /// Nothing is written before all Services that are new to ALB have Endpoints. They are read one by one,
+    /// and not any more once an Ingress leads there: a watch would tell of every change of a pod.
+    async fn reach(&self, there: &[(&Child, Option<Arc<Ingress>>)]) -> Result<(), Obstacle> {
+        let there = there
+            .iter()
+            .map(|(child, found)| (*child, found.as_deref()));
+        for (service, at) in first_named(there) {
+            if !endpoints::are_there(self.ingress, service, self.context).await? {
+                let waited = self.context.alb.troubled_for(self.ingress);
+                self.look_again(endpoints::pause(waited));
+                return Err(without_endpoints(service, &at).into());
+            }
+        }
+        Ok(())
     }
 
     async fn child(
@@ -176,7 +195,7 @@ impl Pass<'_> {
             let mut seats = self.context.alb.seats();
             // What is kept back takes no place yet.
             match hold {
-                Some(_) => seats.clone().take(&place, &classes, need, fleet.max_rules),
+                Some(_) => seats.would_take(&place, &classes, need, fleet.max_rules),
                 None => seats.take(&place, &classes, need, fleet.max_rules),
             }
         };
@@ -199,7 +218,7 @@ impl Pass<'_> {
         let wanted = render(child, identity, &secrets);
         let Some(met) = found.filter(|found| wanted.is_met_by(found)) else {
             if let (Some(hold), Some(found)) = (hold, found) {
-                self.keep_back(hold);
+                self.look_again(hold);
                 return Ok((Arc::new(found.clone()), Progress::Waiting));
             }
             self.make_way(found, &seat).await?;
@@ -248,9 +267,9 @@ impl Pass<'_> {
         pace.hold(place, is_outstanding(found), Instant::now())
     }
 
-    fn keep_back(&self, hold: Duration) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = held.iter().copied().chain([hold]).min();
+    fn look_again(&self, within: Duration) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        *again = again.iter().copied().chain([within]).min();
     }
 
     /// Removes what this Knative Ingress no longer needs.
@@ -351,8 +370,8 @@ impl Pass<'_> {
         match (trouble, waits) {
             (Some(trouble), _) => retry(trouble),
             (None, true) => {
-                let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                held.map_or(Ended::Waiting, Ended::Later)
+                let again = *self.again.lock().unwrap_or_else(PoisonError::into_inner);
+                again.map_or(Ended::Waiting, Ended::Later)
             }
             (None, false) if standing.told == Told::Served => Ended::Converged { within: None },
             (None, false) => Ended::Stuck,

@@ -1,6 +1,6 @@
 //! What this controller knows of the cluster.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -57,7 +57,8 @@ pub struct State {
     shard: String,
     seats: Mutex<Seats>,
     pace: Mutex<Pace>,
-    troubled: Mutex<HashSet<Name>>,
+    /// By namespace and name, since when.
+    troubled: Mutex<HashMap<String, HashMap<String, Instant>>>,
     writers: Mutex<Option<Writers>>,
 }
 
@@ -236,20 +237,33 @@ impl State {
 
     /// Notes whether something that may come keeps a Knative Ingress from being served.
     pub fn trouble(&self, ingress: &KIngress, troubled: bool) {
-        let name = name_of(ingress);
+        let (namespace, name) = name_of(ingress);
         let mut all = lock(&self.troubled);
         if troubled {
-            all.insert(name);
-        } else {
-            all.remove(&name);
+            let here = all.entry(namespace).or_default();
+            here.entry(name).or_insert_with(Instant::now);
+        } else if let Some(here) = all.get_mut(&namespace) {
+            here.remove(&name);
+            if here.is_empty() {
+                all.remove(&namespace);
+            }
         }
+    }
+
+    /// How long that has been so of a Knative Ingress.
+    pub fn troubled_for(&self, ingress: &KIngress) -> Duration {
+        let (namespace, name) = name_of(ingress);
+        let all = lock(&self.troubled);
+        let since = all.get(&namespace).and_then(|here| here.get(&name));
+        since.map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// The Knative Ingresses of a namespace for which that is so.
     pub fn troubled_in(&self, namespace: &str) -> Vec<Name> {
         let all = lock(&self.troubled);
-        let here = all.iter().filter(|name| name.0 == namespace);
-        here.cloned().collect()
+        let here = all.get(namespace).into_iter().flatten();
+        here.map(|(name, _)| (namespace.to_owned(), name.clone()))
+            .collect()
     }
 }
 

@@ -291,12 +291,10 @@ impl Concerns {
                 self.ask_bindings(ingress);
             }
             Seen::Gone(ingress) => {
-                let uid = ingress.uid().unwrap_or_default();
-                self.seen
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(&uid);
-                self.state().reported.forget(&uid);
+                self.forget(*ingress);
+                self.state()
+                    .reported
+                    .forget(&ingress.uid().unwrap_or_default());
                 self.stand_ins().gone(ingress);
                 self.state().trouble(ingress, false);
                 self.mapped(ingress);
@@ -322,6 +320,12 @@ impl Concerns {
         let fingerprint = fingerprint(ingress);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.insert(uid, fingerprint) != Some(fingerprint)
+    }
+
+    /// Forgets what was noted of an object that is gone.
+    fn forget(&self, object: &impl ResourceExt) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remove(&object.uid().unwrap_or_default());
     }
 
     /// Whether another layer is to serve it, whose status tells when ours may go.
@@ -454,10 +458,14 @@ impl Concerns {
             Seen::NoSuchKind | Seen::Listed => self.listed("ServerlessServices"),
             Seen::Changed(scaling) | Seen::Gone(scaling) => {
                 let (namespace, name) = name_of(*scaling);
-                if self.note_scaling(scaling) {
+                let is_gone = matches!(seen, Seen::Gone(_));
+                if is_gone {
+                    self.forget(*scaling);
+                }
+                if is_gone || self.note_scaling(scaling) {
                     self.ask_where(|ingress| {
-                        ingress.namespace().as_deref() == Some(&namespace)
-                            && ingress.spec.to_string().contains(&name)
+                        ingress.metadata.namespace.as_ref() == Some(&namespace)
+                            && ingress.names(&name)
                     });
                 }
                 for (namespace, name) in self.state().troubled_in(&namespace) {

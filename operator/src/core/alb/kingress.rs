@@ -96,6 +96,15 @@ impl KIngress {
             .unwrap_or_default()
     }
 
+    /// Whether it sends requests to a Service by its name.
+    pub fn names(&self, service: &str) -> bool {
+        let rules = self.spec["rules"].as_array().into_iter().flatten();
+        let paths = rules.filter_map(|rule| rule["http"]["paths"].as_array());
+        let splits = paths.flatten().filter_map(|path| path["splits"].as_array());
+        let mut splits = splits.flatten();
+        splits.any(|split| split["serviceName"] == service)
+    }
+
     /// Whether its status says that this generation is served.
     pub fn is_ready(&self) -> bool {
         self.status["observedGeneration"].as_i64() == self.metadata.generation
@@ -275,5 +284,24 @@ impl Rule {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn it_names_the_services_of_its_splits_and_no_others() {
+        let paths = json!([{"splits": [{"serviceName": "a-00001"}, {"serviceName": "a-00002"}]}]);
+        let rules = json!([{"hosts": ["a"]}, {"hosts": ["b"], "http": {"paths": paths}}]);
+        let ingress = KIngress {
+            spec: json!({"rules": rules}),
+            ..KIngress::default()
+        };
+        assert!(ingress.names("a-00001") && ingress.names("a-00002"));
+        assert!(!ingress.names("a-0000") && !ingress.names("a"));
+        assert!(!KIngress::default().names("a"), "one that makes no sense");
     }
 }

@@ -12,6 +12,7 @@ pub mod pace;
 mod pack;
 pub mod placeholder;
 pub mod plan;
+pub mod reach;
 pub mod refusal;
 pub mod render;
 pub mod rule;

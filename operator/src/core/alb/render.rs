@@ -265,6 +265,14 @@ pub fn is_outstanding(found: &Ingress) -> bool {
     hash.is_none() || found.annotations().get(HASH_BEFORE) == hash || address(found).is_none()
 }
 
+/// Whether an Ingress of ours leads to a Service.
+pub fn leads_to(found: &Ingress, service: &str) -> bool {
+    // As `actions` has it.
+    let name = format!("\"serviceName\":\"{service}\"");
+    let mut annotations = found.annotations().iter();
+    annotations.any(|(key, value)| is_of_rule(key) && value.contains(&name))
+}
+
 /// Whether an annotation is one that is written for each rule.
 fn is_of_rule(annotation: &str) -> bool {
     let name = annotation.strip_prefix(PREFIX).unwrap_or_default();

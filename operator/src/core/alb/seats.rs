@@ -14,7 +14,7 @@ mod kept;
 mod there;
 
 pub use kept::Chore;
-use kept::Kept;
+use kept::{Kept, Room};
 use there::There;
 
 /// The first place that is given. The controller's default for Ingresses without one is 10.
@@ -98,6 +98,16 @@ pub struct Holding {
     pub idle: usize,
 }
 
+impl Holding {
+    /// What of it only fills its place.
+    fn filling(&self) -> Extent {
+        Extent {
+            rules: self.idle.min(self.extent.rules),
+            ..self.extent
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Taken {
     holding: Holding,
@@ -118,7 +128,8 @@ struct Behind {
 }
 
 /// All Ingresses on our load balancers with their places, and the places that are kept.
-#[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+#[derive(Debug, Default)]
 pub struct Seats {
     there: There,
     kept: BTreeMap<(String, u16), Kept>,
@@ -153,11 +164,11 @@ impl Seats {
 
     /// An Ingress is written as [`Seats::take`] said.
     pub fn wrote(&mut self, name: &Name, seat: &Seat) {
-        if let Some(taken) = self.there.get_mut(name)
-            && taken.is_at(&seat.instance, seat.order)
-        {
-            taken.holding.extent = seat.extent;
-        }
+        self.there.change(name, |taken| {
+            if taken.is_at(&seat.instance, seat.order) {
+                taken.holding.extent = seat.extent;
+            }
+        });
     }
 
     /// The place of an Ingress that needs so much: the one it has, if it fits there; else that of a
@@ -169,22 +180,19 @@ impl Seats {
         need: Extent,
         most: usize,
     ) -> Result<Seat, Full> {
-        let had = self.there.get(name).map(|taken| taken.holding.clone());
-        let had = had.and_then(|had| Some((had.order?, had)));
-        let seat = match &had {
-            Some((order, had)) if instances.contains(&had.instance) => {
-                self.stay_or_move(name, *order, had, need, most)?
-            }
-            _ => self.enter(name, instances, need, most)?,
-        };
+        let (seat, room) = self.find(name, instances, need, most)?;
+        self.make(&room, &seat.instance, name);
         let mut extent = seat.extent;
-        match had {
+        match self.place_of(name) {
             // Until it is written, those who come reckon with what is there.
             Some((order, had)) if had.instance == seat.instance && order == seat.order => {
                 extent.rules = extent.rules.max(had.extent.rules);
                 extent.secured |= had.extent.secured;
             }
-            Some((order, had)) => self.keep(&had.instance, order, had.extent),
+            Some((order, had)) => {
+                let (instance, left) = (had.instance.clone(), had.extent);
+                self.keep(&instance, order, left);
+            }
             None => {}
         }
         let holding = Holding {
@@ -199,20 +207,52 @@ impl Seats {
         Ok(seat)
     }
 
+    /// The place that [`Seats::take`] would take now.
+    pub fn would_take(
+        &self,
+        name: &Name,
+        instances: &[String],
+        need: Extent,
+        most: usize,
+    ) -> Result<Seat, Full> {
+        let (seat, _) = self.find(name, instances, need, most)?;
+        Ok(seat)
+    }
+
+    fn find(
+        &self,
+        name: &Name,
+        instances: &[String],
+        need: Extent,
+        most: usize,
+    ) -> Result<(Seat, Room), Full> {
+        match self.place_of(name) {
+            Some((order, had)) if instances.contains(&had.instance) => {
+                self.stay_or_move(name, order, had, need, most)
+            }
+            _ => self.enter(name, instances, need, most),
+        }
+    }
+
+    fn place_of(&self, name: &Name) -> Option<(u16, &Holding)> {
+        let had = &self.there.get(name)?.holding;
+        Some((had.order?, had))
+    }
+
     fn stay_or_move(
-        &mut self,
+        &self,
         name: &Name,
         order: u16,
         had: &Holding,
         need: Extent,
         most: usize,
-    ) -> Result<Seat, Full> {
+    ) -> Result<(Seat, Room), Full> {
         let behind = self.behind(&had.instance, order);
         let rules_fit = need.rules <= had.extent.rules || !behind.any;
         let listeners_fit = need.secured == had.extent.secured || !behind.secured;
         let fits = rules_fit && listeners_fit;
         if !fits && let Some(seat) = self.free(&had.instance, name, need, most, had.extent) {
-            return Ok(seat);
+            return Ok((seat, Room::default()));
         }
         let filled = fits && behind.any;
         let extent = Extent {
@@ -223,54 +263,59 @@ impl Seats {
             },
             secured: need.secured,
         };
-        let room = most.saturating_sub(self.used(&had.instance, name));
-        let reclaimed = self.make_room(&had.instance, name, extent.counted(), most);
-        let (reclaimed, extent) = match reclaimed {
-            Some(reclaimed) => (reclaimed, extent),
+        let room = self.room(&had.instance, name, extent.counted(), most);
+        let (room, extent) = match room {
+            Some(room) => (room, extent),
             // What fills its own place has to go too.
             None => {
-                let reclaimed = self.make_room(&had.instance, name, need.counted(), most);
-                let full = Full::Here {
+                let room = self.room(&had.instance, name, need.counted(), most);
+                let full = || Full::Here {
                     instance: had.instance.clone(),
-                    room,
+                    room: most.saturating_sub(self.used(&had.instance, name)),
                     wanted: need.counted(),
                 };
-                (reclaimed.ok_or(full)?, need)
+                (room.ok_or_else(full)?, need)
             }
         };
         let is_cut = filled && extent.rules < had.extent.rules;
-        let shifts = !fits || is_cut || self.squeezed || !reclaimed.is_empty();
-        Ok(Seat {
+        let makes_room = room.squeezed || !room.reclaimed.is_empty();
+        let seat = Seat {
             instance: had.instance.clone(),
             order,
             extent,
-            reclaimed,
-            shifts,
-        })
+            reclaimed: room.reclaimed.clone(),
+            shifts: !fits || is_cut || self.squeezed || makes_room,
+        };
+        Ok((seat, room))
     }
 
     fn enter(
-        &mut self,
+        &self,
         name: &Name,
         instances: &[String],
         need: Extent,
         most: usize,
-    ) -> Result<Seat, Full> {
-        for instance in instances {
+    ) -> Result<(Seat, Room), Full> {
+        // No look at those on load balancers that are full.
+        let with_room = instances
+            .iter()
+            .filter(|instance| self.may_have_room(instance, name, need.counted(), most));
+        for instance in with_room {
             if let Some(seat) = self.free(instance, name, need, most, Extent::default()) {
-                return Ok(seat);
+                return Ok((seat, Room::default()));
             }
             // Placeholders go before another load balancer is made.
             if let Some(order) = self.next_order(instance)
-                && let Some(reclaimed) = self.make_room(instance, name, need.counted(), most)
+                && let Some(room) = self.room(instance, name, need.counted(), most)
             {
-                return Ok(Seat {
+                let seat = Seat {
                     instance: instance.clone(),
                     order,
                     extent: need,
-                    reclaimed,
+                    reclaimed: room.reclaimed.clone(),
                     shifts: true,
-                });
+                };
+                return Ok((seat, room));
             }
         }
         Err(Full::Everywhere {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::there::Sums;
 use super::{Extent, Holding, Name, Seats};
 
 /// A place that is kept.
@@ -13,6 +14,15 @@ pub(super) struct Kept {
     written: Option<(String, Extent)>,
     /// Whether it has to go, since its rules are needed.
     is_reclaimed: bool,
+}
+
+/// What is given up on a load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Places whose placeholders go, the hindmost first.
+    pub reclaimed: Vec<u16>,
+    /// Whether what fills the places of others goes as well.
+    pub squeezed: bool,
 }
 
 /// What is to be done about a place that is kept.
@@ -142,50 +152,70 @@ impl Seats {
         kept.filter(|(order, _)| !self.is_held(instance, *order))
     }
 
-    /// Sees to it that an Ingress may have so many rules, by giving up as few placeholders as that
-    /// takes, the hindmost first, and then what fills the places of others. The places that are given up;
-    /// none: even that is not enough, and nothing is given up.
-    pub(super) fn make_room(
-        &mut self,
+    /// How an Ingress may have so many rules: by giving up as few placeholders as that takes, the hindmost
+    /// first, and then what fills the places of others. None: even that is not enough.
+    pub(super) fn room(
+        &self,
         instance: &str,
         name: &Name,
         wanted: usize,
         most: usize,
-    ) -> Option<Vec<u16>> {
+    ) -> Option<Room> {
         let mut used = self.used(instance, name);
-        let mut orders = Vec::new();
+        let mut room = Room::default();
         for (order, kept) in self.vacant(instance).rev() {
             if wanted + used <= most {
                 break;
             }
             used -= kept.counted();
-            orders.push(order);
+            room.reclaimed.push(order);
         }
         if wanted + used > most {
-            let filling = self.others(instance, name).map(filling);
+            let filling = self.others(instance, name).map(Holding::filling);
             let filling: usize = filling.map(Extent::counted).sum();
             if filling == 0 || wanted + used > most + filling {
                 return None;
             }
+            room.squeezed = true;
+        }
+        Some(room)
+    }
+
+    /// Whether an Ingress that is to have so many rules finds room if all is given up that can be.
+    pub(super) fn may_have_room(
+        &self,
+        instance: &str,
+        name: &Name,
+        wanted: usize,
+        most: usize,
+    ) -> bool {
+        let own = self.there.get(name);
+        let own = own.filter(|own| own.holding.instance == instance);
+        let own = own.map_or(0, |own| Sums::of(own).needed);
+        self.there.sums(instance).needed - own + wanted <= most
+    }
+
+    /// Gives up what makes room.
+    pub(super) fn make(&mut self, room: &Room, instance: &str, name: &Name) {
+        if room.squeezed {
             self.squeeze(instance, name);
         }
-        for order in &orders {
+        for order in &room.reclaimed {
             if let Some(kept) = self.kept.get_mut(&(instance.to_owned(), *order)) {
                 kept.is_reclaimed = true;
             }
         }
-        Some(orders)
     }
 
     fn squeeze(&mut self, instance: &str, name: &Name) {
         self.squeezed = true;
-        for (other, taken) in self.there.on_mut(instance) {
+        self.there.change_on(instance, |other, taken| {
             let holding = &mut taken.holding;
             if other != name {
-                holding.extent.rules -= filling(holding).rules;
+                holding.extent.rules -= holding.filling().rules;
                 holding.idle = 0;
             }
-        }
+        });
     }
 
     /// Somebody takes a place. A placeholder that is there is to be removed by who takes it.
@@ -207,12 +237,11 @@ impl Seats {
 
     /// Ingresses of ours that fill their places though nobody is behind them any more.
     pub fn overfilled(&self) -> Vec<Name> {
-        let filled = self.there.all().filter(|(_, taken)| {
+        let filled = self.there.filled().filter(|(_, taken)| {
             let Holding {
                 instance, order, ..
             } = &taken.holding;
-            let order = order.unwrap_or_default();
-            taken.is_ours && taken.holding.idle > 0 && !self.behind(instance, order).any
+            !self.behind(instance, order.unwrap_or_default()).any
         });
         filled.map(|(name, _)| name.clone()).collect()
     }
@@ -259,13 +288,5 @@ impl Seats {
     /// meanwhile.
     pub fn is_vacant(&self, instance: &str, order: u16) -> bool {
         !self.is_held(instance, order)
-    }
-}
-
-/// What of an Ingress only fills its place.
-fn filling(holding: &Holding) -> Extent {
-    Extent {
-        rules: holding.idle.min(holding.extent.rules),
-        ..holding.extent
     }
 }

@@ -29,7 +29,11 @@ fn enter(
 ) -> Result<Seat, Full> {
     let name = name(who);
     let before = seats.there.get(&name).map(|taken| taken.holding.clone());
-    let seat = seats.take(&name, all, need, most)?;
+    let foreseen = seats.would_take(&name, all, need, most);
+    let seat = seats.take(&name, all, need, most);
+    assert_eq!(foreseen, seat);
+    assert!(seats.there.adds_up());
+    let seat = seat?;
     for order in &seat.reclaimed {
         seats.released(&seat.instance, *order);
     }
@@ -353,6 +357,23 @@ fn to_find_a_place_takes_a_look_at_those_on_one_load_balancer() {
     }
     assert!(alone > 0);
     assert_eq!(looked_at(&mut seats, "last"), alone);
+}
+
+#[test]
+fn no_look_is_taken_at_those_on_load_balancers_that_are_full() {
+    let looked_at = |full: usize| {
+        let mut seats = Seats::default();
+        let all = instances("x", full + 1);
+        for at in 0..20 * full + 10 {
+            enter(&mut seats, &at.to_string(), &all, plain(1), 20).unwrap();
+        }
+        there::LOOKED_AT.set(0);
+        let seat = enter(&mut seats, "new", &all, plain(1), 20).unwrap();
+        assert_eq!(Some(&seat.instance), all.last());
+        there::LOOKED_AT.get()
+    };
+    assert!(looked_at(0) > 0);
+    assert_eq!(looked_at(10), looked_at(0));
 }
 
 #[test]
