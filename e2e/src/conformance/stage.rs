@@ -60,6 +60,10 @@ kind: Service
 metadata: {name: first, namespace: ingress}
 spec: {ports: [{name: http, port: 80}]}
 ---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: first, namespace: ingress}
+---
 apiVersion: networking.internal.knative.dev/v1alpha1
 kind: Ingress
 metadata: {name: first, namespace: ingress, annotations: {networking.knative.dev/ingress.class: alb.ingress.networking.knative.dev}}

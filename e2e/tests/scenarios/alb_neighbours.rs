@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use alicloud_emulator::alb::Effect;
 use e2e::world::{Expect, World, WorldOptions};
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::Api;
 use serde_json::Value;
 
 use super::{
@@ -12,7 +14,10 @@ use super::{
         a_restart_keeps_places, listeners_are_numbered_apart, nothing_is_held_without_an_alb,
         places_go_before_anything_is_refused,
     },
-    alb_stage::{CLASS, alb_configs, kingress, says, services, target, vswitches, with_vswitches},
+    alb_stage::{
+        CLASS, alb_configs, endpoints, kingress, says, service, services, target, vswitches,
+        weights, with_vswitches,
+    },
     mass_changes::LONG,
     namespace,
 };
@@ -106,6 +111,36 @@ pub(super) async fn delete(world: &World, name: &str) {
     waited.await.unwrap();
 }
 
+/// The ALB Ingress controller does nothing for anybody while an Ingress leads to a Service without Endpoints.
+/// So who has none waits, others go on, and what was served stays.
+async fn who_has_no_endpoints_stops_nobody(world: &World) {
+    let apply_all = async |manifests: &[String]| {
+        world.apply(&manifests.join("\n---\n")).await.unwrap();
+    };
+    let bare = |share| kingress("many", "z-bare", share).to_string();
+    let waits = async || {
+        let waiting = says("NetworkConfigured", "Unknown", "ServiceNotFound");
+        let bare = target("many", "z-bare");
+        world.wait_for(&bare, &waiting, LONG).await.unwrap();
+    };
+    let revisions = ["z-bare-00001", "z-bare-00002"];
+    apply_all(&revisions.map(|revision| service("many", revision))).await;
+    apply_all(&[bare(100)]).await;
+    waits().await;
+    apply(world, &kingress("many", "n-41", 30)).await;
+    apply_all(&[endpoints("many", revisions[0])]).await;
+    ready(world, "z-bare").await;
+
+    apply_all(&[bare(30)]).await;
+    waits().await;
+    let ingresses = Api::<Ingress>::namespaced(world.client(), "many");
+    let before = ingresses.get("z-bare").await.unwrap();
+    assert_eq!(weights(&before), [100], "the last good rules stay");
+    apply_all(&[endpoints("many", revisions[1])]).await;
+    ready(world, "z-bare").await;
+    delete(world, "z-bare").await;
+}
+
 #[tokio::test]
 async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
     let world = World::start(WorldOptions {
@@ -149,6 +184,8 @@ async fn who_comes_changes_or_goes_moves_no_rule_of_a_neighbour() {
         same.count() > 0,
         "rules with headers are written at every pass"
     );
+
+    who_has_no_endpoints_stops_nobody(&world).await;
 
     // One in the middle, with as many rules as before, then with more, for which it moves.
     apply(&world, &kingress("many", "n-40", 30)).await;

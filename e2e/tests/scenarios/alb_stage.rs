@@ -70,15 +70,33 @@ pub(super) async fn world(knative: bool) -> World {
     world
 }
 
-/// Services of two revisions.
+/// Services of two revisions, with their Endpoints.
 pub(super) fn services(namespace: &str, name: &str) -> String {
-    let service = |revision: &str| {
+    let revisions = ["00001", "00002"];
+    let all = revisions.map(|revision| {
+        let revision = format!("{name}-{revision}");
         format!(
-            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}-{revision}, namespace: {namespace}}}, \
-             spec: {{ports: [{{name: http, port: 80, targetPort: 8012}}]}}}}"
+            "{}\n---\n{}",
+            service(namespace, &revision),
+            endpoints(namespace, &revision)
         )
-    };
-    format!("{}\n---\n{}", service("00001"), service("00002"))
+    });
+    all.join("\n---\n")
+}
+
+/// A Service of a revision, without Endpoints.
+pub(super) fn service(namespace: &str, revision: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Service, metadata: {{name: {revision}, namespace: {namespace}}}, \
+         spec: {{ports: [{{name: http, port: 80, targetPort: 8012}}]}}}}"
+    )
+}
+
+/// The Endpoints of a Service, as long as there is no address.
+pub(super) fn endpoints(namespace: &str, revision: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Endpoints, metadata: {{name: {revision}, namespace: {namespace}}}}}"
+    )
 }
 
 /// The Knative Ingress that Serving makes for a Knative Service with a split.

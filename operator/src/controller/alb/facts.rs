@@ -88,16 +88,12 @@ impl Cluster for Namespace<'_> {
     fn serving(&self, host: &str) -> Option<Source> {
         let ingresses = self.context.alb.kingresses.state();
         let mut here = ingresses.iter().filter(|ingress| {
-            ingress.namespace().as_deref() == Some(self.name)
+            ingress.metadata.namespace.as_deref() == Some(self.name)
                 && ingress.class() == Some(self.ingress_class)
                 && ingress.metadata.deletion_timestamp.is_none()
+                && ingress.has_host(host)
         });
-        here.find_map(|ingress| {
-            let found = source(ingress, self.ingress_class, self.context).ok()?;
-            let mut hosts = found.spec.rules.iter().flat_map(|rule| &rule.hosts);
-            let serves = hosts.any(|other| other == host);
-            serves.then_some(found)
-        })
+        here.find_map(|ingress| source(ingress, self.ingress_class, self.context).ok())
     }
 
     fn hop(&self) -> Hop {

@@ -3,6 +3,7 @@
 
 mod children;
 mod complaints;
+mod concerns;
 mod endpoints;
 mod facts;
 mod hop;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crds::keys;
 use k8s_openapi::api::networking::v1::Ingress;
+use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::runtime::reflector::ObjectRef;
 
 use super::children::{self, PLACEMENTS, failed, lead};
 use super::serving::gateways;
@@ -110,13 +111,10 @@ async fn carry_out(chore: &Chore, context: &Context) -> Result<(), Trouble> {
             order,
         } => {
             let name = name(instance, *order);
-            let found = context.alb.ingresses.state();
-            let is_it = |found: &&Arc<Ingress>| {
-                found.namespace().as_ref() == Some(namespace) && found.name_any() == name
-            };
+            let place = ObjectRef::<Ingress>::new(&name).within(namespace);
             // One that somebody else made under this name is left alone.
-            let found = found.iter().find(is_it);
-            if found.is_none_or(|found| is_placeholder(found, &context.runtime.args.shard)) {
+            let found = context.alb.ingresses.get(&place);
+            if found.is_none_or(|found| is_placeholder(&found, &context.runtime.args.shard)) {
                 let api: Api<Ingress> = Api::namespaced(client.clone(), namespace);
                 match api.delete(&name, &DeleteParams::default()).await {
                     Ok(_) => metrics.plan_step("Delete", "Ingress"),

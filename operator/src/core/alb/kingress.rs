@@ -105,6 +105,13 @@ impl KIngress {
         splits.any(|split| split["serviceName"] == service)
     }
 
+    /// Whether it is about a host.
+    pub fn has_host(&self, host: &str) -> bool {
+        let rules = self.spec["rules"].as_array().into_iter().flatten();
+        let mut hosts = rules.filter_map(|rule| rule["hosts"].as_array()).flatten();
+        hosts.any(|other| other == host)
+    }
+
     /// Whether its status says that this generation is served.
     pub fn is_ready(&self) -> bool {
         self.status["observedGeneration"].as_i64() == self.metadata.generation
@@ -293,7 +300,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn it_names_the_services_of_its_splits_and_no_others() {
+    fn it_names_its_hosts_and_the_services_of_its_splits_and_no_others() {
         let paths = json!([{"splits": [{"serviceName": "a-00001"}, {"serviceName": "a-00002"}]}]);
         let rules = json!([{"hosts": ["a"]}, {"hosts": ["b"], "http": {"paths": paths}}]);
         let ingress = KIngress {
@@ -302,6 +309,8 @@ mod tests {
         };
         assert!(ingress.names("a-00001") && ingress.names("a-00002"));
         assert!(!ingress.names("a-0000") && !ingress.names("a"));
-        assert!(!KIngress::default().names("a"), "one that makes no sense");
+        assert!(ingress.has_host("a") && ingress.has_host("b") && !ingress.has_host("c"));
+        let odd = KIngress::default();
+        assert!(!odd.names("a") && !odd.has_host("a"), "nothing makes sense");
     }
 }

@@ -170,7 +170,7 @@ proptest! {
         if cookies > 0 {
             source.gray.push(GrayRule {
                 at: "x".to_owned(),
-                to: Target::Revision("hello-00002".to_owned()),
+                to: gray::Target::Revision("hello-00002".to_owned()),
                 headers: Vec::new(),
                 cookies: (0..cookies).map(|n| (format!("c{n}"), "v".to_owned())).collect(),
             });
