@@ -75,7 +75,8 @@ pub(super) fn services(namespace: &str, name: &str) -> String {
     let service = |revision: &str| {
         format!(
             "{{apiVersion: v1, kind: Service, metadata: {{name: {name}-{revision}, namespace: {namespace}}}, \
-             spec: {{ports: [{{name: http, port: 80, targetPort: 8012}}]}}}}"
+             spec: {{ports: [{{name: http, port: 80, targetPort: 8012}}]}}}}\n---\n\
+             {{apiVersion: v1, kind: Endpoints, metadata: {{name: {name}-{revision}, namespace: {namespace}}}}}"
         )
     };
     format!("{}\n---\n{}", service("00001"), service("00002"))
