@@ -70,7 +70,7 @@ pub async fn run(
         };
         let controller = Controller {
             ingresses: queue(500),
-            albconfigs: Queue::new(second.saturating_mul(5), second.saturating_mul(300)),
+            albconfigs: Queue::new(options.retry, options.retry.saturating_mul(60)),
             services: queue(500),
             work: Work {
                 events: Events::new(options.client.clone(), "ingress"),

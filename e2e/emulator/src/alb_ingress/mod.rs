@@ -10,10 +10,10 @@
 //! `tests/alb_recorded` holds it against recordings of the real one.
 //!
 //! Where it differs: certificates do not go to the certificate product, so an id follows from the name
-//! of the Secret; there is no ECS to ask for network interfaces, so their ids follow from addresses; access control lists and access logs' projects are not made; an address of Endpoints
-//! without a `targetRef` is taken for a pod's, where the real controller passes it over; a Service without Endpoints counts as
-//! one whose Endpoints are empty, where the real controller fails the AlbConfig until there are some;
-//! servers are pods (`eni`) only; `server-group-id` on Services is not read.
+//! of the Secret; there is no ECS to ask for network interfaces, so their ids follow from addresses;
+//! access control lists and access logs' projects are not made; an address of Endpoints
+//! without a `targetRef` is taken for a pod's, where the real controller passes it over; servers are
+//! pods (`eni`) only; `server-group-id` on Services is not read.
 
 mod actions;
 mod apply;
@@ -64,4 +64,7 @@ pub struct Options {
     /// How long it takes what would be a second for the real controller, which waits so long between
     /// looks at what it made; a whole pass takes from 1.7 to 6.9 of them.
     pub second: Duration,
+    /// How long an AlbConfig that failed waits for the next try, and twice as long each time after: five
+    /// seconds with the real controller.
+    pub retry: Duration,
 }

@@ -35,7 +35,7 @@ impl Backends {
     }
 
     /// The servers behind a port of a Service, in the order of its Endpoints. A Service that is not
-    /// there, or has no Endpoints, has none; one without the port is an error.
+    /// there has none; one without the port or without Endpoints is an error.
     pub(super) fn of(
         &self,
         namespace: &str,
@@ -55,7 +55,9 @@ impl Backends {
             ))
         })?;
         let endpoints = self.endpoints.get(&key);
-        Ok(endpoints.map_or_else(Vec::new, |endpoints| ready(endpoints, name)))
+        let endpoints =
+            endpoints.ok_or_else(|| missing(format!("Endpoints \"{service}\" not found")))?;
+        Ok(ready(endpoints, name))
     }
 
     /// The servers behind all ports of a Service.

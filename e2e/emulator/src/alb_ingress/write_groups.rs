@@ -53,10 +53,12 @@ pub(super) async fn apply(
     let creations: Vec<_> = missing
         .map(|(resource, wanted)| create(stack, resource, wanted, backends))
         .collect();
-    let made: Vec<(String, String)> = stream::iter(creations)
+    // One that fails does not keep the others from being made.
+    let made: Vec<Result<(String, String), Failure>> = stream::iter(creations)
         .buffer_unordered(WIDTH)
-        .try_collect()
-        .await?;
+        .collect()
+        .await;
+    let made: Vec<(String, String)> = made.into_iter().collect::<Result<_, _>>()?;
     for (wanted, shown) in known {
         update(stack, wanted, shown).await?;
         if !wanted.is_default() && !backends.has(&wanted.namespace, &wanted.service) {

@@ -183,6 +183,7 @@ impl Builder {
                 client: options.client.clone(),
                 cluster_id: options.cluster_id.clone(),
                 second: options.alb_second,
+                retry: options.alb_second.saturating_mul(5),
             };
             let http = state.http().clone();
             let played = alb_ingress::run(alb, config.clone(), http, stopping.clone());

@@ -63,7 +63,8 @@ async fn record(program: PathBuf) {
         let mut failing = Failing::default();
         for step in &scenario.steps {
             stage.play(&scenario.scenario, step).await;
-            let (seen, now) = stage.quiet(&before, &scenario.scenario, step, CALM).await;
+            let calm = step.calm.map_or(CALM, Duration::from_secs);
+            let (seen, now) = stage.quiet(&before, &scenario.scenario, step, calm).await;
             let seen = failing.taken_off(seen);
             failing.note(&seen);
             all.push(seen);

@@ -25,6 +25,10 @@ pub(super) struct Step {
     /// As `ingress/name`.
     #[serde(default)]
     pub(super) delete: Vec<String>,
+    /// For how many seconds nothing may happen before it counts as over, when it is recorded: where the
+    /// real controller gets on only when it tries again.
+    #[serde(default)]
+    pub(super) calm: Option<u64>,
 }
 
 /// An object in short.

@@ -28,6 +28,8 @@ use super::seen::{self, Failing, Seen};
 const POLL: Duration = Duration::from_millis(20);
 /// How often in a row the same has to be seen.
 const STEADY: usize = 4;
+/// So long that a step is over before what failed is tried again, as with the real controller.
+const RETRY: Duration = Duration::from_secs(2);
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who plays the controller.
@@ -86,6 +88,7 @@ impl Stage {
                     client,
                     cluster_id: "c1".to_owned(),
                     second: Duration::from_millis(20),
+                    retry: RETRY,
                 };
                 let config = CloudConfig {
                     url: format!("http://{}", relay.address),
