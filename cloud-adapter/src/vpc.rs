@@ -82,6 +82,19 @@ pub async fn vswitches(client: &Client, vpc_id: &str) -> Result<Vec<VSwitch>, Cl
     listed.all_readable(DESCRIBE_VSWITCHES)
 }
 
+/// One vswitch; none if the region has none of this id, or none that the caller is shown.
+///
+/// # Errors
+/// As [`vpcs`].
+pub async fn vswitch(client: &Client, id: &str) -> Result<Option<VSwitch>, CloudError> {
+    let call = in_region(client, DESCRIBE_VSWITCHES).query("VSwitchId", id);
+    let items = ("VSwitches", "VSwitch");
+    let listed = pages::all(client, call, PAGE, items, &["VSwitchId"]).await?;
+    let mut found: Vec<VSwitch> = listed.all_readable(DESCRIBE_VSWITCHES)?;
+    found.retain(|vswitch| vswitch.id == id);
+    Ok(found.pop())
+}
+
 /// The zones of the region.
 ///
 /// # Errors

@@ -97,7 +97,11 @@ async fn networks_and_identity() {
             zones.iter().any(|zone| zone.id == vswitch.zone_id),
             "{vswitch:?}"
         );
+        let found = vpc::vswitch(&client, &vswitch.id).await.unwrap();
+        assert_eq!(found, Some(vswitch));
     }
+    let found = vpc::vswitch(&client, "vsw-2zenobody").await.unwrap();
+    assert_eq!(found, None);
     let identity = sts::caller_identity(&client).await.unwrap();
     assert_eq!(identity.account_id, "1234567890123456");
     for call in emulator.calls() {

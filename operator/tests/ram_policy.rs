@@ -123,6 +123,30 @@ fn only_what_the_bindings_use_is_granted_and_only_in_their_place() {
 }
 
 #[test]
+fn an_alb_needs_a_look_at_vswitches_unless_all_zones_are_said() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/alb-gray-release");
+    let (text, notes) = printed(&["-f", example], "");
+    let vswitches = "acs:vpc:cn-beijing:1234567890123456:vswitch/*";
+    let expected = ["vpc:DescribeVSwitches"].map(str::to_owned);
+    assert_eq!(
+        policy(&text),
+        (expected.into(), [vswitches.to_owned()].into())
+    );
+    assert!(!notes.contains("refused"), "{notes}");
+    let class = std::fs::read_to_string(format!("{example}/class.yaml")).unwrap();
+    let mut said = class;
+    for (id, zone) in [
+        ("vsw-2zeqgkyib34gw1fxxx", "f"),
+        ("vsw-2zefv5qwao4prxxx", "g"),
+    ] {
+        let with_zone = format!("{id}\n          zoneId: cn-beijing-{zone}");
+        said = said.replace(id, &with_zone);
+    }
+    let output = run(&["-f", "-"], &said);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
 fn a_binding_without_its_class_is_granted_anywhere_and_told_so() {
     let (text, notes) = printed(&["-f", "-"], &example("binding.yaml"));
     let (actions, resources) = policy(&text);

@@ -23,6 +23,9 @@ pub enum Feature {
     LoadBalancers,
     /// The same with a network load balancer.
     NetworkLoadBalancers,
+    /// Application load balancers, which the ALB Ingress controller makes: whether their vswitches lie in
+    /// different zones is looked at before. Without the permission it is not.
+    ApplicationLoadBalancers,
     /// Publishing on the classic API Gateway: groups, VPC authorizations, APIs; and looking at all
     /// that is there, since that is one look.
     ApiGateway,
@@ -36,9 +39,10 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LoadBalancers,
         Self::NetworkLoadBalancers,
+        Self::ApplicationLoadBalancers,
         Self::ApiGateway,
         Self::Consumers,
         Self::Throttling,
@@ -50,6 +54,7 @@ impl Feature {
         match self {
             Self::LoadBalancers => "load-balancers",
             Self::NetworkLoadBalancers => "network-load-balancers",
+            Self::ApplicationLoadBalancers => "application-load-balancers",
             Self::ApiGateway => "api-gateway",
             Self::Consumers => "consumers",
             Self::Throttling => "throttling",

@@ -2,7 +2,8 @@
 //! API action's page in the vendor's API reference.
 
 use super::Feature::{
-    ApiGateway, Consumers, LoadBalancers, NetworkLoadBalancers, Orphans, Throttling,
+    ApiGateway, ApplicationLoadBalancers, Consumers, LoadBalancers, NetworkLoadBalancers, Orphans,
+    Throttling,
 };
 use super::Known::{Documented, Inferred, Unknown};
 use super::Resource::{
@@ -119,7 +120,12 @@ pub const PERMISSIONS: &[Permission] = &[
         Inferred,
     ),
     nothing_needs(DESCRIBE_VPCS, &[Vpc], Documented),
-    nothing_needs(DESCRIBE_VSWITCHES, &[VSwitch], Documented),
+    needs(
+        ApplicationLoadBalancers,
+        DESCRIBE_VSWITCHES,
+        &[VSwitch],
+        Documented,
+    ),
     nothing_needs(DESCRIBE_ZONES, &[], Unknown),
 ];
 

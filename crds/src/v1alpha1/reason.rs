@@ -110,6 +110,8 @@ reasons! {
     RevisionNotFound,
     /// No vswitches are named for a load balancer that has to be made.
     VswitchesMissing,
+    /// The vswitches for a load balancer that has to be made are not there, or not such as it takes.
+    VswitchesUnusable,
     /// Knative Serving, or a ConfigMap of it, is not in the cluster.
     KnativeNotFound,
     /// Higress, or its definition of plugins, is not in the cluster.

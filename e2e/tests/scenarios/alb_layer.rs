@@ -16,6 +16,7 @@ use super::{
         CLASS, children, children_are, complain, kingress, says, serve, services, target, weights,
         world,
     },
+    alb_zones::{it_is_told_that_nobody_looked, one_zone_is_refused, zones_are_hidden},
     helloworld, ksvc,
     mass_changes::LONG,
     namespace,
@@ -79,8 +80,8 @@ async fn a_knative_ingress_is_ready_once_its_own_generation_is_served() {
     world.apply(&services("gray", "hello")).await.unwrap();
     apply(&world, &kingress("gray", "hello", 100)).await;
     let hello = target("gray", "hello");
-    // Nothing is done before a class has an ALB.
-    world.apply(CLASS).await.unwrap();
+    // Nothing is done before a class has an ALB, and none is made in one zone.
+    one_zone_is_refused(&world).await;
 
     let both = |found: &(Option<_>, Option<_>)| found.0.is_some() && found.1.is_some();
     let (public, private) = children_are(&world, "gray", "on both load balancers", both).await;
@@ -359,6 +360,7 @@ async fn its_removal_is_approved(
 #[tokio::test]
 async fn a_binding_moves_its_knative_service_and_puts_it_back() {
     let world = world(true).await;
+    zones_are_hidden(&world).await;
     helloworld(&world, "default", "hello", "").await;
     world.apply(CLASS).await.unwrap();
     only_planned_it_writes_nothing(&world).await;
@@ -372,6 +374,7 @@ async fn a_binding_moves_its_knative_service_and_puts_it_back() {
     let rules = public.spec.as_ref().unwrap().rules.as_ref().unwrap();
     assert_eq!(rules.len(), 3, "two rules and what everybody gets");
     let binding = Target::of::<crds::GatewayBinding>(Some("default"), "hello");
+    it_is_told_that_nobody_looked(&world).await;
     let pending = Expect::condition_with_reason("Ready", "False", "WaitingForIngress");
     wait(&world, &binding, pending).await;
     serve(&world, &public, "one", PUBLIC).await;

@@ -68,7 +68,7 @@ impl Context {
         let Written { bindings, services } = written;
         Self {
             clouds: Clouds::new(runtime.clone()),
-            alb: alb::state::State::new(&runtime.args.shard),
+            alb: alb::state::State::default(),
             runtime,
             stores,
             bindings,

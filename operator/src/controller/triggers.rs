@@ -318,6 +318,10 @@ impl Triggers {
     }
 
     fn tell_alb(&self, binding: &GatewayBinding) {
+        let alb = binding.spec.alb.as_ref();
+        if alb.is_some_and(|alb| alb.zone_mappings.is_some()) {
+            self.queues.alb.tell(Signal::Vswitches);
+        }
         self.queues.alb.tell(Signal::Binding {
             namespace: binding.namespace().unwrap_or_default(),
             service: binding.spec.service_ref.name.clone(),

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use crate::commands::plan::given::namespace_labels;
 use crate::commands::plan::manifests::Manifests;
+use crate::core::alb::binding::alb_of;
 use crate::core::class::resolve;
 use crate::core::key::id_of;
 use crate::core::settings::Settings;
@@ -45,6 +46,10 @@ pub(super) fn of(manifests: &Manifests) -> Uses {
             continue;
         };
         bound.insert(class.name_any());
+        // What such a load balancer needs does not go by its bindings.
+        if alb_of(binding, class).is_some() {
+            continue;
+        }
         let labels = namespace_labels(manifests, &binding.namespace().unwrap_or_default());
         match validate(binding, class, &labels) {
             Ok(validated) => uses.add(place(class), needed(&validated)),
@@ -58,6 +63,9 @@ pub(super) fn of(manifests: &Manifests) -> Uses {
         if collects(class) {
             uses.add(place(class), [Feature::Orphans]);
         }
+        if asks_for_zones(class) {
+            uses.add(place(class), [Feature::ApplicationLoadBalancers]);
+        }
         if !bound.contains(&class.name_any()) {
             uses.add(place(class), offered(class));
         }
@@ -68,6 +76,17 @@ pub(super) fn of(manifests: &Manifests) -> Uses {
 /// Whether a class lets what lost its owner be removed.
 fn collects(class: &GatewayBindingClass) -> bool {
     class.spec.orphan_policy() == OrphanPolicy::Collect
+}
+
+/// Whether a class may come to make an application load balancer with a vswitch whose zone is not said.
+fn asks_for_zones(class: &GatewayBindingClass) -> bool {
+    let gateways = class.spec.gateways.iter().flatten();
+    let mut albs = gateways.filter_map(|gateway| gateway.alb.as_ref());
+    albs.any(|alb| {
+        let settings = alb.settings.as_ref();
+        let said = settings.and_then(|settings| settings.zone_mappings.as_ref());
+        said.is_none_or(|said| said.iter().any(|one| one.zone_id.is_none()))
+    })
 }
 
 fn place(class: &GatewayBindingClass) -> Place {
@@ -106,9 +125,10 @@ fn needed(binding: &Validated) -> BTreeSet<Feature> {
 
 /// What a binding asks for, whatever its class says of it.
 fn asked_for(binding: &GatewayBinding) -> BTreeSet<Feature> {
-    let mut features = BTreeSet::from([match binding.spec.nlb {
-        None => Feature::LoadBalancers,
-        Some(_) => Feature::NetworkLoadBalancers,
+    let mut features = BTreeSet::from([match (&binding.spec.nlb, &binding.spec.alb) {
+        (Some(_), _) => Feature::NetworkLoadBalancers,
+        (None, Some(_)) => Feature::ApplicationLoadBalancers,
+        (None, None) => Feature::LoadBalancers,
     }]);
     if let Some(wish) = &binding.spec.api_gateway {
         features.insert(Feature::ApiGateway);

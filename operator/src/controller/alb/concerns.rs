@@ -24,6 +24,7 @@ use crate::controller::stores::{Seen, fingerprint};
 use crate::controller::writes::is_held;
 use crate::core::alb::hop::is_companion;
 use crate::core::alb::kingress::{KIngress, LABEL};
+use crate::core::alb::placeholder::is_placeholder;
 use crate::core::alb::render::label_value;
 use crate::core::alb::stand_ins::StandIns;
 
@@ -103,6 +104,8 @@ impl Concerns {
                 Signal::Binding { namespace, service } => self.ask_where(|ingress| {
                     ingress.namespace().as_deref() == Some(&namespace) && serves(ingress, &service)
                 }),
+                // Those that had none may have a load balancer now.
+                Signal::Vswitches => self.ask_where(|ingress| !ingress.is_ready()),
                 Signal::Service { namespace } => {
                     for (namespace, name) in self.state().troubled_in(&namespace) {
                         self.asker.edited(ObjectRef::new(&name).within(&namespace));
@@ -255,7 +258,7 @@ impl Concerns {
                     self.owner(ingress);
                 }
             }
-            Seen::Gone(ingress) if self.state().is_placeholder(ingress) => {
+            Seen::Gone(ingress) if is_placeholder(ingress) => {
                 self.state().released(ingress);
             }
             Seen::Gone(ingress) => {

@@ -1,5 +1,6 @@
 //! The AlbConfigs and IngressClasses that Ingresses need.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crds::keys;
@@ -10,13 +11,15 @@ use serde_json::Value;
 
 use super::children::{failed, lead};
 use super::serving::bindings;
+use super::vswitches;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
 use crate::core::alb::binding::{Say, say};
-use crate::core::alb::instance::{alb_config, class, has_all, zones};
+use crate::core::alb::instance::{alb_config, class, has_all};
 use crate::core::alb::refusal::Refusal;
 use crate::core::alb::seats::ingress_class;
 use crate::core::alb::translate::Placement;
+use crate::core::alb::vswitches::{Vswitches, vswitches as named};
 use crate::core::names::digest;
 
 /// What keeps a Knative Ingress from being served.
@@ -56,18 +59,27 @@ pub(super) async fn ensure(
     let enter = bindings(gateway.ingress_class(), context);
     let network = context.alb.network();
     let heard = enter.iter().filter(|binding| say(binding) == Say::Heard);
-    let zones = zones(gateway, heard.map(AsRef::as_ref), &network);
-    let wanted = alb_config(gateway, placement, instance, &zones);
+    let vswitches = named(gateway, heard.map(AsRef::as_ref), &network);
+    let wanted = alb_config(gateway, placement, instance, &vswitches.mappings);
     let digest = digest(&wanted.as_ref().map_err(|refusal| &refusal.message));
     let now = Instant::now();
-    let mut ensured = context.alb.ensured.lock().await;
-    let fresh = ensured.get(instance).is_some_and(|(known, at)| {
-        *known == digest && now.duration_since(*at) < context.runtime.args.drift_interval
-    });
-    if fresh {
+    let is_fresh = |ensured: &HashMap<String, (String, Instant)>| {
+        ensured.get(instance).is_some_and(|(known, at)| {
+            *known == digest && now.duration_since(*at) < context.runtime.args.drift_interval
+        })
+    };
+    if is_fresh(&*context.alb.ensured.lock().await) {
         return Ok(());
     }
     let configs = kind("alibabacloud.com", "v1", "AlbConfig", "albconfigs");
+    // The cloud may take its time: nobody whose AlbConfig is there waits for that.
+    if let Ok(wanted) = &wanted {
+        check(&configs, instance, wanted, gateway, &vswitches, context).await?;
+    }
+    let mut ensured = context.alb.ensured.lock().await;
+    if is_fresh(&ensured) {
+        return Ok(());
+    }
     settle(&configs, instance, wanted, context).await?;
     let classes = kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses");
     settle(
@@ -78,6 +90,28 @@ pub(super) async fn ensure(
     )
     .await?;
     ensured.insert(instance.to_owned(), (digest, now));
+    Ok(())
+}
+
+/// Whether an AlbConfig may be made as it is wanted. One that is there stays as it is, and a load
+/// balancer that is there has its vswitches.
+async fn check(
+    kind: &ApiResource,
+    instance: &str,
+    wanted: &Value,
+    gateway: &AlbGateway,
+    vswitches: &Vswitches,
+    context: &Context,
+) -> Result<(), Obstacle> {
+    if wanted["spec"]["config"]["id"].is_string() {
+        return Ok(());
+    }
+    let api: Api<DynamicObject> = Api::all_with(context.runtime.client.clone(), kind);
+    let found = api.get_metadata_opt(instance).await;
+    let found = found.map_err(|error| failed(&format!("AlbConfig {instance}"), &error))?;
+    if found.is_none() {
+        vswitches::check(gateway, instance, vswitches, context).await?;
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod serving;
 pub mod signals;
 pub mod state;
 pub mod users;
+mod vswitches;
 mod watch;
 
 pub use watch::spawn;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::keys;
+use crds::v1alpha1::AlbGateway;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 
 use super::children::{self, PLACEMENTS, failed, lead};
-use super::serving::gateways;
+use super::serving::{gateways, gateways_elsewhere};
 use super::state::name_of;
 use crate::controller::cloud::Trouble;
 use crate::controller::context::Context;
@@ -114,7 +115,7 @@ async fn carry_out(chore: &Chore, context: &Context) -> Result<(), Trouble> {
             let place = ObjectRef::<Ingress>::new(&name).within(namespace);
             // One that somebody else made under this name is left alone.
             let found = context.alb.ingresses.get(&place);
-            if found.is_none_or(|found| is_placeholder(&found, &context.runtime.args.shard)) {
+            if found.is_none_or(|found| is_placeholder(&found)) {
                 let api: Api<Ingress> = Api::namespaced(client.clone(), namespace);
                 match api.delete(&name, &DeleteParams::default()).await {
                     Ok(_) => metrics.plan_step("Delete", "Ingress"),
@@ -164,9 +165,15 @@ pub(super) async fn look_after(context: &Context, ask: impl Fn(Asked)) {
 
 async fn tidy(context: &Context) -> Result<(), Trouble> {
     loop {
-        let served = served(context);
-        let next = context.alb.seats().chores(&served).into_iter().next();
-        let Some(chore) = next else {
+        let served = on(&gateways(context), context);
+        let elsewhere = on(&gateways_elsewhere(context), context);
+        let chores = context.alb.seats().chores(&served);
+        // What another shard looks after now is kept, or not, by that one.
+        let mut ours = chores.into_iter().filter(|chore| {
+            let instance = chore.instance();
+            served.contains(instance) || !elsewhere.contains(instance)
+        });
+        let Some(chore) = ours.next() else {
             return Ok(());
         };
         carry_out(&chore, context).await?;
@@ -181,10 +188,9 @@ async fn tidy(context: &Context) -> Result<(), Trouble> {
     }
 }
 
-/// The IngressClasses on which we put Ingresses.
-fn served(context: &Context) -> BTreeSet<String> {
+/// The IngressClasses of gateways.
+fn on(gateways: &[AlbGateway], context: &Context) -> BTreeSet<String> {
     let network = context.alb.network();
-    let gateways = gateways(context);
     let fleets = gateways
         .iter()
         .flat_map(|gateway| PLACEMENTS.map(|placement| fleet(gateway, placement, &network)));

@@ -15,6 +15,39 @@ use crate::core::class;
 
 /// The ALB gateways of this shard's classes, those of the oldest class first.
 pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
+    let classes = classes(context);
+    let gateways = classes.iter().flat_map(|class| albs(class));
+    gateways.cloned().collect()
+}
+
+/// The ALB gateways of other shards' classes.
+pub(super) fn gateways_elsewhere(context: &Context) -> Vec<AlbGateway> {
+    let classes = context.stores.classes.state();
+    let elsewhere = classes.iter().filter(|class| !context.serves(class));
+    let serving = elsewhere.filter(|class| serves(class));
+    serving.flat_map(|class| albs(class)).cloned().collect()
+}
+
+/// The class whose gateway it is.
+pub(super) fn class_of(
+    gateway: &AlbGateway,
+    context: &Context,
+) -> Option<Arc<GatewayBindingClass>> {
+    let name = gateway.ingress_class();
+    let is_its = |class: &Arc<GatewayBindingClass>| {
+        let mut gateways = albs(class);
+        gateways.any(|gateway| gateway.ingress_class() == name)
+    };
+    classes(context).into_iter().find(is_its)
+}
+
+fn albs(class: &GatewayBindingClass) -> impl Iterator<Item = &AlbGateway> {
+    let gateways = class.spec.gateways.iter().flatten();
+    gateways.filter_map(|gateway| gateway.alb.as_ref())
+}
+
+/// This shard's classes that serve, the oldest first.
+fn classes(context: &Context) -> Vec<Arc<GatewayBindingClass>> {
     let mut classes: Vec<Arc<GatewayBindingClass>> = context
         .stores
         .classes
@@ -27,10 +60,7 @@ pub(super) fn gateways(context: &Context) -> Vec<AlbGateway> {
         let created = class.creation_timestamp().map(|time| time.0);
         (created, class.name_any())
     });
-    let gateways = classes
-        .iter()
-        .flat_map(|class| class.spec.gateways.iter().flatten());
-    gateways.filter_map(|gateway| gateway.alb.clone()).collect()
+    classes
 }
 
 /// The gateway that serves a Knative Ingress; none: it is none of ours.

@@ -16,6 +16,8 @@ pub enum Signal {
         /// The Knative Service.
         service: String,
     },
+    /// A binding that names vswitches.
+    Vswitches,
     /// A Service.
     Service {
         /// Its namespace.

@@ -15,6 +15,7 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 
 use super::children::is_made_by_us;
 use super::complaints::Complaints;
+use super::vswitches::Answers;
 use crate::controller::latest::Latest;
 use crate::core::alb::kingress::KIngress;
 use crate::core::alb::network::{NAME, NAMESPACE, Network};
@@ -49,12 +50,13 @@ pub struct State {
     pub complaints: Complaints,
     /// One AlbConfig and IngressClass is looked after at a time, and not before it is due again.
     pub ensured: tokio::sync::Mutex<HashMap<String, (String, Instant)>>,
+    /// What the cloud said of vswitches.
+    pub vswitches: Answers,
     listed: AtomicBool,
     writes: AtomicBool,
     since: Instant,
     /// Something may have to be done about the places that are kept.
     pub untidy: tokio::sync::Notify,
-    shard: String,
     seats: Mutex<Seats>,
     pace: Mutex<Pace>,
     /// By namespace and name, since when.
@@ -90,9 +92,9 @@ pub fn serverless_service() -> ApiResource {
     )
 }
 
-impl State {
-    /// For a shard, empty.
-    pub fn new(shard: &str) -> Self {
+/// Nothing is known yet.
+impl Default for State {
+    fn default() -> Self {
         let (kingresses, kingresses_writer) = reflector::store();
         let (ingresses, ingresses_writer) = reflector::store();
         let (slices, slices_writer) = reflector::store();
@@ -110,11 +112,11 @@ impl State {
             reported: Latest::default(),
             complaints: Complaints::default(),
             ensured: tokio::sync::Mutex::default(),
+            vswitches: Answers::default(),
             listed: AtomicBool::default(),
             writes: AtomicBool::default(),
             since: Instant::now(),
             untidy: tokio::sync::Notify::new(),
-            shard: shard.to_owned(),
             seats: Mutex::default(),
             pace: Mutex::default(),
             troubled: Mutex::default(),
@@ -128,7 +130,9 @@ impl State {
             })),
         }
     }
+}
 
+impl State {
     /// The writing ends; the first who asks gets them.
     pub fn writers(&self) -> Option<Writers> {
         lock(&self.writers).take()
@@ -182,11 +186,6 @@ impl State {
         self.untidy.notify_one();
     }
 
-    /// Whether an Ingress only keeps a place, for this shard.
-    pub fn is_placeholder(&self, ingress: &Ingress) -> bool {
-        is_placeholder(ingress, &self.shard)
-    }
-
     /// A placeholder is gone.
     pub fn released(&self, placeholder: &Ingress) {
         let holding = holding(placeholder).unwrap_or_default();
@@ -223,7 +222,7 @@ impl State {
             return false;
         };
         let (namespace, name) = name_of(ingress);
-        if self.is_placeholder(ingress) {
+        if is_placeholder(ingress) {
             if let Some(order) = holding.order {
                 seats.holds(&namespace, &holding.instance, order, holding.extent);
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use cloud_adapter::client::Client;
 use cloud_adapter::error::CloudError;
 use cloud_adapter::snapshot::GatewayAccess;
+use cloud_adapter::vpc::{self, VSwitch};
 use crds::v1alpha1::Reason;
 
 use super::Trouble;
@@ -73,6 +74,11 @@ impl Account {
             false => &self.classic_balancers,
         };
         balancers.get(&self.client, id, version, max_age).await
+    }
+
+    /// What a vswitch is; none if there is none of this id, or none that we are shown.
+    pub async fn vswitch(&self, id: &str) -> Result<Option<VSwitch>, CloudError> {
+        vpc::vswitch(&self.client, id).await
     }
 }
 

@@ -2,10 +2,7 @@
 //! shared by all, made when first needed, and never deleted, since the load balancer would go with
 //! them.
 
-use crds::v1alpha1::{
-    AlbDeletionProtection, AlbField, AlbGateway, AlbZoneMapping, GatewayBinding, Reason,
-};
-use kube::ResourceExt;
+use crds::v1alpha1::{AlbDeletionProtection, AlbGateway, AlbZoneMapping, Reason};
 use serde_json::{Value, json};
 
 use super::network::Network;
@@ -52,38 +49,6 @@ fn offer(gateway: &AlbGateway, placement: Placement) -> Option<&crds::v1alpha1::
         Placement::Internet => gateway.internet.as_ref(),
         Placement::Intranet => gateway.intranet.as_ref(),
     }
-}
-
-/// The vswitches for a load balancer: those of the class, else of the oldest binding where the class
-/// lets bindings say, else of `config-network`.
-pub fn zones<'a>(
-    gateway: &AlbGateway,
-    bindings: impl IntoIterator<Item = &'a GatewayBinding>,
-    network: &Network,
-) -> Vec<AlbZoneMapping> {
-    let settings = gateway.settings.as_ref();
-    let of_class = settings.and_then(|settings| settings.zone_mappings.clone());
-    let of_binding = || {
-        let open = gateway.binding_may_set(AlbField::ZoneMappings);
-        let zones = |binding: &&GatewayBinding| {
-            let alb = binding.spec.alb.as_ref();
-            alb.and_then(|alb| alb.zone_mappings.clone())
-        };
-        let mut bindings: Vec<&GatewayBinding> = bindings.into_iter().collect();
-        bindings.sort_by_key(|binding| {
-            let created = binding.creation_timestamp().map(|time| time.0);
-            (created, binding.namespace(), binding.name_any())
-        });
-        bindings.iter().find_map(zones).filter(|_| open)
-    };
-    let of_network = || {
-        let zone = |id: &String| AlbZoneMapping {
-            vswitch_id: id.clone(),
-            zone_id: None,
-        };
-        network.vswitch_ids.iter().map(zone).collect()
-    };
-    of_class.or_else(of_binding).unwrap_or_else(of_network)
 }
 
 /// An AlbConfig with the fields that are ours. `spec.listeners` is the controller's own.
@@ -216,63 +181,13 @@ mod tests {
         serde_saphyr::from_str(yaml).unwrap()
     }
 
-    fn binding(name: &str, created: &str, vswitch: &str) -> GatewayBinding {
-        serde_json::from_value(json!({
-            "apiVersion": "gatewaybinding.dev/v1alpha1", "kind": "GatewayBinding",
-            "metadata": {"name": name, "namespace": "gray", "creationTimestamp": created},
-            "spec": {
-                "serviceRef": {"kind": "KnativeService", "name": name},
-                "alb": {"zoneMappings": [{"vswitchId": vswitch}, {"vswitchId": "vsw-other"}]},
-            },
-        }))
-        .unwrap()
-    }
-
-    fn ids(zones: &[AlbZoneMapping]) -> Vec<&str> {
-        zones.iter().map(|zone| zone.vswitch_id.as_str()).collect()
-    }
-
-    #[test]
-    fn vswitches_come_from_the_class_then_a_binding_then_knative() {
-        let network = Network {
-            vswitch_ids: vec!["vsw-n1".to_owned(), "vsw-n2".to_owned()],
-            ..Network::default()
-        };
-        let bindings = [
-            binding("young", "2026-11-20T08:00:02Z", "vsw-young"),
-            binding("old", "2026-11-20T08:00:01Z", "vsw-old"),
-        ];
-        let said = gateway(
-            "{settings: {zoneMappings: [{vswitchId: vsw-c1}, {vswitchId: vsw-c2}]}, bindingsMaySet: ['*']}",
-        );
-        assert_eq!(
-            ids(&zones(&said, &bindings, &network)),
-            ["vsw-c1", "vsw-c2"]
-        );
-        let open = gateway("{bindingsMaySet: [zoneMappings]}");
-        assert_eq!(
-            ids(&zones(&open, &bindings, &network)),
-            ["vsw-old", "vsw-other"]
-        );
-        assert_eq!(
-            ids(&zones(&gateway("{}"), &bindings, &network)),
-            ["vsw-n1", "vsw-n2"]
-        );
-        assert_eq!(ids(&zones(&open, &[], &network)), ["vsw-n1", "vsw-n2"]);
-    }
-
     #[test]
     fn an_alb_config_has_what_was_said_and_no_listeners() {
         let said = gateway(
             "{internet: {albConfig: pay, name: payments, existing: {id: alb-1}}, settings: {edition: StandardWithWaf, accessLog: {project: p, logStore: alb_l}, deletionProtection: Disabled, resourceGroupId: rg-1, tags: [{key: a, value: b}]}}",
         );
-        let two = zones(
-            &gateway(
-                "{settings: {zoneMappings: [{vswitchId: vsw-a, zoneId: z}, {vswitchId: vsw-b}]}}",
-            ),
-            &[],
-            &Network::default(),
-        );
+        let two: Vec<AlbZoneMapping> =
+            serde_saphyr::from_str("[{vswitchId: vsw-a, zoneId: z}, {vswitchId: vsw-b}]").unwrap();
         let first = alb_config(&said, Placement::Internet, "pay", &two).unwrap();
         let config = json!({
             "name": "payments", "addressType": "Internet", "id": "alb-1", "forceOverride": false,

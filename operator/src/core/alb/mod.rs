@@ -20,3 +20,4 @@ pub mod seats;
 pub mod stand_ins;
 pub mod status;
 pub mod translate;
+pub mod vswitches;

@@ -9,7 +9,8 @@ use super::render::{ORDER, PREFIX};
 use super::seats::{Extent, Holding};
 use crate::core::names::short_hash;
 
-/// Label of an Ingress that only keeps a place, with the shard whose it is.
+/// Label of an Ingress that only keeps a place, with the shard that made it. Whose it is goes by its
+/// IngressClass: the class that makes for that one may have gone to another shard since.
 pub const LABEL: &str = "gatewaybinding.dev/alb-placeholder";
 /// Nobody's name ends so (RFC 2606).
 const DOMAIN: &str = ".placeholder.invalid";
@@ -74,7 +75,7 @@ pub fn body(
     })
 }
 
-/// The labels by which the placeholders of a shard are found.
+/// The labels by which the placeholders that a shard made are found.
 pub fn selector(shard: &str) -> String {
     format!(
         "{LABEL}={shard},{}={}",
@@ -83,10 +84,11 @@ pub fn selector(shard: &str) -> String {
     )
 }
 
-/// Whether an Ingress only keeps a place, for this shard.
-pub fn is_placeholder(ingress: &Ingress, shard: &str) -> bool {
-    let label = |key: &str| ingress.labels().get(key).map(String::as_str);
-    label(LABEL) == Some(shard) && label(crds::keys::MANAGED_BY) == Some(crds::keys::FIELD_MANAGER)
+/// Whether an Ingress only keeps a place.
+pub fn is_placeholder(ingress: &Ingress) -> bool {
+    let labels = ingress.labels();
+    let made_by = labels.get(crds::keys::MANAGED_BY).map(String::as_str);
+    labels.contains_key(LABEL) && made_by == Some(crds::keys::FIELD_MANAGER)
 }
 
 /// What an Ingress has on its load balancer; none: it names no class.
@@ -127,7 +129,7 @@ mod tests {
         for secured in [false, true] {
             let extent = Extent { rules: 3, secured };
             let kept = kept(extent);
-            assert!(is_placeholder(&kept, "") && !is_placeholder(&kept, "other"));
+            assert!(is_placeholder(&kept) && !is_placeholder(&Ingress::default()));
             let expected = Holding {
                 instance: "knative-alb-ingress-x".to_owned(),
                 order: Some(12),

@@ -50,6 +50,14 @@ pub enum Chore {
     },
 }
 
+impl Chore {
+    /// Name of the IngressClass.
+    pub fn instance(&self) -> &str {
+        let (Self::Write { instance, .. } | Self::Drop { instance, .. }) = self;
+        instance
+    }
+}
+
 #[cfg(test)]
 impl Kept {
     pub(super) fn written(&self) -> Option<Extent> {
