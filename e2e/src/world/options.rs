@@ -59,6 +59,8 @@ pub struct WorldOptions {
     /// Whether there is the kind AlbConfig, so that the ALB Ingress controller is played beside the
     /// cloud controller manager.
     pub albconfigs: bool,
+    /// Program of the real ALB Ingress controller, to run it in place of its stand-in.
+    pub alb_controller: Option<PathBuf>,
     /// Whether the operator's CustomResourceDefinitions are installed before anything else.
     pub definitions: bool,
     /// Whether the API server notes what ServiceAccounts in the operator's namespace ask for; see
@@ -91,6 +93,7 @@ impl Default for WorldOptions {
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
             albconfigs: false,
+            alb_controller: std::env::var_os("ALB_CONTROLLER").map(PathBuf::from),
             definitions: true,
             audited: false,
             operator: Some(OperatorOptions::default()),

@@ -53,6 +53,7 @@ impl World {
             knative: None,
             serving: None,
             gateway: None,
+            alb_controller: None,
             cloud,
             control_plane,
             options,
@@ -60,6 +61,9 @@ impl World {
         };
         tell("installing the CustomResourceDefinitions");
         world.install_crds().await?;
+        if world.options.ccm && let Some(program) = world.options.alb_controller.clone() {
+            world.start_alb_controller(&program).await?;
+        }
         if world.options.knative {
             tell("starting the stand-ins for Istio and Knative");
             world.start_knative().await?;
@@ -95,6 +99,24 @@ impl World {
             yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
         }
         self.apply(&yaml).await?;
+        Ok(())
+    }
+
+    async fn start_alb_controller(&mut self, program: &Path) -> Result<(), WorldError> {
+        self.apply(alb_ingress::DEFINITION).await?;
+        let objects = self.cloud_objects().await?;
+        let mut ids = objects.keys().filter_map(|place| place.rsplit(['/', ' ', '.']).next());
+        let vswitch = ids.clone().find(|id| id.starts_with("vsw-")).unwrap_or_default();
+        let vpc = ids.find(|id| id.starts_with("vpc-")).unwrap_or_default();
+        let controller = super::AlbController::start(
+            program,
+            self.folder(),
+            self.control_plane.kubeconfig().path(),
+            self.cloud.url(),
+            (&self.options.region, &self.options.cluster_id, &self.options.ccm_keys),
+            (vpc, vswitch),
+        );
+        self.alb_controller = Some(controller.await?);
         Ok(())
     }
 
@@ -207,6 +229,7 @@ async fn start_cloud(
         ccm: options.ccm.then(|| Ccm {
             cluster_id: options.cluster_id.clone(),
             access_key_id: options.ccm_keys.id.clone(),
+            with_alb: options.alb_controller.is_none(),
         }),
     };
     match &options.emulator_program {
