@@ -1,14 +1,17 @@
 //! Putting a world together.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alicloud_emulator::alb_ingress;
 use control_plane::ControlPlane;
 use local_node::serving::{API_SERVER_FLAG, Serving};
 
 use super::{
-    Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
-    audit, operator, secrecy::Secrecy, start_gateway,
+    AlbController, Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError,
+    WorldOptions, audit, operator, secrecy::Secrecy, start_gateway,
 };
 use crate::{
     binaries,
@@ -61,8 +64,9 @@ impl World {
         };
         tell("installing the CustomResourceDefinitions");
         world.install_crds().await?;
-        if world.options.ccm && let Some(program) = world.options.alb_controller.clone() {
-            world.start_alb_controller(&program).await?;
+        if let Some(program) = world.options.real_alb_controller() {
+            tell("starting the ALB Ingress controller");
+            world.start_alb_controller(program).await?;
         }
         if world.options.knative {
             tell("starting the stand-ins for Istio and Knative");
@@ -102,19 +106,15 @@ impl World {
         Ok(())
     }
 
-    async fn start_alb_controller(&mut self, program: &Path) -> Result<(), WorldError> {
+    /// The real controller registers the kind AlbConfig when it starts; it has to be there before.
+    async fn start_alb_controller(&mut self, program: PathBuf) -> Result<(), WorldError> {
         self.apply(alb_ingress::DEFINITION).await?;
-        let objects = self.cloud_objects().await?;
-        let mut ids = objects.keys().filter_map(|place| place.rsplit(['/', ' ', '.']).next());
-        let vswitch = ids.clone().find(|id| id.starts_with("vsw-")).unwrap_or_default();
-        let vpc = ids.find(|id| id.starts_with("vpc-")).unwrap_or_default();
-        let controller = super::AlbController::start(
+        let controller = AlbController::start(
             program,
-            self.folder(),
+            &self.options,
+            &self.cloud,
             self.control_plane.kubeconfig().path(),
-            self.cloud.url(),
-            (&self.options.region, &self.options.cluster_id, &self.options.ccm_keys),
-            (vpc, vswitch),
+            self.folder(),
         );
         self.alb_controller = Some(controller.await?);
         Ok(())
@@ -229,7 +229,7 @@ async fn start_cloud(
         ccm: options.ccm.then(|| Ccm {
             cluster_id: options.cluster_id.clone(),
             access_key_id: options.ccm_keys.id.clone(),
-            with_alb: options.alb_controller.is_none(),
+            with_alb: options.real_alb_controller().is_none(),
         }),
     };
     match &options.emulator_program {
