@@ -170,7 +170,7 @@ async fn builder(arguments: Arguments) -> anyhow::Result<Builder> {
             backends,
             retry_min,
             retry_max: retry_min.saturating_mul(60),
-            alb_second: Duration::from_millis(arguments.alb_second),
+            alb_second: Some(Duration::from_millis(arguments.alb_second)),
             ..Options::new(client(&path).await?)
         });
     }

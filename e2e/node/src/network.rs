@@ -1,7 +1,8 @@
 //! A network of Pods: a bridge of this machine, on which each Pod has an address.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     net::Ipv4Addr,
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,6 +12,8 @@ use tokio::{io::AsyncWriteExt as _, process::Command};
 
 /// Bridges of ours are named after it and the third byte of their addresses.
 const BRIDGE: &str = "gwbpods";
+/// Networks are the machine's, so one lock is for all processes. Only root makes networks.
+const LOCK: &str = "/run/gatewaybinding-pods.lock";
 
 /// Why a network, or a Pod's part of it, could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,12 @@ pub enum NetworkError {
         command: String,
         /// What it said.
         message: String,
+    },
+    /// The lock by which networks are taken one after the other.
+    #[error("a network for Pods needs root: {LOCK}: {source}")]
+    Lock {
+        /// What failed.
+        source: io::Error,
     },
     /// All are taken.
     #[error("no more {0} for Pods")]
@@ -49,10 +58,14 @@ pub(crate) struct PodAddress {
 impl PodNetwork {
     /// Takes the first network that no living process has.
     pub(crate) async fn create() -> Result<Self, NetworkError> {
+        // Two that find one abandoned would else remove what the other has just made in its place.
+        let _lock = lock()
+            .await
+            .map_err(|source| NetworkError::Lock { source })?;
         for subnet in 0..=u8::MAX {
             let bridge = format!("{BRIDGE}{subnet}");
             if is_abandoned(&bridge) {
-                // Somebody else may be removing it too.
+                // It may be gone by itself by now.
                 let _ = ip(&["link", "del", &bridge]).await;
             }
             let owner = std::process::id().to_string();
@@ -162,6 +175,16 @@ impl Drop for PodNetwork {
         // What is left is removed by the next one that finds it abandoned.
         let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
+}
+
+/// Held by the process that is taking a network.
+async fn lock() -> io::Result<File> {
+    let locked = tokio::task::spawn_blocking(|| {
+        let file = File::options().create(true).append(true).open(LOCK)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked.await?
 }
 
 /// Whether the process that made a bridge has ended without removing it.

@@ -51,6 +51,8 @@ pub struct Ccm {
     pub cluster_id: String,
     /// Which of the access keys it uses.
     pub access_key_id: String,
+    /// Whether the ALB Ingress controller is played beside it.
+    pub with_alb: bool,
 }
 
 /// A handle on the emulated cloud, which ends when this is dropped.
@@ -102,6 +104,7 @@ impl Cloud {
         if let Some(Ccm {
             cluster_id,
             access_key_id,
+            with_alb,
         }) = &options.ccm
         {
             builder = builder.ccm(ccm::Options {
@@ -109,7 +112,7 @@ impl Cloud {
                 access_key_id: Some(access_key_id.clone()),
                 retry_min: CCM_RETRY,
                 retry_max: CCM_RETRY * 8,
-                alb_second: ALB_SECOND,
+                alb_second: with_alb.then_some(ALB_SECOND),
                 ..ccm::Options::new(client)
             });
         }

@@ -18,6 +18,7 @@
 //! process is killed.
 
 mod address;
+mod alb_controller;
 mod audit;
 mod cloud;
 mod console;
@@ -36,6 +37,7 @@ use std::path::Path;
 
 pub(crate) use address::candidates;
 pub use address::start_gateway;
+pub use alb_controller::AlbController;
 pub use audit::Asked;
 pub use cloud::{Answer, Ccm, Cloud, CloudOptions};
 pub use error::WorldError;
@@ -67,6 +69,8 @@ pub struct World {
     pub serving: Option<Serving>,
     /// What routes by Host, if it runs.
     pub gateway: Option<Gateway>,
+    /// The real ALB Ingress controller, if it runs in place of its stand-in.
+    pub alb_controller: Option<AlbController>,
     /// The emulated cloud.
     pub cloud: Cloud,
     /// etcd, the API server and the controllers.

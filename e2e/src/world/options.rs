@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use super::OperatorOptions;
+use super::{OperatorOptions, alb_controller::VARIABLE};
 
 /// An access key of the emulated cloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub struct WorldOptions {
     /// Whether there is the kind AlbConfig, so that the ALB Ingress controller is played beside the
     /// cloud controller manager.
     pub albconfigs: bool,
+    /// Program of the real ALB Ingress controller, to run it in place of its stand-in: by default that
+    /// which `ALB_CONTROLLER` names. Only where the cloud runs in this process, and the cloud controller
+    /// manager is played beside it.
+    pub alb_controller: Option<PathBuf>,
     /// Whether the operator's CustomResourceDefinitions are installed before anything else.
     pub definitions: bool,
     /// Whether the API server notes what ServiceAccounts in the operator's namespace ask for; see
@@ -91,6 +95,7 @@ impl Default for WorldOptions {
             istio_service_type: "ClusterIP".to_owned(),
             emulator_program: None,
             albconfigs: false,
+            alb_controller: std::env::var_os(VARIABLE).map(PathBuf::from),
             definitions: true,
             audited: false,
             operator: Some(OperatorOptions::default()),
@@ -101,6 +106,12 @@ impl Default for WorldOptions {
 }
 
 impl WorldOptions {
+    /// The program that is run in place of the stand-in, if one is.
+    pub(super) fn real_alb_controller(&self) -> Option<PathBuf> {
+        let program = self.alb_controller.clone();
+        program.filter(|_| self.ccm && self.emulator_program.is_none())
+    }
+
     /// Without the operator, for what can be shown without it.
     #[must_use]
     pub fn without_operator(mut self) -> Self {

@@ -1,14 +1,17 @@
 //! Putting a world together.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alicloud_emulator::alb_ingress;
 use control_plane::ControlPlane;
 use local_node::serving::{API_SERVER_FLAG, Serving};
 
 use super::{
-    Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError, WorldOptions,
-    audit, operator, secrecy::Secrecy, start_gateway,
+    AlbController, Ccm, Cloud, CloudOptions, Folder, Operator, OperatorOptions, World, WorldError,
+    WorldOptions, audit, operator, secrecy::Secrecy, start_gateway,
 };
 use crate::{
     binaries,
@@ -53,6 +56,7 @@ impl World {
             knative: None,
             serving: None,
             gateway: None,
+            alb_controller: None,
             cloud,
             control_plane,
             options,
@@ -60,6 +64,10 @@ impl World {
         };
         tell("installing the CustomResourceDefinitions");
         world.install_crds().await?;
+        if let Some(program) = world.options.real_alb_controller() {
+            tell("starting the ALB Ingress controller");
+            world.start_alb_controller(program).await?;
+        }
         if world.options.knative {
             tell("starting the stand-ins for Istio and Knative");
             world.start_knative().await?;
@@ -95,6 +103,20 @@ impl World {
             yaml = format!("{}\n---\n{yaml}", crds::generate::yaml()?);
         }
         self.apply(&yaml).await?;
+        Ok(())
+    }
+
+    /// The real controller registers the kind AlbConfig when it starts; it has to be there before.
+    async fn start_alb_controller(&mut self, program: PathBuf) -> Result<(), WorldError> {
+        self.apply(alb_ingress::DEFINITION).await?;
+        let controller = AlbController::start(
+            program,
+            &self.options,
+            &self.cloud,
+            self.control_plane.kubeconfig().path(),
+            self.folder(),
+        );
+        self.alb_controller = Some(controller.await?);
         Ok(())
     }
 
@@ -207,6 +229,7 @@ async fn start_cloud(
         ccm: options.ccm.then(|| Ccm {
             cluster_id: options.cluster_id.clone(),
             access_key_id: options.ccm_keys.id.clone(),
+            with_alb: options.real_alb_controller().is_none(),
         }),
     };
     match &options.emulator_program {

@@ -183,7 +183,7 @@ fn instance_id(node: &Node) -> Result<String, SyncError> {
 
 /// CCM asks ECS for the network interface of a pod address. There is no ECS here, so the id is
 /// derived from the address.
-pub(crate) fn eni_id(ip: &str) -> String {
+pub fn eni_id(ip: &str) -> String {
     let digest: String = hex::encode(Sha256::digest(ip)).chars().take(17).collect();
     format!("eni-{digest}")
 }

@@ -34,7 +34,7 @@ mod service;
 
 use std::time::Duration;
 
-pub(crate) use backends::eni_id;
+pub use backends::eni_id;
 pub(crate) use cloud::{Args, Cloud, items, text};
 pub use controller::run;
 pub(crate) use error::SyncError;
@@ -69,8 +69,8 @@ pub struct Options {
     /// The longest wait.
     pub retry_max: Duration,
     /// What is a second to the stand-in of the ALB Ingress controller, which is played too where the
-    /// cluster has the kind AlbConfig.
-    pub alb_second: Duration,
+    /// cluster has the kind AlbConfig; not at all if absent.
+    pub alb_second: Option<Duration>,
 }
 
 impl Options {
@@ -83,7 +83,7 @@ impl Options {
             backends: BackendMode::default(),
             retry_min: Duration::from_secs(5),
             retry_max: Duration::from_secs(300),
-            alb_second: Duration::from_secs(1),
+            alb_second: Some(Duration::from_secs(1)),
         }
     }
 }

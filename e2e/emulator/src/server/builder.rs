@@ -179,15 +179,17 @@ impl Builder {
         if let (Some(options), Some(key)) = (self.ccm.clone(), ccm_key) {
             let config = self.cloud_config(address, &state, key);
             let stopping = state.stopping().clone();
-            let alb = alb_ingress::Options {
-                client: options.client.clone(),
-                cluster_id: options.cluster_id.clone(),
-                second: options.alb_second,
-                retry: options.alb_second.saturating_mul(5),
-            };
-            let http = state.http().clone();
-            let played = alb_ingress::run(alb, config.clone(), http, stopping.clone());
-            tasks.push(tokio::spawn(played));
+            if let Some(second) = options.alb_second {
+                let alb = alb_ingress::Options {
+                    client: options.client.clone(),
+                    cluster_id: options.cluster_id.clone(),
+                    second,
+                    retry: second.saturating_mul(5),
+                };
+                let http = state.http().clone();
+                let played = alb_ingress::run(alb, config.clone(), http, stopping.clone());
+                tasks.push(tokio::spawn(played));
+            }
             tasks.push(tokio::spawn(ccm::run(
                 options,
                 config,

@@ -55,7 +55,7 @@ impl Stage {
         let client = control_plane.client();
         let options = Options {
             cluster_id: "c1".to_owned(),
-            alb_second: Duration::from_millis(20),
+            alb_second: Some(Duration::from_millis(20)),
             ..Options::new(client.clone())
         };
         let emulator = builder()
