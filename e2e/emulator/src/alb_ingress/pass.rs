@@ -294,7 +294,10 @@ impl Work {
             .map(|listener| {
                 let certificates = listener.certificates.iter().zip(0..);
                 let certificates: Vec<Value> = certificates
-                    .map(|(id, place)| json!({"certificateId": id, "isDefault": place == 0}))
+                    .map(|(id, place)| match place {
+                        0 => json!({"certificateId": id, "isDefault": true}),
+                        _ => json!({"certificateId": id}),
+                    })
                     .collect();
                 let place = format!("{}/{}", listener.port, listener.protocol);
                 json!({"portAndProtocol": place, "certificates": certificates})

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use alicloud_emulator::alb_ingress::certificate_id;
+
 use super::relay::Call;
 
 /// What an id is written as.
@@ -9,9 +11,14 @@ use super::relay::Call;
 pub(super) struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// Learns the ids in the answers to calls.
-    pub(super) fn of(calls: &[Call]) -> Self {
+    /// Learns the ids in the answers to calls, and those that the stand-in gives to the certificates in
+    /// Secrets, which are given by namespace and name.
+    pub(super) fn of(calls: &[Call], secrets: &[(String, String)]) -> Self {
         let mut names = Self::default();
+        for (namespace, name) in secrets {
+            let id = certificate_id(&format!("{namespace}/{name}"));
+            names.put(&id, format!("<certificate {namespace}-{name}>"));
+        }
         let mut ingresses: BTreeMap<&str, &str> = BTreeMap::new();
         for call in calls.iter().filter(|call| call.action == "TagResources") {
             let id = call.parameters.get("ResourceId.1");
@@ -62,8 +69,11 @@ impl Names {
                 }
             }
             "CreateSSLCertificateWithName" => {
-                let name = format!("<certificate {}>", sent("CertName"));
-                self.put(answered("CertIdentifier"), name);
+                // Namespace and name of the Secret, and what tells its content.
+                if let Some((secret, _content)) = sent("CertName").rsplit_once('-') {
+                    let name = format!("<certificate {secret}>");
+                    self.put(answered("CertIdentifier"), name);
+                }
             }
             _ => {}
         }
@@ -88,19 +98,25 @@ impl Names {
                 text = text.replace(id, name);
             }
         }
-        // The id of a rule that was refused is told, but nobody gets it.
-        let mut rest = text.as_str();
-        let mut named = String::new();
-        while let Some((before, after)) = rest
-            .split_once("already rule-")
-            .or_else(|| rest.split_once("with rule-"))
-        {
-            named.push_str(before);
-            named.push_str("<a refused rule>");
-            rest = after.trim_start_matches(|sign: char| sign.is_ascii_alphanumeric());
-        }
-        named + rest
+        in_order(&text).unwrap_or(text)
     }
+}
+
+/// The refusal of two rules at one place, with the two in order: which one the cloud names first follows
+/// from their ids. The id of the one that is refused is told, but nobody gets it.
+fn in_order(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("There is already ")?;
+    let (one, rest) = rest.split_once(" having the same configuration with ")?;
+    let (other, after) = rest.split_once('.')?;
+    let name = |id| match str::starts_with(id, "rule-") {
+        true => "<a refused rule>",
+        false => id,
+    };
+    let (one, other) = (name(one), name(other));
+    let (one, other) = (one.min(other), one.max(other));
+    Some(format!(
+        "{before}There is already {one} having the same configuration with {other}.{after}"
+    ))
 }
 
 fn tag<'a>(call: &'a Call, key: &str) -> Option<&'a str> {

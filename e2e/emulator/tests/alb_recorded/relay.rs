@@ -174,9 +174,19 @@ fn certificates(relay: &Relay, parameters: &BTreeMap<String, String>) -> Value {
         .filter(|call| call.action == "CreateSSLCertificateWithName");
     match action {
         "CreateSSLCertificateWithName" => {
-            let number = kept.count() + 1;
+            let number = kept.count() + 10_000_001;
             json!({"RequestId": "r", "CertIdentifier": format!("{number}-cn-hangzhou")})
         }
-        _ => json!({"RequestId": "r", "CertMetaList": [], "TotalCount": 0}),
+        _ => {
+            let kept = kept.map(|call| {
+                let (name, id) = (
+                    call.parameters.get("CertName"),
+                    &call.answer["CertIdentifier"],
+                );
+                json!({"CertName": name, "CertIdentifier": id})
+            });
+            let kept: Vec<Value> = kept.collect();
+            json!({"RequestId": "r", "TotalCount": kept.len(), "CertMetaList": kept, "PageCount": 1})
+        }
     }
 }

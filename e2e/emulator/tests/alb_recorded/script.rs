@@ -138,6 +138,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     serde_saphyr::from_str(&text).expect("the script is well-formed")
 }
 
+/// All Secrets that are spoken of, by namespace and name.
+pub(super) fn secrets() -> Vec<(String, String)> {
+    let mut secrets = Vec::new();
+    for scenario in scenarios() {
+        for short in scenario.steps.into_iter().flat_map(|step| step.apply) {
+            if let Short::Secret(name) = short {
+                secrets.push((scenario.scenario.clone(), name));
+            }
+        }
+    }
+    secrets
+}
+
 impl Step {
     /// What is to be applied.
     pub(super) fn objects(&self, place: &Place<'_>) -> Vec<Value> {

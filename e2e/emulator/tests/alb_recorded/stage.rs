@@ -22,7 +22,7 @@ use super::common::{KEY, REGION, SECRET, builder};
 use super::names::Names;
 use super::real::Controller;
 use super::relay::Relay;
-use super::script::{Place, Step};
+use super::script::{self, Place, Step};
 use super::seen::{self, Failing, Seen};
 
 const POLL: Duration = Duration::from_millis(20);
@@ -45,6 +45,8 @@ pub(super) struct Stage {
     actor: Actor,
     vswitches: Vec<String>,
     certificate: (String, String),
+    /// All Secrets of the script.
+    secrets: Vec<(String, String)>,
 }
 
 /// How everything stands at some time.
@@ -115,6 +117,7 @@ impl Stage {
             actor,
             vswitches,
             certificate: (made.cert.pem(), made.signing_key.serialize_pem()),
+            secrets: script::secrets(),
         }
     }
 
@@ -220,7 +223,7 @@ impl Stage {
     /// How everything stands now.
     pub(super) async fn standing(&self, scenario: &str) -> Standing {
         let calls = self.relay.calls();
-        let names = Names::of(&calls);
+        let names = Names::of(&calls, &self.secrets);
         // The emulator waits while its world is looked at.
         let cloud = seen::cloud(&self.emulator.state().world().alb, &names);
         Standing {
@@ -234,7 +237,7 @@ impl Stage {
     /// What a step brought between two times.
     fn between(&self, before: &Standing, now: &Standing, step: &Step) -> Seen {
         let all = self.relay.calls();
-        let names = Names::of(&all);
+        let names = Names::of(&all, &self.secrets);
         let calls = all.get(before.calls..now.calls).unwrap_or_default();
         let (calls, reads) = seen::calls(calls, &names);
         let events = now.events.iter().filter(|(text, version)| {
