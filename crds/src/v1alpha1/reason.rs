@@ -100,7 +100,8 @@ reasons! {
     GatewayNotFound,
     /// The API gateway has no group of that name, or none is named and there is no default.
     GroupNotFound,
-    /// The exposed service, or the Service of the gateway, does not exist.
+    /// The exposed service, or the Service of the gateway, does not exist; or a Service that ALB is to lead
+    /// to has no Endpoints.
     ServiceNotFound,
     /// The exposed service, or the Service of the gateway, cannot be used as it is.
     ServiceInvalid,
