@@ -4,11 +4,11 @@ use k8s_openapi::api::core::v1::{Node, ObjectReference, Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::BackendMode;
 use super::annotations::Annotations;
 use super::error::SyncError;
+use super::interfaces::eni_id;
 
 /// The weight of a server where nothing is said.
 const WEIGHT: i64 = 100;
@@ -179,13 +179,6 @@ fn instance_id(node: &Node) -> Result<String, SyncError> {
             "parse providerid: {provider}. expected: ${{regionid}}.${{nodeid}}"
         ))),
     }
-}
-
-/// CCM asks ECS for the network interface of a pod address. There is no ECS here, so the id is
-/// derived from the address.
-pub fn eni_id(ip: &str) -> String {
-    let digest: String = hex::encode(Sha256::digest(ip)).chars().take(17).collect();
-    format!("eni-{digest}")
 }
 
 /// The servers behind one port. `None` says that there were not even candidates.

@@ -23,6 +23,7 @@ mod error;
 mod events;
 mod groups;
 mod hash;
+mod interfaces;
 mod listeners;
 mod local;
 mod model;
@@ -34,11 +35,12 @@ mod service;
 
 use std::time::Duration;
 
-pub use backends::eni_id;
 pub(crate) use cloud::{Args, Cloud, items, text};
 pub use controller::run;
 pub(crate) use error::SyncError;
 pub(crate) use events::Events;
+pub use interfaces::describe_network_interfaces;
+pub(crate) use interfaces::eni_id;
 pub(crate) use queue::{Key, Queue};
 
 /// What kind of backend servers Services get that do not say.

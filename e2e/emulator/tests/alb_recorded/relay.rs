@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use alicloud_emulator::ccm::describe_network_interfaces;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
 /// What is not about the call itself, or differs each time.
@@ -128,38 +128,13 @@ async fn pass_on(State(relay): State<Relay>, request: Request) -> Response {
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     let (status, answer) = match parameters.get("Version").map(String::as_str) {
-        Some(ECS) => (200, interfaces(&parameters)),
+        Some(ECS) => (200, describe_network_interfaces(&parameters)),
         Some(CERTIFICATES) => (200, certificates(&relay, &parameters)),
         _ => relay.forwarded(parts, body).await,
     };
     relay.note(parameters, status, &answer);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     (status, axum::Json(answer)).into_response()
-}
-
-/// Every address has a network interface whose name says which.
-fn interfaces(parameters: &BTreeMap<String, String>) -> Value {
-    let addresses = parameters
-        .iter()
-        .filter(|(name, _)| name.starts_with("PrivateIpAddress."));
-    let sets: Vec<Value> = addresses
-        .map(|(_, ip)| {
-            json!({
-                "NetworkInterfaceId": interface(ip),
-                "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": ip, "Primary": true}]},
-            })
-        })
-        .collect();
-    json!({
-        "RequestId": "r", "PageNumber": 1, "PageSize": 100, "TotalCount": sets.len(),
-        "NetworkInterfaceSets": {"NetworkInterfaceSet": sets},
-    })
-}
-
-/// As the stand-in derives it.
-fn interface(ip: &str) -> String {
-    let digest: String = hex::encode(Sha256::digest(ip)).chars().take(17).collect();
-    format!("eni-{digest}")
 }
 
 /// The certificate product keeps what it is given, and numbers it.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alicloud_emulator::calls::is_mutating;
+use alicloud_emulator::ccm::describe_network_interfaces;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::names::{Names, call_line, lane};
@@ -100,7 +100,10 @@ async fn pass(State(inner): State<Arc<Inner>>, request: http::Request<Body>) -> 
         .get("Version")
         .is_some_and(|version| version == SERVERS)
     {
-        return answer(StatusCode::OK, interfaces(&sent).to_string().into());
+        return answer(
+            StatusCode::OK,
+            describe_network_interfaces(&sent).to_string().into(),
+        );
     }
     let (status, headers, answered) = forward(&inner, &parts, body).await;
     note(&inner, &sent, status, &answered);
@@ -179,27 +182,4 @@ fn note(inner: &Inner, sent: &BTreeMap<String, String>, status: StatusCode, answ
             *count + 1
         };
     }
-}
-
-/// Network interfaces as the stand-in derives them from addresses.
-fn interfaces(sent: &BTreeMap<String, String>) -> Value {
-    let addresses = sent
-        .iter()
-        .filter(|(name, _)| name.starts_with("PrivateIpAddress."))
-        .map(|(_, address)| address);
-    let sets: Vec<Value> = addresses
-        .map(|address| {
-            let digest: String = hex::encode(Sha256::digest(address))
-                .chars()
-                .take(17)
-                .collect();
-            json!({
-                "NetworkInterfaceId": format!("eni-{digest}"),
-                "PrivateIpAddress": address,
-                "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": address, "Primary": true}]},
-                "Status": "InUse",
-            })
-        })
-        .collect();
-    json!({"RequestId": "0", "PageSize": 100, "NetworkInterfaceSets": {"NetworkInterfaceSet": sets}})
 }

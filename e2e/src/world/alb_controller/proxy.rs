@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use alicloud_emulator::ccm::eni_id;
+use alicloud_emulator::ccm::describe_network_interfaces;
 use axum::{
     Router,
     body::{Bytes, to_bytes},
@@ -77,7 +77,7 @@ async fn answer(State(behind): State<Arc<Behind>>, request: Request) -> Response
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     let (status, answer) = match parameters.get("Version").map(String::as_str) {
-        Some(ECS) => (StatusCode::OK, interfaces(&parameters)),
+        Some(ECS) => (StatusCode::OK, describe_network_interfaces(&parameters)),
         Some(CERTIFICATES) => (StatusCode::OK, behind.certificates(&parameters)),
         _ => match behind.forward(parts, body).await {
             Ok(answer) => answer,
@@ -120,23 +120,4 @@ impl Behind {
             "CertMetaList": all,
         })
     }
-}
-
-/// `DescribeNetworkInterfaces`: every address has an interface, named as the stand-ins name it.
-fn interfaces(parameters: &BTreeMap<String, String>) -> Value {
-    let addresses = parameters
-        .iter()
-        .filter(|(name, _)| name.starts_with("PrivateIpAddress."));
-    let sets: Vec<Value> = addresses
-        .map(|(_, ip)| {
-            json!({
-                "NetworkInterfaceId": eni_id(ip),
-                "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": ip, "Primary": true}]},
-            })
-        })
-        .collect();
-    json!({
-        "RequestId": "r", "PageNumber": 1, "PageSize": 100, "TotalCount": sets.len(),
-        "NetworkInterfaceSets": {"NetworkInterfaceSet": sets},
-    })
 }
